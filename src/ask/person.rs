@@ -1,0 +1,104 @@
+//! The person at the terminal.
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use dialoguer::theme::Theme;
+use dialoguer::{FuzzySelect, Input, Password};
+
+use super::{Answers, NoAnswer, Question};
+use crate::types::{Secret, Untrusted};
+use crate::world::tty::Terminal;
+
+/// Asks on the terminal device. Each prompt runs on a thread of its own, so the network goes on meanwhile.
+pub struct Person {
+    terminal: Arc<Terminal>,
+}
+
+impl Person {
+    /// The person at this terminal.
+    pub fn new(terminal: Arc<Terminal>) -> Self {
+        Self { terminal }
+    }
+
+    async fn ask<T: Send + 'static>(&self, prompt: impl FnOnce(&console::Term) -> dialoguer::Result<T> + Send + 'static) -> Result<T, NoAnswer> {
+        let terminal = Arc::clone(&self.terminal);
+        tokio::task::spawn_blocking(move || prompt(&terminal.term())).await.ok().and_then(Result::ok).ok_or(NoAnswer::Cancelled)
+    }
+}
+
+#[async_trait]
+impl Answers for Person {
+    async fn text(&self, question: &Question<'_>) -> Result<String, NoAnswer> {
+        let label = question.label.to_owned();
+        let default = question.default.map(str::to_owned);
+        self.ask(move |term| {
+            let mut input = Input::<String>::with_theme(&Words).with_prompt(label).allow_empty(true);
+            if let Some(default) = default {
+                input = input.default(default);
+            }
+            input.interact_text_on(term)
+        })
+        .await
+        .map(|text| text.trim().to_owned())
+    }
+
+    async fn secret(&self, question: &Question<'_>) -> Result<Secret<String>, NoAnswer> {
+        let label = question.label.to_owned();
+        self.ask(move |term| Password::with_theme(&Words).with_prompt(label).allow_empty_password(true).interact_on(term))
+            .await
+            .map(Secret::new)
+    }
+
+    async fn choose(&self, question: &Question<'_>, options: &[Untrusted]) -> Result<usize, NoAnswer> {
+        let label = question.label.to_owned();
+        let items: Vec<String> = options.iter().map(ToString::to_string).collect();
+        if items.is_empty() {
+            return Err(NoAnswer::NotHere);
+        }
+        self.ask(move |term| FuzzySelect::with_theme(&Words).with_prompt(label).items(&items).default(0).max_length(15).interact_on_opt(term))
+            .await?
+            .ok_or(NoAnswer::Cancelled)
+    }
+
+    #[allow(clippy::print_stderr, reason = "a notice is talk for the person")]
+    fn notify(&self, _: &str) {}
+}
+
+/// The look of the prompts: `? Username alice@example.com`, as the old tools' users know it.
+struct Words;
+
+impl Theme for Words {
+    fn format_input_prompt(&self, f: &mut dyn fmt::Write, prompt: &str, default: Option<&str>) -> fmt::Result {
+        match default {
+            Some(default) => write!(f, "? {prompt} ({default}) "),
+            None => write!(f, "? {prompt} "),
+        }
+    }
+
+    fn format_input_prompt_selection(&self, f: &mut dyn fmt::Write, prompt: &str, answer: &str) -> fmt::Result {
+        write!(f, "? {prompt} {answer}")
+    }
+
+    fn format_password_prompt(&self, f: &mut dyn fmt::Write, prompt: &str) -> fmt::Result {
+        write!(f, "? {prompt} ")
+    }
+
+    /// Always the same number of stars, so that they do not tell the length.
+    fn format_password_prompt_selection(&self, f: &mut dyn fmt::Write, prompt: &str) -> fmt::Result {
+        write!(f, "? {prompt} **********")
+    }
+
+    fn format_select_prompt(&self, f: &mut dyn fmt::Write, prompt: &str) -> fmt::Result {
+        write!(f, "? {prompt} ")
+    }
+
+    fn format_select_prompt_selection(&self, f: &mut dyn fmt::Write, prompt: &str, answer: &str) -> fmt::Result {
+        write!(f, "? {prompt} {answer}")
+    }
+
+    fn format_fuzzy_select_prompt(&self, f: &mut dyn fmt::Write, prompt: &str, typed: &str, _: usize) -> fmt::Result {
+        write!(f, "? {prompt} (type to filter, arrows to move, Enter to take) {typed}")
+    }
+}

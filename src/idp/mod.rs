@@ -1,0 +1,229 @@
+//! Identity providers: who checks the person and vouches for them.
+//!
+//! A provider is one file: its words and fields as data ([`Provider`]), its flow as one method ([`Idp::sign_in`]).
+//! Everything it may touch comes in the [`Session`]; it knows neither which cloud it signs in to nor who answers
+//! its questions. To add one: write the file, add a line to [`PROVIDERS`].
+
+mod field;
+mod form;
+mod jumpcloud;
+
+pub use field::{Field, Settings, SettingsError};
+
+use async_trait::async_trait;
+
+use crate::ask::{Answers, NoAnswer, Question, Topic};
+use crate::http::{BrowseError, Browser, Outline};
+use crate::mfa::Factor;
+use crate::types::{Assertion, Secret, ServiceProvider, Untrusted};
+use crate::world::{Clock, TransportError};
+
+/// A second factor under a provider's own name for it.
+#[derive(Debug, Clone, Copy)]
+pub struct Method {
+    /// The word of `--mfa` and the key `mfa`.
+    pub name: &'static str,
+    /// What it is; nothing for `Auto`, which leaves it to provider and person.
+    pub factor: Option<Factor>,
+}
+
+/// A kind of identity provider that we can speak to, described.
+pub trait Provider: Sync {
+    /// The word in the accounts file, exact: `JumpCloud`.
+    fn id(&self) -> &'static str;
+    /// One line for people.
+    fn title(&self) -> &'static str;
+    /// Its own settings, beyond those that every account has.
+    fn fields(&self) -> &'static [Field];
+    /// Whether a sign-in needs user name and password. They are then asked for before the first request, so that a
+    /// person is not kept waiting twice.
+    fn wants_password(&self) -> bool {
+        true
+    }
+    /// The second factors, by the words of `--mfa`; the first is the default.
+    fn methods(&self) -> &'static [Method];
+    /// Checks the settings of an account.
+    ///
+    /// # Errors
+    /// [`SettingsError`] names the setting and what is wrong.
+    fn open(&self, settings: &Settings) -> Result<Box<dyn Idp>, SettingsError>;
+}
+
+/// An identity provider, configured.
+#[async_trait]
+pub trait Idp: Send + Sync {
+    /// Signs the person in.
+    ///
+    /// # Errors
+    /// [`SignInError`] says whose fault it is and what to do now.
+    async fn sign_in(&self, session: &mut Session<'_>) -> Result<Assertion, SignInError>;
+}
+
+/// Every provider that we can speak to, by name.
+pub static PROVIDERS: &[&dyn Provider] = &[&form::PROVIDER, &jumpcloud::PROVIDER];
+
+/// The names that the old tools know and that we do not speak to yet. Accounts may name them; a sign-in says so.
+pub static KNOWN_ELSEWHERE: &[&str] = &[
+    "ADFS", "ADFS2", "Akamai", "Auth0", "Authentik", "AzureAD", "Browser", "Custom", "F5APM", "GoogleApps", "KeyCloak", "NetIQ", "Okta",
+    "OneLogin", "PSU", "Ping", "PingNTLM", "PingOne", "Shell", "Shibboleth", "ShibbolethECP",
+];
+
+/// The provider of that name.
+pub fn find(id: &str) -> Option<&'static dyn Provider> {
+    PROVIDERS.iter().copied().find(|provider| provider.id() == id)
+}
+
+/// Everything a provider may touch during a sign-in.
+pub struct Session<'s> {
+    /// The browser, without cookies yet.
+    pub browser: Browser<'s>,
+    /// Who answers questions.
+    pub answers: &'s dyn Answers,
+    /// Time.
+    pub clock: &'s dyn Clock,
+    /// Whom the assertion is for.
+    pub sp: &'s ServiceProvider,
+}
+
+impl Session<'_> {
+    /// Who signs in.
+    ///
+    /// # Errors
+    /// [`SignInError::Unanswered`].
+    pub async fn username(&self) -> Result<String, SignInError> {
+        let topic = Topic::Username;
+        self.answers.text(&Question::new(topic, "Username")).await.map_err(|why| SignInError::Unanswered { topic, why })
+    }
+
+    /// Their password.
+    ///
+    /// # Errors
+    /// [`SignInError::Unanswered`].
+    pub async fn password(&self) -> Result<Secret<String>, SignInError> {
+        let topic = Topic::Password;
+        self.answers.secret(&Question::new(topic, "Password")).await.map_err(|why| SignInError::Unanswered { topic, why })
+    }
+}
+
+/// Why a sign-in did not succeed: whose fault, what now.
+#[derive(Debug, thiserror::Error)]
+pub enum SignInError {
+    /// Wrong password, locked, not allowed.
+    #[error("{provider} refused the sign-in: \"{said}\"")]
+    Refused {
+        /// Who refused.
+        provider: String,
+        /// In their words.
+        said: Untrusted,
+    },
+    /// Wrong code, push denied or too late.
+    #[error("{provider} refused the {factor}: \"{said}\"")]
+    FactorRefused {
+        /// Who refused.
+        provider: String,
+        /// Which factor.
+        factor: Factor,
+        /// In their words.
+        said: Untrusted,
+    },
+    /// The provider wants a factor that we cannot do.
+    #[error("{provider} asks for a second factor that cannot be done here: {wanted}")]
+    FactorUnsupported {
+        /// Who asks.
+        provider: String,
+        /// What they ask for, in their words.
+        wanted: Untrusted,
+        /// What we can do, by the words of `--mfa`.
+        can: Vec<&'static str>,
+    },
+    /// The page offers several ways and nobody chose.
+    #[error("{provider} offers several ways to sign in and none was chosen: {}", .ways.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Ambiguous {
+        /// Who offers them.
+        provider: String,
+        /// In their words.
+        ways: Vec<Untrusted>,
+        /// Why nobody chose.
+        why: NoAnswer,
+    },
+    /// A question had no answer.
+    #[error("{}", unanswered(*.topic, *.why))]
+    Unanswered {
+        /// What was asked.
+        topic: Topic,
+        /// Why nobody answered.
+        why: NoAnswer,
+    },
+    /// The site is not what we know.
+    #[error("did not understand the page after {step}: {page}")]
+    Unrecognised {
+        /// The last step that was understood.
+        step: &'static str,
+        /// The page's shape, without values.
+        page: Box<Outline>,
+    },
+    /// An answer that is not what the provider's interface gives.
+    #[error("did not understand the answer of {provider} to {step} (HTTP {status}): {why}")]
+    Garbled {
+        /// Who answered.
+        provider: String,
+        /// What was asked of them.
+        step: &'static str,
+        /// The HTTP status.
+        status: u16,
+        /// What is wrong with it.
+        why: Untrusted,
+    },
+    /// The response is on its way to somebody else than the cloud.
+    #[error("{provider} sends its SAML response to {target}, which is not where {expected} receives it")]
+    WrongAddressee {
+        /// Who sends it.
+        provider: String,
+        /// Where to.
+        target: String,
+        /// Whom it should be for.
+        expected: String,
+    },
+    /// No connection, or led astray.
+    #[error(transparent)]
+    Browse(#[from] BrowseError),
+}
+
+impl From<TransportError> for SignInError {
+    fn from(error: TransportError) -> Self {
+        Self::Browse(BrowseError::Transport(error))
+    }
+}
+
+fn unanswered(topic: Topic, why: NoAnswer) -> String {
+    let what = match topic {
+        Topic::Username => "the user name",
+        Topic::Password => "the password",
+        Topic::Otp => "the one-time code",
+        Topic::Factor => "the second factor",
+        Topic::Role => "the role",
+        Topic::Cloud => "the cloud",
+        Topic::Field(key) => return format!("no `{key}` was given and there is no terminal to ask on"),
+    };
+    match why {
+        NoAnswer::NotHere => format!("{what} is not known and there is no terminal to ask on"),
+        NoAnswer::Cancelled => format!("{what} was not given"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lists_are_in_order_and_complete() {
+        let ids: Vec<&str> = PROVIDERS.iter().map(|p| p.id()).collect();
+        assert!(ids.is_sorted_by_key(|id| id.to_lowercase()), "{ids:?}");
+        assert!(KNOWN_ELSEWHERE.is_sorted());
+        assert!(KNOWN_ELSEWHERE.iter().all(|id| find(id).is_none()));
+        for provider in PROVIDERS {
+            assert!(!provider.title().is_empty());
+            assert_eq!(provider.methods().first().map(|m| m.name), Some("Auto"), "{}", provider.id());
+        }
+    }
+}

@@ -1,0 +1,297 @@
+//! INI text, line by line. Every line that is not changed is kept to the byte: comments, blanks, odd spacing,
+//! line ends, nested blocks. No INI library does that (docs/decisions/own-ini-editor.md).
+//!
+//! What a value *means* differs between programs (quotes, inline comments); that is the caller's business. Here
+//! a value is the text between the delimiter and the end of the line, trimmed.
+
+/// How many columns the names of new keys are padded to, so that the ` = ` stand in one column.
+type Width = usize;
+
+/// One line, with its line end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Line {
+    /// The line with its end, as it stands in the file.
+    raw: String,
+    kind: Kind,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Kind {
+    Section(String),
+    Key(String),
+    /// Indented under a key: it belongs to the value above (nested blocks as in `s3 =`).
+    Continuation,
+    /// Blank or comment.
+    Quiet,
+    /// Neither: no delimiter.
+    Strange,
+}
+
+/// A whole INI text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ini {
+    lines: Vec<Line>,
+}
+
+/// A line without a delimiter, by its number from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StrangeLine(pub usize);
+
+fn body(raw: &str) -> &str {
+    raw.strip_suffix('\n').map_or(raw, |r| r.strip_suffix('\r').unwrap_or(r))
+}
+
+fn indentation(line: &str) -> usize {
+    line.bytes().take_while(|b| matches!(b, b' ' | b'\t')).count()
+}
+
+/// Where the key ends: the first `=` or `:`.
+fn delimiter(line: &str) -> Option<usize> {
+    line.find(['=', ':'])
+}
+
+impl Ini {
+    /// Takes a text apart. Whatever it is, printing it gives the same bytes again.
+    pub fn parse(text: &str) -> Self {
+        let mut lines: Vec<Line> = Vec::new();
+        // How far the key above is indented: only what is indented further belongs to its value.
+        let mut above: Option<usize> = None;
+        for raw in text.split_inclusive('\n') {
+            let line = body(raw);
+            let trimmed = line.trim_start_matches('\u{feff}').trim();
+            let kind = if trimmed.is_empty() || trimmed.starts_with(['#', ';']) {
+                Kind::Quiet
+            } else if above.is_some_and(|indent| indentation(line) > indent) {
+                Kind::Continuation
+            } else if let Some(inner) = trimmed.strip_prefix('[').and_then(|t| t.rfind(']').map(|end| &t[..end])) {
+                Kind::Section(inner.trim().to_owned())
+            } else if let Some(at) = delimiter(trimmed) {
+                Kind::Key(trimmed[..at].trim().to_owned())
+            } else {
+                Kind::Strange
+            };
+            match kind {
+                Kind::Key(_) => above = Some(indentation(line)),
+                Kind::Section(_) | Kind::Strange => above = None,
+                Kind::Continuation | Kind::Quiet => {}
+            }
+            lines.push(Line { raw: raw.to_owned(), kind });
+        }
+        Self { lines }
+    }
+
+    /// The names of the sections, in order, each once.
+    pub fn sections(&self) -> Vec<&str> {
+        let mut names: Vec<&str> = Vec::new();
+        for line in &self.lines {
+            if let Kind::Section(name) = &line.kind
+                && !names.contains(&name.as_str())
+            {
+                names.push(name);
+            }
+        }
+        names
+    }
+
+    /// The keys of a section with their raw values, in order; of keys that stand twice, both. A section that
+    /// stands twice is read as one.
+    pub fn pairs(&self, section: &str) -> Vec<(&str, &str)> {
+        self.within(section).filter_map(|index| self.pair(index)).collect()
+    }
+
+    /// The raw value of a key: the last one, if it stands more than once.
+    pub fn get(&self, section: &str, key: &str) -> Option<&str> {
+        self.pairs(section).into_iter().rev().find(|(name, _)| *name == key).map(|(_, value)| value)
+    }
+
+    /// Whether there is such a section.
+    pub fn has(&self, section: &str) -> bool {
+        self.sections().contains(&section)
+    }
+
+    /// The first line that is neither section, key, comment nor blank.
+    pub fn strange(&self) -> Option<StrangeLine> {
+        self.lines.iter().position(|line| line.kind == Kind::Strange).map(|index| StrangeLine(index + 1))
+    }
+
+    fn pair(&self, index: usize) -> Option<(&str, &str)> {
+        let line = &self.lines[index];
+        let Kind::Key(key) = &line.kind else { return None };
+        let text = body(&line.raw);
+        delimiter(text).map(|at| (key.as_str(), text[at + 1..].trim()))
+    }
+
+    /// The numbers of the lines of a section, its header left out.
+    fn within<'s>(&'s self, section: &'s str) -> impl Iterator<Item = usize> + 's {
+        let mut inside = false;
+        self.lines.iter().enumerate().filter_map(move |(index, line)| {
+            if let Kind::Section(name) = &line.kind {
+                inside = name == section;
+                return None;
+            }
+            inside.then_some(index)
+        })
+    }
+
+    /// The line end that this file uses.
+    fn end(&self) -> &'static str {
+        if self.lines.first().is_some_and(|line| line.raw.ends_with("\r\n")) { "\r\n" } else { "\n" }
+    }
+
+    /// Sets keys of a section, each to a value that has no line end. A key that is there keeps its line's spacing
+    /// around the delimiter; new ones are added below the section's last line, a new section at the end.
+    pub fn set(&mut self, section: &str, pairs: &[(&str, &str)], width: Width) {
+        debug_assert!(pairs.iter().all(|(_, value)| !value.contains(['\n', '\r'])), "a value is one line");
+        let end = self.end();
+        if !self.has(section) {
+            self.add_section(section, end);
+        }
+        for (key, value) in pairs {
+            let found: Vec<usize> =
+                self.within(section).filter(|index| matches!(&self.lines[*index].kind, Kind::Key(name) if name == key)).collect();
+            match found.split_last() {
+                // Of a key that stands twice readers take the last, so that is the one to set.
+                Some((last, _)) => self.replace_value(*last, value),
+                None => {
+                    let at = self.last_line(section) + 1;
+                    let indent = self.indent_at(section, at);
+                    let raw = format!("{indent}{key:<width$} = {value}{end}");
+                    self.lines.insert(at, Line { raw, kind: Kind::Key((*key).to_owned()) });
+                }
+            }
+        }
+    }
+
+    /// Takes keys out of a section, with what is indented below them.
+    pub fn remove(&mut self, section: &str, keys: &[&str]) {
+        let doomed: Vec<usize> =
+            self.within(section).filter(|i| matches!(&self.lines[*i].kind, Kind::Key(name) if keys.contains(&name.as_str()))).collect();
+        for index in doomed.into_iter().rev() {
+            self.remove_continuations(index);
+            self.lines.remove(index);
+        }
+    }
+
+    fn add_section(&mut self, section: &str, end: &str) {
+        if let Some(last) = self.lines.last_mut() {
+            if !last.raw.ends_with('\n') {
+                last.raw.push_str(end);
+            }
+            if !body(&last.raw).trim().is_empty() {
+                self.lines.push(Line { raw: end.to_owned(), kind: Kind::Quiet });
+            }
+        }
+        self.lines.push(Line { raw: format!("[{section}]{end}"), kind: Kind::Section(section.to_owned()) });
+    }
+
+    /// The last line of the section's (last) block that says something, or its header. It ends with a line end afterwards.
+    fn last_line(&mut self, section: &str) -> usize {
+        let header = self.lines.iter().rposition(|line| matches!(&line.kind, Kind::Section(name) if name == section)).unwrap_or_default();
+        let next = self.lines.iter().skip(header + 1).position(|line| matches!(line.kind, Kind::Section(_)));
+        let stop = next.map_or(self.lines.len(), |offset| header + 1 + offset);
+        let last = (header..stop).rev().find(|index| self.lines[*index].kind != Kind::Quiet).unwrap_or(header);
+        let end = self.end();
+        if !self.lines[last].raw.ends_with('\n') {
+            self.lines[last].raw.push_str(end);
+        }
+        last
+    }
+
+    /// The indentation for a new key at line `at`: that of the section's other keys, else that of what follows,
+    /// which must not become part of the new key's value.
+    fn indent_at(&self, section: &str, at: usize) -> String {
+        let header = self.lines[..at].iter().rposition(|line| matches!(&line.kind, Kind::Section(name) if name == section)).unwrap_or_default();
+        let key = (header..at).rev().find(|i| matches!(self.lines[*i].kind, Kind::Key(_)));
+        let like = key.or_else(|| (at..self.lines.len()).find(|i| self.lines[*i].kind != Kind::Quiet));
+        like.map(|index| body(&self.lines[index].raw)).map(|line| line[..indentation(line)].to_owned()).unwrap_or_default()
+    }
+
+    fn replace_value(&mut self, index: usize, value: &str) {
+        let raw = &self.lines[index].raw;
+        let text = body(raw);
+        let ending = &raw[text.len()..];
+        let Some(at) = delimiter(text) else { return };
+        if text[at + 1..].trim() == value {
+            return;
+        }
+        let space: String = text[at + 1..].chars().take_while(|c| matches!(c, ' ' | '\t')).collect();
+        // `key =` has no space to keep.
+        let space = if space.is_empty() && text[..at].ends_with(' ') { " ".to_owned() } else { space };
+        self.lines[index].raw = format!("{}{space}{value}{ending}", &text[..=at]);
+        self.remove_continuations(index);
+    }
+
+    fn remove_continuations(&mut self, index: usize) {
+        while self.lines.get(index + 1).is_some_and(|line| line.kind == Kind::Continuation) {
+            self.lines.remove(index + 1);
+        }
+    }
+}
+
+impl std::fmt::Display for Ini {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.lines.iter().try_for_each(|line| f.write_str(&line.raw))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const FILE: &str = "# mine\n[default]\naws_access_key_id=AKIA#x\ns3 =\n  max = 1\n  k = v\n\n; note\n[work] # why\nregion : eu\n";
+
+    #[test]
+    fn reads() {
+        let ini = Ini::parse(FILE);
+        assert_eq!(ini.sections(), ["default", "work"]);
+        assert_eq!(ini.pairs("default"), [("aws_access_key_id", "AKIA#x"), ("s3", "")]);
+        assert_eq!(ini.get("work", "region"), Some("eu"));
+        assert_eq!(ini.strange(), None);
+        assert_eq!(Ini::parse("[a]\nx\n").strange(), Some(StrangeLine(2)));
+    }
+
+    #[test]
+    fn sets_and_keeps_the_rest() {
+        let mut ini = Ini::parse(FILE);
+        ini.set("default", &[("aws_access_key_id", "ASIA"), ("new", "1")], 3);
+        assert_eq!(
+            ini.to_string(),
+            "# mine\n[default]\naws_access_key_id=ASIA\ns3 =\n  max = 1\n  k = v\nnew = 1\n\n; note\n[work] # why\nregion : eu\n"
+        );
+        ini.remove("default", &["s3"]);
+        assert!(!ini.to_string().contains("max"));
+        ini.set("more", &[("k", "v")], 1);
+        assert!(ini.to_string().ends_with("region : eu\n\n[more]\nk = v\n"));
+    }
+
+    #[test]
+    fn line_ends_and_missing_last_one() {
+        let mut ini = Ini::parse("[a]\r\nk=1\r\n[b]\r\nx=1");
+        ini.set("b", &[("y", "2")], 1);
+        ini.set("c", &[("z", "3")], 1);
+        assert_eq!(ini.to_string(), "[a]\r\nk=1\r\n[b]\r\nx=1\r\ny = 2\r\n\r\n[c]\r\nz = 3\r\n");
+        let mut empty = Ini::parse("");
+        empty.set("a", &[("k", "v")], 1);
+        assert_eq!(empty.to_string(), "[a]\nk = v\n");
+    }
+
+    proptest! {
+        #[test]
+        fn printing_is_the_identity(text in "(\\[[ab]\\]|[ab] ?[=:]|[ #;=\\[\\]ab\"'`]|\r?\n|\t){0,60}") {
+            prop_assert_eq!(Ini::parse(&text).to_string(), text);
+        }
+
+        #[test]
+        fn a_set_value_is_read_back_and_others_stay(text in "(\\[[ab]\\]\n|[ab] ?[=:] ?[xy]{0,2}|[ #;ab]|\r?\n|\t){0,40}", value in "[a-z#;=\\[\\]\"]{1,6}") {
+            let mut ini = Ini::parse(&text);
+            let before: Vec<(String, String)> = ini.pairs("a").iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+            ini.set("b", &[("k", &value)], 1);
+            let again = Ini::parse(&ini.to_string());
+            prop_assert_eq!(again.get("b", "k"), Some(value.as_str()));
+            let after: Vec<(String, String)> = again.pairs("a").iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+            prop_assert_eq!(before, after);
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! A signed statement about the person, and whom it is for.
+
+use super::{Secret, WebUrl};
+
+/// What an identity provider hands over after a sign-in.
+#[derive(Debug, Clone)]
+pub enum Assertion {
+    /// A SAML response.
+    Saml(SamlResponse),
+}
+
+/// The message that carries the SAML assertion, in base64, exactly as it came. It buys credentials
+/// for some minutes, so it is a secret.
+#[derive(Debug, Clone)]
+pub struct SamlResponse(Secret<String>);
+
+impl SamlResponse {
+    /// Takes the base64 text of a form's `SAMLResponse` field. White space, which pages add to
+    /// break lines, is taken out.
+    pub fn new(base64: &str) -> Self {
+        Self(Secret::new(base64.chars().filter(|c| !c.is_whitespace()).collect()))
+    }
+
+    /// The base64 text, for the cloud.
+    pub fn expose(&self) -> &str {
+        self.0.expose()
+    }
+}
+
+/// Whom an assertion is for: one cloud's entry for SAML sign-ins, with an account's overrides applied.
+#[derive(Debug, Clone)]
+pub struct ServiceProvider {
+    /// The entity ID, which becomes the assertion's audience (`urn:amazon:webservices`).
+    pub entity_id: String,
+    /// The addresses of the cloud's assertion consumer service. A form that posts a `SAMLResponse`
+    /// to one of these ends a sign-in.
+    pub acs: Vec<WebUrl>,
+}
+
+impl ServiceProvider {
+    /// Whether a form that posts to `address` hands the response to this service provider.
+    pub fn receives_at(&self, address: &WebUrl) -> bool {
+        self.acs.iter().any(|acs| acs.same_page(address))
+    }
+}

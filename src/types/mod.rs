@@ -1,0 +1,23 @@
+//! The words of the domain. Pure values: no input, no output, nothing of ours is imported here.
+
+mod arn;
+mod assertion;
+mod credentials;
+mod duration;
+mod names;
+mod offer;
+mod secret;
+mod time;
+mod untrusted;
+mod url;
+
+pub use arn::{BadArn, IdpArn, RoleArn};
+pub use assertion::{Assertion, SamlResponse, ServiceProvider};
+pub use credentials::Credentials;
+pub use duration::{BadDuration, SessionDuration};
+pub use names::{AccountName, BadName, CloudAccountId, CloudId, ProfileName, Region, Username};
+pub use offer::{Choice, Offer, OfferedRole, RoleWish, Unchosen};
+pub use secret::Secret;
+pub use time::Timestamp;
+pub use untrusted::Untrusted;
+pub use url::{BadUrl, WebUrl};

@@ -1,0 +1,41 @@
+//! The environment, read once.
+
+use std::collections::HashMap;
+use std::ffi::{OsStr, OsString};
+
+/// A snapshot of the environment variables. An empty variable counts as not set.
+#[derive(Debug, Default, Clone)]
+pub struct Env(HashMap<OsString, OsString>);
+
+impl Env {
+    /// The environment of this process, as it is now.
+    #[allow(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+    pub fn system() -> Self {
+        Self(std::env::vars_os().collect())
+    }
+
+    /// An environment made of these variables alone.
+    pub fn of<'v>(variables: impl IntoIterator<Item = (&'v str, &'v str)>) -> Self {
+        Self(variables.into_iter().map(|(name, value)| (name.into(), value.into())).collect())
+    }
+
+    /// The value of `name`, if it is set, not empty and text.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.raw(name).and_then(OsStr::to_str)
+    }
+
+    /// The first of `names` that is set, with its name.
+    pub fn first<'n>(&self, names: &[&'n str]) -> Option<(&'n str, &str)> {
+        names.iter().find_map(|name| self.get(name).map(|value| (*name, value)))
+    }
+
+    /// The value of `name` as the system gave it, if it is set and not empty.
+    pub fn raw(&self, name: &str) -> Option<&OsStr> {
+        self.0.get(OsStr::new(name)).map(OsString::as_os_str).filter(|value| !value.is_empty())
+    }
+
+    /// Whether a switch is on: `1`, `true`, `yes`, `on` in any case.
+    pub fn is_on(&self, name: &str) -> bool {
+        self.get(name).is_some_and(|value| matches!(value.to_ascii_lowercase().as_str(), "1" | "t" | "true" | "yes" | "on"))
+    }
+}

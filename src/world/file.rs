@@ -1,0 +1,278 @@
+//! Files that other programs read and write too: locked, read, replaced whole.
+//!
+//! A file is never changed in place. Under a lock of our own (a file beside it), the old text is read, the
+//! new one is written to a second file with mode 0600, forced to the disk, and renamed over the old name. So
+//! whoever reads, and whenever the machine stops, sees the old text or the new one. Links are followed: the
+//! file they point at is replaced, not the link.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+/// No file that we edit is larger than this many bytes; a larger one is not what it claims to be.
+const LARGEST: u64 = 16 * 1024 * 1024;
+/// How often a change is made again because another program changed the file meanwhile.
+const TRIES: usize = 8;
+
+/// A file could not be read or replaced.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot {doing} `{}`", path.display())]
+pub struct FileError {
+    doing: &'static str,
+    /// The file.
+    pub path: PathBuf,
+    #[source]
+    source: io::Error,
+}
+
+impl FileError {
+    fn new(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self { doing, path, source }
+    }
+}
+
+/// The text of a file; nothing if there is none.
+///
+/// # Errors
+/// The file cannot be read, is larger than 16 MiB, or is not UTF-8.
+#[allow(clippy::disallowed_methods, reason = "files are read here")]
+pub fn read(path: &Path) -> Result<Option<String>, FileError> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(FileError::new("read", path)(error)),
+    };
+    let mut text = String::new();
+    let read = file.take(LARGEST + 1).read_to_string(&mut text).map_err(FileError::new("read", path))?;
+    if read as u64 > LARGEST {
+        return Err(FileError::new("read", path)(io::Error::new(io::ErrorKind::FileTooLarge, "it is larger than 16 MiB")));
+    }
+    Ok(Some(text))
+}
+
+/// Edits a file as in a database: `change` gets the old text (nothing if there is no file) and returns the
+/// new one, or nothing to leave all as it is. The folder is made (0700) when it is missing.
+///
+/// # Errors
+/// What `change` returns, or a [`FileError`]; the file is then as it was.
+pub fn edit<E: From<FileError>>(path: &Path, mut change: impl FnMut(Option<&str>) -> Result<Option<String>, E>) -> Result<(), E> {
+    let target = resolve(path)?;
+    let folder = target.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    make_folder(folder)?;
+    let _lock = Lock::take(&target)?;
+    remove_leftovers(&target, folder);
+    for attempt in 1.. {
+        let before = mark(&target);
+        let old = read(&target)?;
+        let Some(new) = change(old.as_deref())? else { return Ok(()) };
+        if old.as_deref() == Some(new.as_str()) {
+            tighten(&target)?;
+            return Ok(());
+        }
+        let beside = write_beside(&target, folder, &new)?;
+        // Programs that do not know our lock may have written since: then their text is the old one, and the
+        // change is made again.
+        if mark(&target) == before || attempt == TRIES {
+            beside.persist(&target).map_err(|error| FileError::new("replace", &target)(error.error))?;
+            sync_folder(folder);
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+/// Writes a file of our own whole, with mode 0600.
+///
+/// # Errors
+/// As [`edit`].
+pub fn replace(path: &Path, text: &str) -> Result<(), FileError> {
+    edit(path, |_| Ok::<_, FileError>(Some(text.to_owned())))
+}
+
+/// Removes a file if it is there.
+///
+/// # Errors
+/// It is there and cannot be removed.
+#[allow(clippy::disallowed_methods, reason = "files are removed here")]
+pub fn remove(path: &Path) -> Result<(), FileError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(FileError::new("remove", path)(error)),
+        _ => Ok(()),
+    }
+}
+
+/// Follows links to the file that is really there, or would be.
+#[allow(clippy::disallowed_methods, reason = "files are looked up here")]
+fn resolve(path: &Path) -> Result<PathBuf, FileError> {
+    let mut path = path.to_owned();
+    for _ in 0..40 {
+        match fs::read_link(&path) {
+            Ok(to) => path = path.parent().unwrap_or(Path::new("")).join(to),
+            Err(_) => return Ok(path),
+        }
+    }
+    Err(FileError::new("follow the links of", &path)(io::Error::other("they lead in a circle")))
+}
+
+#[allow(clippy::disallowed_methods, reason = "folders are made here")]
+fn make_folder(folder: &Path) -> Result<(), FileError> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder).map_err(FileError::new("make the folder", folder))
+}
+
+/// The part before the random letters in the names of our half-written files.
+fn prefix(target: &Path) -> String {
+    format!(".{}.saml2cloud-", target.file_name().unwrap_or_default().to_string_lossy())
+}
+
+/// Under the lock nobody of ours is writing, so what a killed run left half-written, with secrets in it, goes.
+#[allow(clippy::disallowed_methods, reason = "files are removed here")]
+fn remove_leftovers(target: &Path, folder: &Path) {
+    let prefix = prefix(target);
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        if name.to_string_lossy().strip_prefix(&prefix).is_some_and(|rest| rest.ends_with(".tmp")) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+/// Writes `text` beside `target`, readable by its owner alone, and forces it to the disk.
+fn write_beside(target: &Path, folder: &Path, text: &str) -> Result<tempfile::NamedTempFile, FileError> {
+    let mut builder = tempfile::Builder::new();
+    let prefix = prefix(target);
+    builder.prefix(&prefix).suffix(".tmp");
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600));
+    let mut file = builder.tempfile_in(folder).map_err(FileError::new("write beside", target))?;
+    file.write_all(text.as_bytes())
+        .and_then(|()| file.as_file().sync_all())
+        .map_err(FileError::new("write beside", target))?;
+    Ok(file)
+}
+
+/// What tells that another program wrote the file: its identity, size and time.
+#[allow(clippy::disallowed_methods, reason = "files are looked at here")]
+fn mark(path: &Path) -> Option<(u64, u64, Option<SystemTime>)> {
+    let data = fs::metadata(path).ok()?;
+    #[cfg(unix)]
+    let identity = std::os::unix::fs::MetadataExt::ino(&data);
+    #[cfg(not(unix))]
+    let identity = 0;
+    Some((identity, data.len(), data.modified().ok()))
+}
+
+/// Takes away what others may do with a file that holds secrets.
+#[allow(clippy::disallowed_methods, reason = "modes are set here")]
+fn tighten(path: &Path) -> Result<(), FileError> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = fs::metadata(path).map_err(FileError::new("look at", path))?.permissions().mode();
+        if mode & 0o077 != 0 {
+            fs::set_permissions(path, fs::Permissions::from_mode(0o600)).map_err(FileError::new("protect", path))?;
+        }
+    }
+    let _ = path;
+    Ok(())
+}
+
+/// A rename lasts only once the folder is on the disk too. Some file systems cannot do this; then it is as safe as they are.
+#[allow(clippy::disallowed_methods, reason = "folders are opened here")]
+fn sync_folder(folder: &Path) {
+    if let Ok(folder) = File::open(folder) {
+        let _ = folder.sync_all();
+    }
+}
+
+/// One writer at a time. The lock is a file beside the target, never the target itself, which changes with each
+/// rename. It goes with the process, also a killed one.
+struct Lock(#[allow(dead_code, reason = "held, not read")] File);
+
+impl Lock {
+    #[allow(clippy::disallowed_methods, reason = "files are locked here")]
+    fn take(target: &Path) -> Result<Self, FileError> {
+        let path = target.with_file_name(format!(".{}.lock", target.file_name().unwrap_or_default().to_string_lossy()));
+        let mut options = File::options();
+        options.create(true).truncate(false).write(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let file = options.open(&path).map_err(FileError::new("open the lock", &path))?;
+        file.lock().map_err(FileError::new("lock", &path))?;
+        Ok(Self(file))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::disallowed_methods, reason = "the tests look at real files")]
+    use super::*;
+
+    #[cfg(unix)]
+    fn mode(path: &Path) -> u32 {
+        use std::os::unix::fs::PermissionsExt;
+        fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn follows_links_and_protects() {
+        let folder = tempfile::tempdir().unwrap();
+        let real = folder.path().join("real");
+        let link = folder.path().join("link");
+        fs::write(&real, "old").unwrap();
+        fs::set_permissions(&real, std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
+        std::os::unix::fs::symlink("real", &link).unwrap();
+        edit(&link, |old| Ok::<_, FileError>(Some(format!("{}+new", old.unwrap())))).unwrap();
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert_eq!((fs::read_to_string(&real).unwrap().as_str(), mode(&real)), ("old+new", 0o600));
+        let below = folder.path().join("a/b/file");
+        replace(&below, "x").unwrap();
+        assert_eq!((mode(&below), mode(&folder.path().join("a"))), (0o600, 0o700));
+    }
+
+    #[test]
+    fn a_refused_change_leaves_all_as_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        fs::write(&path, "old").unwrap();
+        let refused = edit(&path, |_| Err(FileError::new("like", &path)(io::Error::other("no"))));
+        assert!(refused.is_err());
+        assert_eq!(fs::read_to_string(&path).unwrap(), "old");
+    }
+
+    #[test]
+    fn a_foreign_write_in_between_is_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        fs::write(&path, "theirs").unwrap();
+        let mut first = true;
+        edit(&path, |old| {
+            let new = format!("{} ours", old.unwrap());
+            if std::mem::take(&mut first) {
+                fs::write(&path, "theirs, newer").unwrap();
+            }
+            Ok::<_, FileError>(Some(new))
+        })
+        .unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "theirs, newer ours");
+    }
+
+    #[test]
+    fn what_a_killed_run_left_is_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let left = folder.path().join(".file.saml2cloud-abc.tmp");
+        fs::write(&left, "secret").unwrap();
+        replace(&folder.path().join("file"), "x").unwrap();
+        assert!(!left.exists());
+    }
+}

@@ -1,0 +1,32 @@
+//! The operating system, and only here: clock, network, environment, files, terminal, processes.
+//!
+//! The rest of the program gets these as values and small traits, so that a test can hold the clock,
+//! record the network and give a scratch home. `.clippy.toml` forbids the system's own calls elsewhere.
+
+mod clock;
+mod env;
+pub mod file;
+mod launch;
+mod net;
+mod paths;
+pub mod tty;
+
+pub use clock::{Clock, SystemClock};
+pub use env::Env;
+pub use launch::{EnvChange, Launcher, SystemLauncher};
+pub use net::{HttpNetwork, Method, Network, Request, Response, Tls, Transport, TransportError, init_tls};
+pub use paths::Paths;
+
+/// What the operating system gives to one run of the program.
+pub struct World<'w> {
+    /// Opens transports.
+    pub network: &'w dyn Network,
+    /// Tells the time and waits.
+    pub clock: &'w dyn Clock,
+    /// Becomes another program.
+    pub launcher: &'w dyn Launcher,
+    /// The environment as it was at the start.
+    pub env: &'w Env,
+    /// Where files are.
+    pub paths: &'w Paths,
+}

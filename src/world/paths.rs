@@ -1,0 +1,93 @@
+//! Where files are.
+
+use std::path::{Path, PathBuf};
+
+use super::Env;
+
+/// Where files are, for this person on this machine.
+#[derive(Debug, Clone)]
+pub struct Paths {
+    home: PathBuf,
+    cache: PathBuf,
+}
+
+impl Paths {
+    /// From the environment: `HOME` (`USERPROFILE` on Windows) and `XDG_CACHE_HOME`.
+    /// Nothing if there is no home.
+    pub fn system(env: &Env) -> Option<Self> {
+        let home = PathBuf::from(env.raw("HOME").or_else(|| env.raw("USERPROFILE"))?);
+        let cache = match env.raw("XDG_CACHE_HOME").map(Path::new).filter(|path| path.is_absolute()) {
+            Some(path) => path.to_owned(),
+            None if cfg!(target_os = "macos") => home.join("Library/Caches"),
+            None if cfg!(windows) => env.raw("LOCALAPPDATA").map_or_else(|| home.join("AppData/Local"), PathBuf::from),
+            None => home.join(".cache"),
+        };
+        Some(Self { cache: cache.join("saml2cloud"), home })
+    }
+
+    /// Everything below one folder, for tests.
+    pub fn below(folder: &Path) -> Self {
+        Self { home: folder.to_owned(), cache: folder.join(".cache/saml2cloud") }
+    }
+
+    /// The AWS accounts: `~/.saml2aws`.
+    pub fn aws_accounts(&self) -> PathBuf {
+        self.home.join(".saml2aws")
+    }
+
+    /// The Alibaba Cloud accounts: `~/.saml2alibabacloud`.
+    pub fn alibaba_accounts(&self) -> PathBuf {
+        self.home.join(".saml2alibabacloud")
+    }
+
+    /// AWS's credentials file: `AWS_SHARED_CREDENTIALS_FILE`, else `~/.aws/credentials`.
+    pub fn aws_credentials(&self, env: &Env) -> PathBuf {
+        env.get("AWS_SHARED_CREDENTIALS_FILE").map_or_else(|| self.home.join(".aws/credentials"), |path| self.expand(path))
+    }
+
+    /// AWS's configuration: `AWS_CONFIG_FILE`, else `~/.aws/config`.
+    pub fn aws_config(&self, env: &Env) -> PathBuf {
+        env.get("AWS_CONFIG_FILE").map_or_else(|| self.home.join(".aws/config"), |path| self.expand(path))
+    }
+
+    /// Alibaba Cloud's configuration: `~/.aliyun/config.json`.
+    pub fn aliyun_config(&self) -> PathBuf {
+        self.home.join(".aliyun/config.json")
+    }
+
+    /// Our own cache of credentials.
+    pub fn credentials_cache(&self) -> PathBuf {
+        self.cache.join("credentials")
+    }
+
+    /// `path` with a leading `~/` replaced by the home.
+    pub fn expand(&self, path: &str) -> PathBuf {
+        match path.strip_prefix('~') {
+            Some("") => self.home.clone(),
+            Some(rest) if rest.starts_with(['/', '\\']) => self.home.join(&rest[1..]),
+            _ => PathBuf::from(path),
+        }
+    }
+
+    /// `path` for people: the home written as `~`.
+    pub fn display(&self, path: &Path) -> String {
+        match path.strip_prefix(&self.home) {
+            Ok(rest) => Path::new("~").join(rest).display().to_string(),
+            Err(_) => path.display().to_string(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tilde_both_ways() {
+        let paths = Paths::below(Path::new("/home/me"));
+        assert_eq!(paths.expand("~/x"), Path::new("/home/me/x"));
+        assert_eq!(paths.expand("~other/x"), Path::new("~other/x"));
+        assert_eq!(paths.expand("/etc/x"), Path::new("/etc/x"));
+        assert_eq!(paths.display(Path::new("/home/me/.saml2aws")), "~/.saml2aws");
+    }
+}

@@ -1,0 +1,263 @@
+//! AWS STS: `AssumeRoleWithSAML`, which is not signed, and `GetCallerIdentity`, which is.
+
+use jiff::Timestamp;
+
+use crate::people::Grant;
+use crate::saml::{Issued, Refusal, Site, redeem};
+use crate::signature::{Authorization, aws4};
+use crate::wire::{Breach, Fields, Reply, Request, breach, escape};
+use crate::world::{Key, World, capitals, later, noise, uuid};
+
+const NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
+const VERSION: &str = "2011-06-15";
+/// How far a client's clock may be off, in seconds.
+const CLOCK_SKEW: i64 = 900;
+
+/// Answers for `sts.amazonaws.com` and `sts.<region>.amazonaws.com[.cn]`.
+pub(crate) fn sts(world: &mut World, request: &Request) -> Result<Reply, Breach> {
+    if request.path != "/" {
+        return breach("the path is not /");
+    }
+    let (site, region) = place(&request.host)?;
+    let fields = match request.method.as_str() {
+        "POST" => {
+            request.no_query()?;
+            request.form()?
+        }
+        "GET" => request.query_fields(),
+        _ => return breach("the method is neither GET nor POST"),
+    };
+    if fields.get("Version") != VERSION {
+        return breach(format!("parameter `Version` is not {VERSION}"));
+    }
+    match (request.method.as_str(), fields.get("Action")) {
+        ("POST", "AssumeRoleWithSAML") => assume(world, request, &fields, site),
+        (_, "GetCallerIdentity") => whoami(world, request, &fields, region),
+        (method, action) => breach(format!("no action `{action}` with {method}")),
+    }
+}
+
+/// Partition and region that a host name speaks of.
+fn place(host: &str) -> Result<(Site, &str), Breach> {
+    let rest = host.strip_prefix("sts.").unwrap_or_default();
+    let china = rest.strip_suffix(".amazonaws.com.cn");
+    let region = match china.or_else(|| rest.strip_suffix(".amazonaws.com")) {
+        Some(region) => region,
+        None => return Ok((Site::Aws, "us-east-1")),
+    };
+    let parts: Vec<&str> = region.split('-').collect();
+    let letters = |text: &&str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_lowercase());
+    let number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let well_formed = match parts.as_slice() {
+        [names @ .., last] => (2..=3).contains(&names.len()) && names.iter().all(letters) && number(last),
+        [] => false,
+    };
+    if !well_formed || (parts[0] == "cn") != china.is_some() {
+        return breach(format!("`{region}` is no region of that domain"));
+    }
+    let site = match (china, parts[1]) {
+        (Some(_), _) => Site::AwsChina,
+        (None, "gov") => Site::AwsGov,
+        (None, _) => Site::Aws,
+    };
+    Ok((site, region))
+}
+
+fn assume(world: &mut World, request: &Request, fields: &Fields, site: Site) -> Result<Reply, Breach> {
+    request.without(&["authorization", "cookie", "x-amz-security-token"])?;
+    fields.exactly(&["Action", "Version", "RoleArn", "PrincipalArn", "SAMLAssertion"], &["DurationSeconds"])?;
+    let (role, provider) = (fields.get("RoleArn"), fields.get("PrincipalArn"));
+    let Ok(seconds) = fields.find("DurationSeconds").unwrap_or("3600").parse::<u32>() else {
+        return breach("parameter `DurationSeconds` is not a number");
+    };
+    if !(900..=43200).contains(&seconds) {
+        let bound = match seconds < 900 {
+            true => "greater than or equal to 900",
+            false => "less than or equal to 43200",
+        };
+        return Ok(error(
+            400,
+            "ValidationError",
+            &format!(
+                "1 validation error detected: Value '{seconds}' at 'durationSeconds' failed to satisfy \
+                 constraint: Member must have value {bound}"
+            ),
+        ));
+    }
+    let issued = match redeem(world, fields.get("SAMLAssertion"), &[site]) {
+        Ok(issued) => issued,
+        Err(refusal) => return Ok(refused(refusal)),
+    };
+    let listed = |grant: &&Grant| grant.role == role && grant.provider == provider;
+    let Some(grant) = issued.grants.iter().find(listed) else {
+        return Ok(error(403, "AccessDenied", "Not authorized to perform sts:AssumeRoleWithSAML"));
+    };
+    if seconds > grant.max_session {
+        return Ok(error(
+            400,
+            "ValidationError",
+            "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.",
+        ));
+    }
+    let partition = role.split(':').nth(1).unwrap_or_default();
+    let key = Key {
+        id: format!("ASIA{}", capitals::<16>()),
+        secret: noise::<30>(),
+        token: format!("IQoJb3JpZ2luX2Vj//{}", noise::<420>()),
+        expires: later(world.cloud_now(), i64::from(seconds)),
+        arn: format!("arn:{partition}:sts::{}:assumed-role/{}/{}", grant.account(), grant.role_name(), issued.session_name),
+        account: grant.account().to_owned(),
+        principal: format!("AROA{}:{}", capitals::<17>(), issued.session_name),
+    };
+    world.secret(&key.secret);
+    world.secret(&key.token);
+    let reply = assumed(&key, &issued);
+    world.keys.push(key);
+    Ok(reply)
+}
+
+fn refused(refusal: Refusal) -> Reply {
+    match refusal {
+        Refusal::Unknown => {
+            error(400, "InvalidIdentityToken", "Response signature invalid (Service: AWSSecurityTokenService; Status Code: 400)")
+        }
+        Refusal::Audience => error(
+            400,
+            "InvalidIdentityToken",
+            "Specified provider doesn't exist (Service: AWSSecurityTokenService; \
+             Error Code: AuthSamlManifestNotFoundException)",
+        ),
+        Refusal::Early => error(400, "InvalidIdentityToken", "Issuing time of the assertion is in the future"),
+        Refusal::Expired => error(400, "ExpiredTokenException", "Token must be redeemed within 5 minutes of issuance"),
+    }
+}
+
+fn assumed(key: &Key, issued: &Issued) -> Reply {
+    let result = format!(
+        "  <AssumeRoleWithSAMLResult>\n    \
+         <Audience>{acs}</Audience>\n    \
+         <AssumedRoleUser>\n      \
+         <AssumedRoleId>{principal}</AssumedRoleId>\n      \
+         <Arn>{arn}</Arn>\n    \
+         </AssumedRoleUser>\n    \
+         <Credentials>\n      \
+         <AccessKeyId>{id}</AccessKeyId>\n      \
+         <SecretAccessKey>{secret}</SecretAccessKey>\n      \
+         <SessionToken>{token}</SessionToken>\n      \
+         <Expiration>{expires}</Expiration>\n    \
+         </Credentials>\n    \
+         <Subject>{subject}</Subject>\n    \
+         <NameQualifier>{qualifier}</NameQualifier>\n    \
+         <SubjectType>persistent</SubjectType>\n    \
+         <Issuer>{issuer}</Issuer>\n  \
+         </AssumeRoleWithSAMLResult>\n",
+        acs = issued.site.acs(),
+        principal = escape(&key.principal),
+        arn = escape(&key.arn),
+        id = key.id,
+        secret = key.secret,
+        token = key.token,
+        expires = key.expires,
+        subject = escape(&issued.subject),
+        qualifier = noise::<20>(),
+        issuer = escape(&issued.issuer),
+    );
+    document("AssumeRoleWithSAMLResponse", &result)
+}
+
+fn document(name: &str, result: &str) -> Reply {
+    let id = uuid();
+    let text = format!(
+        "<{name} xmlns=\"{NAMESPACE}\">\n{result}  <ResponseMetadata>\n    <RequestId>{id}</RequestId>\n  \
+         </ResponseMetadata>\n</{name}>\n"
+    );
+    Reply::new(200, "text/xml", text).with("x-amzn-requestid", &id)
+}
+
+fn error(status: u16, code: &str, message: &str) -> Reply {
+    let id = uuid();
+    let text = format!(
+        "<ErrorResponse xmlns=\"{NAMESPACE}\">\n  <Error>\n    <Type>Sender</Type>\n    \
+         <Code>{code}</Code>\n    <Message>{}</Message>\n  </Error>\n  \
+         <RequestId>{id}</RequestId>\n</ErrorResponse>\n",
+        escape(message)
+    );
+    Reply::new(status, "text/xml", text).with("x-amzn-requestid", &id)
+}
+
+/// A time in the compact form of `x-amz-date`.
+fn compact_time(text: &str) -> Option<Timestamp> {
+    if !text.is_ascii() || text.len() != 16 {
+        return None;
+    }
+    let part = |from: usize, to: usize| text.get(from..to).unwrap_or_default();
+    format!("{}-{}-{}T{}:{}:{}", part(0, 4), part(4, 6), part(6, 8), part(9, 11), part(11, 13), part(13, 16)).parse().ok()
+}
+
+fn whoami(world: &World, request: &Request, fields: &Fields, region: &str) -> Result<Reply, Breach> {
+    fields.exactly(&["Action", "Version"], &[])?;
+    let authorization = Authorization::of(request, "AWS4-HMAC-SHA256")?;
+    authorization.covers(&["host", "x-amz-date"])?;
+    let moment = request.header("x-amz-date").unwrap_or_default();
+    let Some(at) = compact_time(moment) else {
+        return breach("header `x-amz-date` is malformed");
+    };
+    let scope: Vec<&str> = authorization.credential.split('/').collect();
+    let [id, date, signed_region, service, "aws4_request"] = scope.as_slice() else {
+        return breach("the credential's scope is malformed");
+    };
+    if !moment.starts_with(date) || *signed_region != region || *service != "sts" {
+        return breach(format!("the scope {date}/{signed_region}/{service} does not fit {region} and sts"));
+    }
+    let Some(key) = world.keys.iter().find(|key| key.id == *id) else {
+        return Ok(error(403, "InvalidClientTokenId", "The security token included in the request is invalid."));
+    };
+    if request.header("x-amz-security-token") != Some(&key.token) {
+        return Ok(error(403, "InvalidClientTokenId", "The security token included in the request is invalid"));
+    }
+    authorization.covers(&["x-amz-security-token"])?;
+    let scope = [*date, *signed_region, *service];
+    let right = aws4(request, &authorization.signed, &key.secret, moment, scope);
+    let now = world.cloud_now();
+    if right != authorization.signature {
+        return breach("the signature does not match");
+    }
+    if (at.as_second() - now.as_second()).abs() > CLOCK_SKEW {
+        return Ok(error(403, "SignatureDoesNotMatch", "Signature expired: the clocks differ by more than 15 min."));
+    }
+    if now >= key.expires {
+        return Ok(error(403, "ExpiredToken", "The security token included in the request is expired"));
+    }
+    let result = format!(
+        "  <GetCallerIdentityResult>\n    <Arn>{}</Arn>\n    <UserId>{}</UserId>\n    \
+         <Account>{}</Account>\n  </GetCallerIdentityResult>\n",
+        escape(&key.arn),
+        escape(&key.principal),
+        key.account
+    );
+    Ok(document("GetCallerIdentityResponse", &result))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places() {
+        let of = |host: &str| place(host).ok().map(|(site, region)| (site, region.to_owned()));
+        let is = |site: Site, region: &str| Some((site, region.to_owned()));
+        assert_eq!(of("sts.amazonaws.com"), is(Site::Aws, "us-east-1"));
+        assert_eq!(of("sts.eu-west-1.amazonaws.com"), is(Site::Aws, "eu-west-1"));
+        assert_eq!(of("sts.us-gov-west-1.amazonaws.com"), is(Site::AwsGov, "us-gov-west-1"));
+        assert_eq!(of("sts.cn-north-1.amazonaws.com.cn"), is(Site::AwsChina, "cn-north-1"));
+        assert_eq!(of("sts.cn-north-1.amazonaws.com"), None);
+        assert_eq!(of("sts.eu-west-1.amazonaws.com.cn"), None);
+        assert_eq!(of("sts.nowhere.amazonaws.com"), None);
+    }
+
+    #[test]
+    fn compact_times() {
+        assert_eq!(compact_time("20150830T123600Z").map(|at| at.to_string()), Some("2015-08-30T12:36:00Z".to_owned()));
+        assert_eq!(compact_time("2015-08-30T12:36"), None);
+    }
+}

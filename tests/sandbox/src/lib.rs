@@ -1,0 +1,265 @@
+//! An internet in a box, for tests and demonstrations.
+//!
+//! [`Sandbox::start`] opens one HTTP proxy on loopback. It answers `CONNECT`, ends TLS with certificates of
+//! a test authority that is made at start, and hands requests to emulators by host name: JumpCloud, an
+//! identity provider made of HTML forms, and the sign-in and token services of AWS and Alibaba Cloud. They
+//! check every request more strictly than the real ones do. The program under test runs unmodified in the
+//! environment of [`Sandbox::env`], so it needs no test hooks; any other client can run in the same box to
+//! show that the emulators are honest.
+//!
+//! ```
+//! let sandbox = sandbox::Sandbox::start(sandbox::Options::default())?;
+//! let home = std::path::Path::new("/scratch/home");
+//! assert!(sandbox.env(home).iter().any(|(name, _)| name == "HTTPS_PROXY"));
+//! assert!(sandbox.requests().is_empty());
+//! # Ok::<(), sandbox::StartError>(())
+//! ```
+
+// A test says what went wrong by failing.
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod alibaba;
+mod authority;
+mod aws;
+mod aws_signin;
+mod fault;
+mod forms;
+mod jumpcloud;
+mod people;
+mod proxy;
+mod saml;
+mod signature;
+mod wire;
+mod world;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+pub use fault::{Fault, Plan};
+pub use people::{Directory, Factor, Grant, Person, Push, code_of};
+
+use authority::Authority;
+use world::World;
+
+/// Why the box did not start.
+#[derive(Debug)]
+pub struct StartError(String);
+
+impl StartError {
+    pub(crate) fn from_any(error: impl fmt::Display) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the sandbox cannot start: {}", self.0)
+    }
+}
+
+impl std::error::Error for StartError {}
+
+/// How a box is made.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Who exists.
+    pub directory: Directory,
+    /// Wait before each answer.
+    pub latency: Duration,
+    /// How far the identity providers' clock is off, in seconds: below -300, assertions are expired on arrival.
+    pub idp_clock: i64,
+    /// How far the clouds' clock is off, in seconds: credentials end that much later, or earlier.
+    pub cloud_clock: i64,
+}
+
+/// A request that reached the box.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seen {
+    /// Host name.
+    pub host: String,
+    /// Method; `CONNECT` for a host that is not in the box.
+    pub method: String,
+    /// Path without the query.
+    pub path: String,
+    /// Names of the query's parameters.
+    pub query: Vec<String>,
+    /// Names of the parameters in a form, or of the members of a JSON object.
+    pub params: Vec<String>,
+    /// Status of the answer; 0 if there was none.
+    pub status: u16,
+}
+
+/// What the proxy and its owner share.
+pub(crate) struct Shared {
+    world: Mutex<World>,
+    authority: Authority,
+}
+
+impl Shared {
+    pub(crate) fn world(&self) -> MutexGuard<'_, World> {
+        self.world.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A running box. It ends when this is dropped.
+pub struct Sandbox {
+    shared: Arc<Shared>,
+    port: u16,
+    ca_file: PathBuf,
+    runtime: Option<tokio::runtime::Runtime>,
+    _folder: tempfile::TempDir,
+}
+
+impl Sandbox {
+    /// Starts a box on a free port of 127.0.0.1.
+    pub fn start(options: Options) -> Result<Self, StartError> {
+        let authority = Authority::new()?;
+        let folder = tempfile::Builder::new().prefix("sandbox-").tempdir().map_err(StartError::from_any)?;
+        let ca_file = folder.path().join("ca.pem");
+        std::fs::write(&ca_file, authority.root_pem()).map_err(StartError::from_any)?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .thread_name("sandbox")
+            .enable_all()
+            .build()
+            .map_err(StartError::from_any)?;
+        let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).map_err(StartError::from_any)?;
+        listener.set_nonblocking(true).map_err(StartError::from_any)?;
+        let port = listener.local_addr().map_err(StartError::from_any)?.port();
+        let shared = Arc::new(Shared {
+            world: Mutex::new(World {
+                directory: options.directory,
+                latency: options.latency,
+                idp_clock: options.idp_clock,
+                cloud_clock: options.cloud_clock,
+                ..World::default()
+            }),
+            authority,
+        });
+        {
+            let _inside = runtime.enter();
+            let listener = tokio::net::TcpListener::from_std(listener).map_err(StartError::from_any)?;
+            runtime.spawn(proxy::listen(listener, Arc::clone(&shared)));
+        }
+        Ok(Self { shared, port, ca_file, runtime: Some(runtime), _folder: folder })
+    }
+
+    /// Address of the proxy, for `HTTPS_PROXY`.
+    pub fn proxy_url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// Root certificate of the test authority, in PEM. The file goes away with the box.
+    pub fn ca_file(&self) -> &Path {
+        &self.ca_file
+    }
+
+    /// The complete environment of a child in the box; start it with a cleared one.
+    pub fn env(&self, home: &Path) -> Vec<(String, String)> {
+        let path = std::env::var("PATH").unwrap_or_default();
+        let proxy = self.proxy_url();
+        let ca = self.ca_file.display().to_string();
+        let home = home.display().to_string();
+        [
+            ("HOME", home.as_str()),
+            ("PATH", &path),
+            ("HTTPS_PROXY", &proxy),
+            ("https_proxy", &proxy),
+            ("NO_PROXY", ""),
+            ("SSL_CERT_FILE", &ca),
+            ("AWS_CA_BUNDLE", &ca),
+            ("REQUESTS_CA_BUNDLE", &ca),
+            ("NODE_EXTRA_CA_CERTS", &ca),
+            ("TERM", "xterm-256color"),
+            ("LANG", "C.UTF-8"),
+            ("TZ", "UTC"),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .to_vec()
+    }
+
+    /// Patterns of the host names that the box answers for; a `*` stands for one region.
+    pub fn hosts(&self) -> Vec<&'static str> {
+        world::host_patterns().collect()
+    }
+
+    /// Requests so far, in order.
+    pub fn requests(&self) -> Vec<Seen> {
+        self.shared.world().seen.clone()
+    }
+
+    /// Forgets the requests so far.
+    pub fn clear_requests(&self) {
+        self.shared.world().seen.clear();
+    }
+
+    /// Breaches of the rules that the emulators noticed; each was answered with an error.
+    pub fn violations(&self) -> Vec<String> {
+        self.shared.world().violations.clone()
+    }
+
+    /// Forgets the breaches so far, for a test that makes some on purpose.
+    pub fn clear_violations(&self) {
+        self.shared.world().violations.clear();
+    }
+
+    /// Sets the wait before each answer.
+    pub fn latency(&self, wait: Duration) {
+        self.shared.world().latency = wait;
+    }
+
+    /// Makes a fault on hosts that fit a pattern with `*`. The first fault that fits a request happens.
+    pub fn fault(&self, host_glob: &str, plan: impl Into<Plan>) {
+        let mut plan = plan.into();
+        plan.host = host_glob.to_owned();
+        self.shared.world().plans.push(plan);
+    }
+
+    /// Ends all faults.
+    pub fn clear_faults(&self) {
+        self.shared.world().plans.clear();
+    }
+
+    /// Adds somebody, in place of whoever has the same address.
+    pub fn put(&self, person: Person) {
+        self.shared.world().directory.put(person);
+    }
+
+    /// Everybody in the box.
+    pub fn directory(&self) -> Directory {
+        self.shared.world().directory.clone()
+    }
+
+    /// Sets how far the identity providers' clock is off, in seconds.
+    pub fn idp_clock(&self, seconds: i64) {
+        self.shared.world().idp_clock = seconds;
+    }
+
+    /// Sets how far the clouds' clock is off, in seconds.
+    pub fn cloud_clock(&self, seconds: i64) {
+        self.shared.world().cloud_clock = seconds;
+    }
+
+    /// The code that somebody's authenticator app shows now; empty if there is none.
+    pub fn code(&self, user: &str) -> String {
+        let world = self.shared.world();
+        world.directory.person(user).and_then(|person| code_of(person.totp_secret.as_deref()?)).unwrap_or_default()
+    }
+
+    /// Every secret that has passed: passwords and codes as typed, anti-forgery tokens, cookies, SAML
+    /// responses in base64, secret access keys and session tokens. None may show up in traces or output.
+    pub fn secrets(&self) -> Vec<String> {
+        self.shared.world().secrets.clone()
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            // Connections that hang on purpose must not hold up the end of a test.
+            runtime.shutdown_background();
+        }
+    }
+}

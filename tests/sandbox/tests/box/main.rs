@@ -1,0 +1,10 @@
+//! The box seen from outside, by clients that know nothing of it but the proxy and the root certificate.
+
+// A test says what went wrong by failing.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod browser;
+mod clouds;
+mod forms;
+mod jumpcloud;
+mod proxy;
