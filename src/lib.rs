@@ -7,3 +7,4 @@ pub mod ask;
 pub mod mfa;
 pub mod saml;
 pub mod idp;
+pub mod cloud;

@@ -66,9 +66,15 @@ impl Page {
         }
     }
 
-    /// What the page says is wrong: what it marks as an error, else its title.
+    /// What the page says is wrong: what it marks as an error, else the first line that reads like one, else its title.
     pub fn said(&self) -> Untrusted {
-        self.complaints.first().cloned().unwrap_or_else(|| self.title.clone())
+        const WORDS: &[&str] = &["incorrect", "invalid", "wrong", "fail", "denied", "locked", "expired", "error", "not right", "disabled", "try again"];
+        let reads_so = |line: &&str| {
+            let lower = line.to_lowercase();
+            line.trim().contains(' ') && WORDS.iter().any(|word| lower.contains(word))
+        };
+        let line = || self.text.raw().lines().find(reads_so).map(Untrusted::new);
+        self.complaints.first().cloned().or_else(line).unwrap_or_else(|| self.title.clone())
     }
 
     /// The page's shape without any of its values, for an error message.
@@ -319,13 +325,14 @@ impl Reader {
             complaint.text.push_str(text);
         }
         if self.text.len() < MOST_TEXT {
-            self.text.push_str(text);
+            // Tags break lines; those of the source do not.
+            self.text.extend(text.chars().map(|c| if c.is_whitespace() { ' ' } else { c }));
         }
     }
 
     fn text_break(&mut self) {
-        if self.text.len() < MOST_TEXT && !self.text.ends_with(' ') {
-            self.text.push(' ');
+        if self.text.len() < MOST_TEXT && !self.text.ends_with('\n') {
+            self.text.push('\n');
         }
     }
 

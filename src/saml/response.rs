@@ -4,15 +4,12 @@
 //! where an attacker would push (size, depth, document types, entities).
 
 use base64::Engine as _;
-use quick_xml::XmlVersion;
-use quick_xml::events::{BytesStart, Event};
 
+use crate::text::xml;
 use crate::types::{SamlResponse, Timestamp, Untrusted};
 
 /// The longest response that is read, decoded. Alibaba Cloud takes 100,000 characters of base64, AWS the same.
 const LONGEST: usize = 1024 * 1024;
-/// How deep elements may nest.
-const DEEPEST: usize = 60;
 /// How many attribute values are read.
 const MOST_VALUES: usize = 5_000;
 
@@ -37,6 +34,12 @@ pub enum BadResponse {
     /// Without an assertion.
     #[error("there is no assertion in it")]
     NoAssertion,
+}
+
+impl From<xml::BadXml> for BadResponse {
+    fn from(bad: xml::BadXml) -> Self {
+        Self::NotXml(bad.to_string())
+    }
 }
 
 /// What was read.
@@ -64,7 +67,9 @@ impl Reading {
         }
         let xml = base64::engine::general_purpose::STANDARD.decode(response.expose()).map_err(|_| BadResponse::NotBase64)?;
         let xml = String::from_utf8(xml).map_err(|_| BadResponse::NotXml("it is not UTF-8".into()))?;
-        Reader::default().read(&xml)
+        let mut reader = Reader::default();
+        xml::walk(&xml, &mut reader)?;
+        reader.conclude()
     }
 
     /// All values of the attribute `name`, trimmed.
@@ -73,11 +78,9 @@ impl Reading {
     }
 }
 
-/// The local names from the root to where the reader is.
+/// What has been met so far.
 #[derive(Default)]
 struct Reader {
-    path: Vec<String>,
-    text: String,
     values: usize,
     status: Option<String>,
     status_message: Option<String>,
@@ -87,86 +90,23 @@ struct Reader {
     reading: Reading,
 }
 
-impl Reader {
-    fn read(mut self, xml: &str) -> Result<Reading, BadResponse> {
-        let bad = |error: &dyn std::fmt::Display| BadResponse::NotXml(Untrusted::new(error.to_string()).to_string());
-        let mut reader = quick_xml::Reader::from_str(xml);
-        loop {
-            match reader.read_event().map_err(|e| bad(&e))? {
-                Event::Start(tag) => {
-                    self.open(&tag)?;
-                    if self.path.len() > DEEPEST {
-                        return Err(bad(&"it nests too deep"));
-                    }
-                }
-                Event::Empty(tag) => {
-                    self.open(&tag)?;
-                    self.close();
-                }
-                Event::End(_) => self.close(),
-                Event::Text(text) => self.text.push_str(&text.xml10_content()),
-                Event::CData(text) => self.text.push_str(&text.xml10_content()),
-                // Text comes in pieces, split at references: all pieces count, or a comment or `&amp;` would cut a name short.
-                Event::GeneralRef(reference) => match (reference.resolve_char_ref().map_err(|e| bad(&e))?, &*reference.xml10_content()) {
-                    (Some(c), _) => self.text.push(c),
-                    (None, "amp") => self.text.push('&'),
-                    (None, "lt") => self.text.push('<'),
-                    (None, "gt") => self.text.push('>'),
-                    (None, "quot") => self.text.push('"'),
-                    (None, "apos") => self.text.push('\''),
-                    (None, _) => return Err(bad(&"it refers to an entity of its own")),
-                },
-                Event::DocType(_) => return Err(bad(&"it has a document type")),
-                Event::Eof => break,
-                Event::Comment(_) | Event::Decl(_) | Event::PI(_) => {}
-            }
-        }
-        if !self.path.is_empty() {
-            return Err(bad(&"it ends too soon"));
-        }
-        self.conclude()
-    }
+impl xml::Visitor for Reader {
+    type Error = BadResponse;
 
-    fn conclude(mut self) -> Result<Reading, BadResponse> {
-        if let Some(status) = self.status.filter(|s| !s.ends_with(":Success")) {
-            let said = self.status_message.filter(|m| !m.trim().is_empty()).unwrap_or(status);
-            return Err(BadResponse::Failed(Untrusted::new(said)));
-        }
-        if !self.assertion {
-            return Err(if self.encrypted { BadResponse::Encrypted } else { BadResponse::NoAssertion });
-        }
-        self.reading.destination = self.reading.destination.or(self.recipient);
-        Ok(self.reading)
-    }
-
-    /// Whether the elements that are open end with these.
-    fn at(&self, names: &[&str]) -> bool {
-        self.path.len() >= names.len() && self.path[self.path.len() - names.len()..].iter().zip(names).all(|(a, b)| a == b)
-    }
-
-    fn open(&mut self, tag: &BytesStart<'_>) -> Result<(), BadResponse> {
-        let name = tag.local_name().into_inner().to_owned();
-        let attribute = |wanted: &str| {
-            tag.attributes()
-                .flatten()
-                .find(|a| a.key.local_name().into_inner() == wanted)
-                .and_then(|a| a.normalized_value(XmlVersion::Implicit1_0).ok().map(|v| v.into_owned()))
-        };
-        self.path.push(name);
-        self.text.clear();
-        let name = self.path.last().map(String::as_str).unwrap_or_default();
-        match name {
-            "Response" if self.path.len() == 1 => self.reading.destination = attribute("Destination").filter(|d| !d.is_empty()),
+    fn open(&mut self, element: &xml::Element<'_>) -> Result<(), BadResponse> {
+        match element.name() {
+            "Response" if element.depth() == 1 => self.reading.destination = element.attribute("Destination").filter(|d| !d.is_empty()),
             "Assertion" => self.assertion = true,
             "EncryptedAssertion" => self.encrypted = true,
             // The first status code is the one that counts; those inside it only say more.
-            "StatusCode" if self.status.is_none() => self.status = attribute("Value"),
+            "StatusCode" if self.status.is_none() => self.status = element.attribute("Value"),
             "SubjectConfirmationData" => {
-                self.recipient = self.recipient.take().or_else(|| attribute("Recipient"));
-                self.reading.not_on_or_after = self.reading.not_on_or_after.or_else(|| attribute("NotOnOrAfter").and_then(|t| Timestamp::parse(&t)));
+                self.recipient = self.recipient.take().or_else(|| element.attribute("Recipient"));
+                let end = || element.attribute("NotOnOrAfter").and_then(|t| Timestamp::parse(&t));
+                self.reading.not_on_or_after = self.reading.not_on_or_after.or_else(end);
             }
-            "Attribute" if self.at(&["AttributeStatement", "Attribute"]) => {
-                self.reading.attributes.push((attribute("Name").unwrap_or_default(), Vec::new()));
+            "Attribute" if element.is_in("AttributeStatement") => {
+                self.reading.attributes.push((element.attribute("Name").unwrap_or_default(), Vec::new()));
             }
             "AttributeValue" => {
                 self.values += 1;
@@ -179,18 +119,32 @@ impl Reader {
         Ok(())
     }
 
-    fn close(&mut self) {
-        let text = std::mem::take(&mut self.text);
-        if self.at(&["Attribute", "AttributeValue"]) {
-            if let Some((_, values)) = self.reading.attributes.last_mut() {
-                values.push(text);
+    fn close(&mut self, path: &[String], text: String) -> Result<(), BadResponse> {
+        match path {
+            [.., parent, name] if parent == "Attribute" && name == "AttributeValue" => {
+                if let Some((_, values)) = self.reading.attributes.last_mut() {
+                    values.push(text);
+                }
             }
-        } else if self.at(&["Audience"]) {
-            self.reading.audiences.push(text.trim().to_owned());
-        } else if self.at(&["StatusMessage"]) {
-            self.status_message = Some(text);
+            [.., name] if name == "Audience" => self.reading.audiences.push(text.trim().to_owned()),
+            [.., name] if name == "StatusMessage" => self.status_message = Some(text),
+            _ => {}
         }
-        self.path.pop();
+        Ok(())
+    }
+}
+
+impl Reader {
+    fn conclude(mut self) -> Result<Reading, BadResponse> {
+        if let Some(status) = self.status.filter(|s| !s.ends_with(":Success")) {
+            let said = self.status_message.filter(|m| !m.trim().is_empty()).unwrap_or(status);
+            return Err(BadResponse::Failed(Untrusted::new(said)));
+        }
+        if !self.assertion {
+            return Err(if self.encrypted { BadResponse::Encrypted } else { BadResponse::NoAssertion });
+        }
+        self.reading.destination = self.reading.destination.or(self.recipient);
+        Ok(self.reading)
     }
 }
 

@@ -1,3 +1,4 @@
-//! File formats that belong to other programs, edited without losing a byte. Pure: text in, text out.
+//! Text formats, read and edited. Pure: text in, text out. What belongs to other programs is edited without losing a byte.
 
 pub mod ini;
+pub mod xml;

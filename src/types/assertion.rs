@@ -32,14 +32,15 @@ impl SamlResponse {
 pub struct ServiceProvider {
     /// The entity ID, which becomes the assertion's audience (`urn:amazon:webservices`).
     pub entity_id: String,
-    /// The addresses of the cloud's assertion consumer service. A form that posts a `SAMLResponse`
-    /// to one of these ends a sign-in.
-    pub acs: Vec<WebUrl>,
+    /// Whether an address is one of the cloud's assertion consumer services, which are many: sites, partitions, regions.
+    pub is_acs: fn(&WebUrl) -> bool,
+    /// An assertion consumer service that the account names beside them.
+    pub target: Option<WebUrl>,
 }
 
 impl ServiceProvider {
-    /// Whether a form that posts to `address` hands the response to this service provider.
+    /// Whether a form that posts to `address` hands the response to this service provider, and so ends a sign-in.
     pub fn receives_at(&self, address: &WebUrl) -> bool {
-        self.acs.iter().any(|acs| acs.same_page(address))
+        (self.is_acs)(address) || self.target.as_ref().is_some_and(|target| target.same_page(address))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{RoleArn, Secret, Timestamp};
+use super::{Region, RoleArn, Secret, Timestamp};
 
 /// Short-lived credentials of one role.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,6 +21,8 @@ pub struct Credentials {
     pub role: RoleArn,
     /// The assumed role with the session's name, as the cloud writes it.
     pub assumed: String,
+    /// The region that tools should use when nobody names one; only where a cloud's tools cannot do without.
+    pub home_region: Option<Region>,
 }
 
 impl Credentials {
@@ -50,6 +52,7 @@ mod tests {
             issued: now,
             role: RoleArn::parse("arn:aws:iam::1:role/a").unwrap(),
             assumed: "x".into(),
+            home_region: None,
         };
         assert!(credentials.is_fresh(now, Duration::from_secs(299)));
         assert!(!credentials.is_fresh(now, Duration::from_secs(300)));

@@ -48,6 +48,13 @@ impl From<&str> for Secret<String> {
     }
 }
 
+/// A secret can be read from a message; it cannot be written into one without being exposed.
+impl<'de> serde::Deserialize<'de> for Secret<String> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(Self)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -10,7 +10,8 @@ const AFTER_PASSWORD: Sent = Sent { username: true, password: true, code: false 
 fn sp() -> ServiceProvider {
     ServiceProvider {
         entity_id: "urn:amazon:webservices".into(),
-        acs: vec![WebUrl::parse("https://signin.aws.amazon.com/saml").unwrap()],
+        is_acs: |url| url.to_string() == "https://signin.aws.amazon.com/saml",
+        target: None,
     }
 }
 
@@ -42,7 +43,7 @@ fn body(form: &crate::http::Form) -> String {
 fn real_pages_are_understood() {
     let cases = [
         (include_str!("../../../fixtures/idp/form/pages/simplesamlphp-login.html"), START, "password username password"),
-        (include_str!("../../../fixtures/idp/form/pages/simplesamlphp-wrong.html"), AFTER_PASSWORD, "refused Error Incorrect username or password"),
+        (include_str!("../../../fixtures/idp/form/pages/simplesamlphp-wrong.html"), AFTER_PASSWORD, "refused Incorrect username or password"),
         (include_str!("../../../fixtures/idp/form/pages/simplesamlphp-source.html"), START, "Staff | Guests"),
         (include_str!("../../../fixtures/idp/form/pages/lemonldap-login.html"), START, "password user password"),
         (include_str!("../../../fixtures/idp/form/pages/lemonldap-wrong.html"), AFTER_PASSWORD, "refused message PE5"),
@@ -59,7 +60,7 @@ fn real_pages_are_understood() {
     let choice = told(include_str!("../../../fixtures/idp/form/pages/lemonldap-choice.html"), AFTER_PASSWORD);
     assert!(choice.contains("totp") && choice.contains("ext"), "{choice}");
     let consent = told(include_str!("../../../fixtures/idp/form/pages/simplesamlphp-consent.html"), AFTER_PASSWORD);
-    assert!(consent.starts_with("consent yes="), "{consent}");
+    assert!(consent.starts_with("consent ") && consent.contains("&yes="), "{consent}");
 }
 
 #[test]

@@ -212,7 +212,8 @@ fn whoami(world: &mut World, request: &Request) -> Result<Reply, Breach> {
         Some(_) => authorization.covers(&["x-acs-security-token"])?,
     }
     if acs3(request, &authorization.signed, &key.secret) != authorization.signature {
-        return breach("the signature does not match");
+        world.violation(request, "the signature does not match");
+        return refuse(400, "SignatureDoesNotMatch", "The request signature does not conform to Alibaba Cloud standards.");
     }
     if too_far(world, moment) {
         return refuse(400, "InvalidTimeStamp.Expired", "Specified time stamp or date value is expired.");

@@ -194,7 +194,7 @@ fn compact_time(text: &str) -> Option<Timestamp> {
     format!("{}-{}-{}T{}:{}:{}", part(0, 4), part(4, 6), part(6, 8), part(9, 11), part(11, 13), part(13, 16)).parse().ok()
 }
 
-fn whoami(world: &World, request: &Request, fields: &Fields, region: &str) -> Result<Reply, Breach> {
+fn whoami(world: &mut World, request: &Request, fields: &Fields, region: &str) -> Result<Reply, Breach> {
     fields.exactly(&["Action", "Version"], &[])?;
     let authorization = Authorization::of(request, "AWS4-HMAC-SHA256")?;
     authorization.covers(&["host", "x-amz-date"])?;
@@ -219,13 +219,20 @@ fn whoami(world: &World, request: &Request, fields: &Fields, region: &str) -> Re
     let scope = [*date, *signed_region, *service];
     let right = aws4(request, &authorization.signed, &key.secret, moment, scope);
     let now = world.cloud_now();
+    let expired = now >= key.expires;
     if right != authorization.signature {
-        return breach("the signature does not match");
+        world.violation(request, "the signature does not match");
+        return Ok(error(
+            403,
+            "SignatureDoesNotMatch",
+            "The request signature we calculated does not match the signature you provided. Check your AWS Secret \
+             Access Key and signing method. Consult the service documentation for details.",
+        ));
     }
     if (at.as_second() - now.as_second()).abs() > CLOCK_SKEW {
         return Ok(error(403, "SignatureDoesNotMatch", "Signature expired: the clocks differ by more than 15 min."));
     }
-    if now >= key.expires {
+    if expired {
         return Ok(error(403, "ExpiredToken", "The security token included in the request is expired"));
     }
     let result = format!(

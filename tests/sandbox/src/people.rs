@@ -238,9 +238,9 @@ impl Directory {
                 .with_role(Grant::alibaba(OTHER, "Developer")),
         );
         all.put(guide(Person::new("bob@example.com", "bob-only-a-password")));
-        // An 80-bit secret, as several identity providers issue.
         all.put(guide(Person::new("carol@example.com", "carol-has-a-phone").with_push(Push::Accepted { after: 2 })));
         all.put(guide(
+            // An 80-bit secret, as several identity providers issue.
             Person::new("dave@example.com", "dave-has-both-factors")
                 .with_totp("GEZDGNBVGY3TQOJQ")
                 .with_push(Push::Accepted { after: 1 }),

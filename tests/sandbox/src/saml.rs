@@ -188,7 +188,7 @@ fn document(issued: &Issued, person: &Person, now: Timestamp) -> String {
     }
     values.extend(person.stray_role_values.iter().cloned());
     let mut attributes = attribute(site, "Role", &values);
-    attributes += &attribute(site, "RoleSessionName", &[issued.session_name.clone()]);
+    attributes += &attribute(site, "RoleSessionName", std::slice::from_ref(&issued.session_name));
     if let Some(seconds) = person.session_duration {
         attributes += &attribute(site, "SessionDuration", &[seconds.to_string()]);
     }

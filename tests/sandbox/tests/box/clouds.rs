@@ -27,13 +27,13 @@ fn response(browser: &mut Browser, app: &str, name: &str, password: &str) -> Str
     end.field("SAMLResponse")
 }
 
-fn alice(sandbox: &Sandbox, app: &str) -> (Browser, String) {
+pub(crate) fn alice(sandbox: &Sandbox, app: &str) -> (Browser, String) {
     let mut browser = Browser::new(sandbox);
     let response = response(&mut browser, app, "alice", "alice-correct-horse-battery");
     (browser, response)
 }
 
-fn aws(browser: &mut Browser, host: &str, role: &str, idp: &str, response: &str, seconds: &str) -> Answer {
+pub(crate) fn aws(browser: &mut Browser, host: &str, role: &str, idp: &str, response: &str, seconds: &str) -> Answer {
     let fields = [
         ("Action", "AssumeRoleWithSAML"),
         ("Version", "2011-06-15"),
@@ -45,7 +45,7 @@ fn aws(browser: &mut Browser, host: &str, role: &str, idp: &str, response: &str,
     browser.post(&format!("https://{host}/"), &fields)
 }
 
-fn alibaba(browser: &mut Browser, nonce: &str, role: &str, response: &str, seconds: &str) -> Answer {
+pub(crate) fn alibaba(browser: &mut Browser, nonce: &str, role: &str, response: &str, seconds: &str) -> Answer {
     let now = jiff::Timestamp::from_second(jiff::Timestamp::now().as_second()).unwrap();
     let url = format!(
         "https://sts.aliyuncs.com/?Action=AssumeRoleWithSAML&Version=2015-04-01&Format=JSON\
@@ -55,7 +55,7 @@ fn alibaba(browser: &mut Browser, nonce: &str, role: &str, response: &str, secon
     browser.post(&url, &fields)
 }
 
-fn element<'a>(answer: &'a Answer, name: &str) -> &'a str {
+pub(crate) fn element<'a>(answer: &'a Answer, name: &str) -> &'a str {
     let (_, rest) = answer.body.split_once(&format!("<{name}>")).unwrap();
     rest.split('<').next().unwrap()
 }

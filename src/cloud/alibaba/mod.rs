@@ -1,0 +1,114 @@
+//! Alibaba Cloud.
+//!
+//! Sign-in by SAML: <https://www.alibabacloud.com/help/en/ram/user-guide/role-based-sso/>.
+
+mod profile;
+mod signin;
+mod sts;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use async_trait::async_trait;
+
+use super::{Cloud, CloudError, Endpoint, Place, SessionWish, Store, aws};
+use crate::types::{
+    Assertion, Choice, CloudAccountId, CloudId, Credentials, Offer, ProfileName, Region, RoleArn, ServiceProvider, WebUrl,
+};
+use crate::world::{Env, EnvChange, Paths, Transport};
+
+/// What the names of SAML attributes begin with, on both sites.
+pub(super) const ATTRIBUTES: &str = "https://www.aliyun.com/SAML-Role/Attributes/";
+/// The entity ID of the China site; the international one is this with `:international`.
+const ENTITY_ID: &str = "urn:alibaba:cloudcomputing";
+
+/// Alibaba Cloud.
+pub(super) struct Alibaba;
+
+#[async_trait]
+impl Cloud for Alibaba {
+    fn id(&self) -> CloudId {
+        CloudId::Alibaba
+    }
+
+    fn service_provider(&self, urn: Option<&str>, target: Option<&WebUrl>) -> ServiceProvider {
+        ServiceProvider { entity_id: urn.unwrap_or(ENTITY_ID).to_owned(), is_acs: signin::is_acs, target: target.cloned() }
+    }
+
+    fn offer(&self, assertion: Assertion) -> Result<Offer, CloudError> {
+        super::offer(self.id(), ATTRIBUTES, (CloudId::Aws, aws::ATTRIBUTES), assertion)
+    }
+
+    fn endpoint(&self, _: &RoleArn, place: &Place, env: &Env) -> Result<Endpoint, CloudError> {
+        sts::endpoint(place, env)
+    }
+
+    async fn assume(&self, choice: &Choice, wish: &SessionWish, net: &dyn Transport) -> Result<Credentials, CloudError> {
+        sts::assume_with_saml(choice, wish, net).await
+    }
+
+    async fn aliases(&self, offer: &Offer, net: &dyn Transport) -> BTreeMap<CloudAccountId, String> {
+        signin::aliases(offer, net).await.unwrap_or_default()
+    }
+
+    /// Every name that Alibaba Cloud's tools look for, old ones too. In `aliyun` a configured profile beats keys in the
+    /// environment, so either the profile that holds these very keys is named, or profiles are switched off.
+    fn environment(&self, credentials: &Credentials, profile: Option<&ProfileName>, region: Option<&Region>) -> Vec<EnvChange> {
+        let all = |names: &[&'static str], value: &str| names.iter().map(|name| (*name, Some(value.into()))).collect::<Vec<EnvChange>>();
+        let mut changes = Vec::new();
+        changes.extend(all(
+            &["ALIBABA_CLOUD_ACCESS_KEY_ID", "ALIBABACLOUD_ACCESS_KEY_ID", "ALICLOUD_ACCESS_KEY_ID", "ALICLOUD_ACCESS_KEY"],
+            &credentials.key_id,
+        ));
+        changes.extend(all(
+            &["ALIBABA_CLOUD_ACCESS_KEY_SECRET", "ALIBABACLOUD_ACCESS_KEY_SECRET", "ALICLOUD_ACCESS_KEY_SECRET", "ALICLOUD_SECRET_KEY"],
+            credentials.secret.expose(),
+        ));
+        changes.extend(all(
+            &["ALIBABA_CLOUD_SECURITY_TOKEN", "ALIBABACLOUD_SECURITY_TOKEN", "ALICLOUD_SECURITY_TOKEN"],
+            credentials.token.expose(),
+        ));
+        changes.push(("SAML2CLOUD_CREDENTIAL_EXPIRATION", Some(credentials.expires.utc().into())));
+        if let Some(region) = region {
+            changes.extend(all(
+                &[
+                    "ALIBABA_CLOUD_REGION_ID",
+                    "ALIBABACLOUD_REGION_ID",
+                    "ALICLOUD_REGION_ID",
+                    "ALICLOUD_REGION",
+                    "ALIBABA_CLOUD_REGION",
+                    "ALIBABA_CLOUD_DEFAULT_REGION",
+                ],
+                region.as_str(),
+            ));
+        }
+        let profiles = ["ALIBABA_CLOUD_PROFILE", "ALIBABACLOUD_PROFILE", "ALICLOUD_PROFILE"];
+        let ignore = ["ALIBABA_CLOUD_IGNORE_PROFILE", "ALIBABACLOUD_IGNORE_PROFILE"];
+        let take_away = |names: &[&'static str]| names.iter().map(|name| (*name, None)).collect::<Vec<EnvChange>>();
+        match profile {
+            Some(profile) => {
+                changes.extend(all(&profiles, profile.as_str()));
+                changes.extend(take_away(&ignore));
+            }
+            None => {
+                changes.extend(take_away(&profiles));
+                changes.extend(all(&ignore, "TRUE"));
+            }
+        }
+        // These would make a tool assume another role, or fetch other credentials, on top of ours.
+        changes.extend(take_away(&[
+            "ALIBABA_CLOUD_ROLE_ARN",
+            "ALIBABACLOUD_ROLE_ARN",
+            "ALICLOUD_ASSUME_ROLE_ARN",
+            "ALIBABA_CLOUD_OIDC_TOKEN_FILE",
+            "ALIBABA_CLOUD_OIDC_PROVIDER_ARN",
+            "ALIBABA_CLOUD_CREDENTIALS_URI",
+            "ALICLOUD_CREDENTIALS_URI",
+        ]));
+        changes
+    }
+
+    fn profiles(&self, paths: &Paths, _: &Env, custom: Option<PathBuf>) -> Box<dyn Store> {
+        Box::new(profile::Profiles { path: custom.unwrap_or_else(|| paths.aliyun_config()) })
+    }
+}

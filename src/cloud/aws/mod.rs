@@ -1,0 +1,79 @@
+//! Amazon Web Services.
+//!
+//! Sign-in by SAML: <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_providers_saml.html>.
+
+mod profile;
+mod signin;
+mod sts;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use async_trait::async_trait;
+
+use super::{Cloud, CloudError, Endpoint, Place, SessionWish, Store, alibaba};
+use crate::types::{
+    Assertion, Choice, CloudAccountId, CloudId, Credentials, Offer, ProfileName, Region, RoleArn, ServiceProvider, WebUrl,
+};
+use crate::world::{Env, EnvChange, Paths, Transport};
+
+/// What the names of SAML attributes begin with.
+pub(super) const ATTRIBUTES: &str = "https://aws.amazon.com/SAML/Attributes/";
+/// The entity ID of the global partition.
+const ENTITY_ID: &str = "urn:amazon:webservices";
+
+/// AWS.
+pub(super) struct Aws;
+
+#[async_trait]
+impl Cloud for Aws {
+    fn id(&self) -> CloudId {
+        CloudId::Aws
+    }
+
+    fn service_provider(&self, urn: Option<&str>, target: Option<&WebUrl>) -> ServiceProvider {
+        ServiceProvider { entity_id: urn.unwrap_or(ENTITY_ID).to_owned(), is_acs: signin::is_acs, target: target.cloned() }
+    }
+
+    fn offer(&self, assertion: Assertion) -> Result<Offer, CloudError> {
+        super::offer(self.id(), ATTRIBUTES, (CloudId::Alibaba, alibaba::ATTRIBUTES), assertion)
+    }
+
+    fn endpoint(&self, role: &RoleArn, place: &Place, env: &Env) -> Result<Endpoint, CloudError> {
+        sts::endpoint(role, place, env)
+    }
+
+    async fn assume(&self, choice: &Choice, wish: &SessionWish, net: &dyn Transport) -> Result<Credentials, CloudError> {
+        sts::assume_with_saml(choice, wish, net).await
+    }
+
+    async fn aliases(&self, offer: &Offer, net: &dyn Transport) -> BTreeMap<CloudAccountId, String> {
+        signin::aliases(offer, net).await.unwrap_or_default()
+    }
+
+    /// The names that saml2aws exports, and the region. `AWS_PROFILE` is set only where that profile holds these very
+    /// keys: SDKs fail on a profile that does not exist.
+    fn environment(&self, credentials: &Credentials, profile: Option<&ProfileName>, region: Option<&Region>) -> Vec<EnvChange> {
+        let token = || Some(credentials.token.expose().into());
+        let profile = || profile.map(|p| p.as_str().into());
+        let mut changes: Vec<EnvChange> = vec![
+            ("AWS_SESSION_TOKEN", token()),
+            ("AWS_SECURITY_TOKEN", token()),
+            ("EC2_SECURITY_TOKEN", token()),
+            ("AWS_ACCESS_KEY_ID", Some(credentials.key_id.clone().into())),
+            ("AWS_SECRET_ACCESS_KEY", Some(credentials.secret.expose().into())),
+            ("AWS_CREDENTIAL_EXPIRATION", Some(credentials.expires.utc().into())),
+            ("AWS_PROFILE", profile()),
+            ("AWS_DEFAULT_PROFILE", profile()),
+        ];
+        if let Some(region) = region {
+            changes.push(("AWS_REGION", Some(region.as_str().into())));
+            changes.push(("AWS_DEFAULT_REGION", Some(region.as_str().into())));
+        }
+        changes
+    }
+
+    fn profiles(&self, paths: &Paths, env: &Env, custom: Option<PathBuf>) -> Box<dyn Store> {
+        Box::new(profile::Profiles { credentials: custom.unwrap_or_else(|| paths.aws_credentials(env)), config: paths.aws_config(env) })
+    }
+}

@@ -1,0 +1,138 @@
+//! `~/.aws/credentials`, and what `~/.aws/config` says of a profile.
+
+use std::path::{Path, PathBuf};
+
+use crate::cloud::{Store, StoreError};
+use crate::text::ini::Ini;
+use crate::types::{Credentials, ProfileName, Region, RoleArn, Secret, Timestamp};
+use crate::world::file;
+
+/// The keys that a login writes, in saml2aws's order and layout.
+const WIDTH: usize = 24;
+const KEY_ID: &str = "aws_access_key_id";
+const SECRET: &str = "aws_secret_access_key";
+const TOKEN: &str = "aws_session_token";
+const SECURITY_TOKEN: &str = "aws_security_token";
+const PRINCIPAL: &str = "x_principal_arn";
+const EXPIRES: &str = "x_security_token_expires";
+
+/// The profiles of AWS's tools.
+pub(super) struct Profiles {
+    pub(super) credentials: PathBuf,
+    pub(super) config: PathBuf,
+}
+
+impl Store for Profiles {
+    fn path(&self) -> &Path {
+        &self.credentials
+    }
+
+    fn check(&self, profile: &ProfileName) -> Result<(), StoreError> {
+        self.check_config(profile)?;
+        let text = file::read(&self.credentials)?.unwrap_or_default();
+        check_section(&Ini::parse(&text), profile)
+    }
+
+    fn put(&self, profile: &ProfileName, credentials: &Credentials, region: Option<&Region>, force: bool) -> Result<(), StoreError> {
+        if !force {
+            self.check_config(profile)?;
+        }
+        file::edit(&self.credentials, |old| {
+            let mut ini = Ini::parse(old.unwrap_or_default());
+            if !force {
+                check_section(&ini, profile)?;
+            }
+            let expires = credentials.expires.local_rfc3339();
+            let mut pairs = vec![
+                (KEY_ID, credentials.key_id.as_str()),
+                (SECRET, credentials.secret.expose().as_str()),
+                (TOKEN, credentials.token.expose().as_str()),
+                (SECURITY_TOKEN, credentials.token.expose().as_str()),
+                (PRINCIPAL, credentials.assumed.as_str()),
+                (EXPIRES, expires.as_str()),
+            ];
+            pairs.extend(region.map(|region| ("region", region.as_str())));
+            ini.set(profile.as_str(), &pairs, WIDTH);
+            Ok(Some(ini.to_string()))
+        })
+    }
+
+    fn get(&self, profile: &ProfileName, wished: &RoleArn) -> Result<Option<Credentials>, StoreError> {
+        let text = file::read(&self.credentials)?.unwrap_or_default();
+        let ini = Ini::parse(&text);
+        let value = |key| ini.get(profile.as_str(), key).and_then(Credentials::one_word);
+        let (Some(key_id), Some(secret), Some(token), Some(assumed), Some(expires)) =
+            (value(KEY_ID), value(SECRET), value(TOKEN), value(PRINCIPAL), value(EXPIRES).and_then(Timestamp::parse))
+        else {
+            return Ok(None);
+        };
+        Ok(is_session_of(assumed, wished).then(|| Credentials {
+            key_id: key_id.to_owned(),
+            secret: Secret::from(secret),
+            token: Secret::from(token),
+            expires,
+            // Not written in the file; a short life is the careful guess.
+            issued: expires,
+            role: wished.clone(),
+            assumed: assumed.to_owned(),
+            home_region: None,
+        }))
+    }
+
+    fn holds(&self, profile: &ProfileName, key_id: &str) -> bool {
+        let Ok(Some(text)) = file::read(&self.credentials) else { return false };
+        Ini::parse(&text).get(profile.as_str(), KEY_ID) == Some(key_id)
+    }
+
+    fn region(&self, profile: &ProfileName) -> Option<Region> {
+        let read = |path: &Path| file::read(path).ok().flatten().unwrap_or_default();
+        let (credentials, config) = (read(&self.credentials), read(&self.config));
+        let own = Ini::parse(&credentials);
+        let region = own.get(profile.as_str(), "region").map(str::to_owned);
+        region.or_else(|| section_of(&Ini::parse(&config), profile, "region")).and_then(|text| Region::parse(&text).ok())
+    }
+}
+
+/// `arn:aws:sts::123456789012:assumed-role/NAME/SESSION` is a session of a role with that account and name; the
+/// role's path is not in it.
+fn is_session_of(assumed: &str, role: &RoleArn) -> bool {
+    let name = role.name().rsplit('/').next().unwrap_or_default();
+    let session = format!("arn:{}:sts::{}:assumed-role/{name}/", role.partition(), role.account());
+    assumed.starts_with(&session)
+}
+
+/// The value of a key in `~/.aws/config`, where profiles but the default are called `profile NAME`, perhaps in quotes.
+fn section_of(config: &Ini, profile: &ProfileName, key: &str) -> Option<String> {
+    let name = profile.as_str();
+    let is_it = |section: &str| match section.strip_prefix("profile ") {
+        Some(rest) => rest.trim().trim_matches('"') == name,
+        None => section == name && name == "default",
+    };
+    config.sections().into_iter().filter(|section| is_it(section)).find_map(|section| config.get(section, key)).map(str::to_owned)
+}
+
+/// A section with keys that do not end is a person's own.
+fn check_section(ini: &Ini, profile: &ProfileName) -> Result<(), StoreError> {
+    let has = |key: &str| ini.get(profile.as_str(), key).is_some_and(|value| !value.is_empty());
+    let not_ours = |holds: &str| Err(StoreError::NotOurs { profile: profile.clone(), holds: holds.to_owned() });
+    if has(KEY_ID) && !has(TOKEN) && !has(EXPIRES) {
+        return not_ours("holds long-lived access keys");
+    }
+    match ["credential_process", "role_arn", "sso_session", "sso_start_url"].into_iter().find(|key| has(key)) {
+        Some(key) => not_ours(&format!("has `{key}`")),
+        None => Ok(()),
+    }
+}
+
+impl Profiles {
+    /// A profile that gets its credentials in another way would no longer do so: keys in the credentials file come first.
+    fn check_config(&self, profile: &ProfileName) -> Result<(), StoreError> {
+        let config = file::read(&self.config)?.unwrap_or_default();
+        let config = Ini::parse(&config);
+        let keys = ["sso_session", "sso_start_url", "sso_account_id", "credential_process", "role_arn", "web_identity_token_file"];
+        match keys.into_iter().find(|key| section_of(&config, profile, key).is_some_and(|value| !value.is_empty())) {
+            Some(key) => Err(StoreError::NotOurs { profile: profile.clone(), holds: format!("has `{key}` in `{}`", self.config.display()) }),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! `AssumeRoleWithSAML`: one unsigned POST, one XML answer.
+//! <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithSAML.html>
+
+use crate::cloud::{CloudError, Endpoint, Place, SessionWish};
+use crate::text::xml;
+use crate::types::{Assertion, Choice, CloudId, Credentials, OfferedRole, RoleArn, Secret, Timestamp, Untrusted, WebUrl};
+use crate::world::{Env, Request, Response, Transport};
+
+/// A partition: what its regions begin with, its domain, the region to ask where none is named.
+struct Partition {
+    name: &'static str,
+    regions: &'static [&'static str],
+    domain: &'static str,
+    home: &'static str,
+}
+
+/// <https://docs.aws.amazon.com/whitepapers/latest/aws-fault-isolation-boundaries/partitions.html> and botocore's `partitions.json`.
+const PARTITIONS: &[Partition] = &[
+    Partition { name: "aws-cn", regions: &["cn-"], domain: "amazonaws.com.cn", home: "cn-north-1" },
+    Partition { name: "aws-us-gov", regions: &["us-gov-"], domain: "amazonaws.com", home: "us-gov-west-1" },
+    Partition { name: "aws-iso", regions: &["us-iso-"], domain: "c2s.ic.gov", home: "us-iso-east-1" },
+    Partition { name: "aws-iso-b", regions: &["us-isob-"], domain: "sc2s.sgov.gov", home: "us-isob-east-1" },
+    Partition { name: "aws-iso-e", regions: &["eu-isoe-"], domain: "cloud.adc-e.uk", home: "eu-isoe-west-1" },
+    Partition { name: "aws-iso-f", regions: &["us-isof-"], domain: "csp.hci.ic.gov", home: "us-isof-south-1" },
+    Partition { name: "aws-eusc", regions: &["eusc-"], domain: "amazonaws.eu", home: "eusc-de-east-1" },
+];
+
+/// Where to ask for a role: the account's or the environment's own address, else the role's partition, in the account's region
+/// if that lies in it. (A region of another partition belongs to the tools, not to this role's sign-in.)
+pub(super) fn endpoint(role: &RoleArn, place: &Place, env: &Env) -> Result<Endpoint, CloudError> {
+    let from_env = || match env.is_on("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS") {
+        true => None,
+        false => env.first(&["AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"]).map(|(_, url)| url.to_owned()),
+    };
+    if let Some(text) = place.sts.clone().or_else(from_env) {
+        let url = WebUrl::parse(&text).map_err(|why| CloudError::Endpoint { text, why: why.to_string() })?;
+        let foreign = !is_own(url.host());
+        return Ok(Endpoint { url, foreign });
+    }
+    let region = place.region.as_ref().map(|region| region.as_str());
+    let fips = if env.is_on("AWS_USE_FIPS_ENDPOINT") { "-fips" } else { "" };
+    let host = match PARTITIONS.iter().find(|p| p.name == role.partition()) {
+        Some(partition) => {
+            let region = region.filter(|r| partition.regions.iter().any(|prefix| r.starts_with(prefix))).unwrap_or(partition.home);
+            // GovCloud's plain names are its FIPS ones.
+            let fips = if partition.name == "aws-us-gov" { "" } else { fips };
+            format!("sts{fips}.{region}.{}", partition.domain)
+        }
+        None => match region.filter(|r| PARTITIONS.iter().all(|p| !p.regions.iter().any(|prefix| r.starts_with(prefix)))) {
+            Some(region) => format!("sts{fips}.{region}.amazonaws.com"),
+            None if fips.is_empty() => "sts.amazonaws.com".to_owned(),
+            None => "sts-fips.us-east-1.amazonaws.com".to_owned(),
+        },
+    };
+    let url = WebUrl::parse(&format!("https://{host}/")).map_err(|why| CloudError::Endpoint { text: host, why: why.to_string() })?;
+    Ok(Endpoint { url, foreign: false })
+}
+
+fn is_own(host: &str) -> bool {
+    let domains = PARTITIONS.iter().map(|p| p.domain).chain(["amazonaws.com", "api.aws"]);
+    domains.into_iter().any(|domain| host.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.')))
+}
+
+/// The call.
+pub(super) async fn assume_with_saml(choice: &Choice, wish: &SessionWish, net: &dyn Transport) -> Result<Credentials, CloudError> {
+    let Assertion::Saml(response) = choice.assertion();
+    let OfferedRole::Federated { role, idp } = choice.offered();
+    let duration = wish.duration.to_string();
+    let request = Request::form(
+        wish.endpoint.clone(),
+        [
+            ("Action", "AssumeRoleWithSAML"),
+            ("Version", "2011-06-15"),
+            ("RoleArn", role.as_str()),
+            ("PrincipalArn", idp.as_str()),
+            ("SAMLAssertion", response.expose()),
+            ("DurationSeconds", &duration),
+        ],
+    );
+    let answer = net.send(&request).await?;
+    read(&answer, choice.role(), wish)
+}
+
+/// Reads the answer.
+fn read(answer: &Response, role: &RoleArn, wish: &SessionWish) -> Result<Credentials, CloudError> {
+    let garbled = |why: &str| CloudError::Garbled { host: wish.endpoint.host().to_owned(), status: answer.status, why: Untrusted::new(why) };
+    let leaves = xml::leaves(answer.body.expose()).map_err(|_| garbled("it is not the XML that AWS sends"))?;
+    let leaf = |path: &str| leaves.iter().find(|(p, _)| p.ends_with(path)).map(|(_, text)| text.as_str());
+    if !answer.is_success() {
+        let (Some(code), message) = (leaf("Error/Code"), leaf("Error/Message").unwrap_or_default()) else {
+            return Err(garbled("it is an error without a code"));
+        };
+        return Err(CloudError::Refused {
+            cloud: CloudId::Aws,
+            code: Untrusted::new(code),
+            message: Untrusted::new(message),
+            request_id: Untrusted::new(leaf("RequestId").unwrap_or_default()),
+            too_long: code == "ValidationError" && message.contains("DurationSeconds") && message.contains("MaxSessionDuration"),
+        });
+    }
+    let word = |path: &str| leaf(path).and_then(Credentials::one_word);
+    let (Some(key_id), Some(secret), Some(token), Some(expires)) = (
+        word("Credentials/AccessKeyId"),
+        word("Credentials/SecretAccessKey"),
+        word("Credentials/SessionToken"),
+        leaf("Credentials/Expiration").and_then(Timestamp::parse),
+    ) else {
+        return Err(garbled("it has no credentials in it"));
+    };
+    Ok(Credentials {
+        key_id: key_id.to_owned(),
+        secret: Secret::from(secret),
+        token: Secret::from(token),
+        expires,
+        issued: wish.now,
+        role: role.clone(),
+        assumed: word("AssumedRoleUser/Arn").unwrap_or(role.as_str()).to_owned(),
+        home_region: None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::Region;
+
+    fn host(role: &str, region: Option<&str>, env: &[(&str, &str)]) -> String {
+        let place = Place { region: region.map(|r| Region::parse(r).unwrap()), sts: None };
+        match endpoint(&RoleArn::parse(role).unwrap(), &place, &Env::of(env.iter().copied())) {
+            Ok(endpoint) => format!("{}{}", endpoint.url, if endpoint.foreign { " foreign" } else { "" }),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    #[test]
+    fn asks_where_the_role_lives() {
+        let (aws, cn, gov) = ("arn:aws:iam::1:role/a", "arn:aws-cn:iam::1:role/a", "arn:aws-us-gov:iam::1:role/a");
+        assert_eq!(host(aws, None, &[]), "https://sts.amazonaws.com/");
+        assert_eq!(host(aws, Some("eu-west-1"), &[]), "https://sts.eu-west-1.amazonaws.com/");
+        assert_eq!(host(aws, Some("cn-north-1"), &[]), "https://sts.amazonaws.com/");
+        assert_eq!(host(cn, None, &[]), "https://sts.cn-north-1.amazonaws.com.cn/");
+        assert_eq!(host(cn, Some("cn-northwest-1"), &[]), "https://sts.cn-northwest-1.amazonaws.com.cn/");
+        assert_eq!(host(cn, Some("eu-west-1"), &[]), "https://sts.cn-north-1.amazonaws.com.cn/");
+        assert_eq!(host(gov, Some("us-gov-east-1"), &[("AWS_USE_FIPS_ENDPOINT", "true")]), "https://sts.us-gov-east-1.amazonaws.com/");
+        assert_eq!(host(aws, Some("us-east-2"), &[("AWS_USE_FIPS_ENDPOINT", "true")]), "https://sts-fips.us-east-2.amazonaws.com/");
+        assert_eq!(host(aws, None, &[("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:1/")]), "http://127.0.0.1:1/ foreign");
+        assert_eq!(host(aws, None, &[("AWS_ENDPOINT_URL", "https://sts.eu-west-1.amazonaws.com")]), "https://sts.eu-west-1.amazonaws.com/");
+        let ignored = [("AWS_ENDPOINT_URL", "https://x.example/"), ("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true")];
+        assert_eq!(host(aws, None, &ignored), "https://sts.amazonaws.com/");
+        assert_eq!(host(aws, None, &[("AWS_ENDPOINT_URL_STS", "https://amazonaws.com.evil.example/")]), "https://amazonaws.com.evil.example/ foreign");
+        assert!(host(aws, None, &[("AWS_ENDPOINT_URL_STS", "http://x.example/")]).contains("only https"));
+    }
+
+    fn wish() -> SessionWish {
+        SessionWish {
+            duration: crate::types::SessionDuration::DEFAULT,
+            endpoint: WebUrl::parse("https://sts.amazonaws.com/").unwrap(),
+            now: Timestamp::from_unix(0).unwrap(),
+        }
+    }
+
+    fn told(status: u16, body: &str) -> Result<Credentials, CloudError> {
+        let answer = Response { status, headers: Vec::new(), body: body.into() };
+        read(&answer, &RoleArn::parse("arn:aws:iam::1:role/a").unwrap(), &wish())
+    }
+
+    const GOOD: &str = r#"<AssumeRoleWithSAMLResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleWithSAMLResult>
+        <AssumedRoleUser><Arn>arn:aws:sts::1:assumed-role/a/me@example.com</Arn><AssumedRoleId>AROA:me</AssumedRoleId></AssumedRoleUser>
+        <Credentials><AccessKeyId>ASIA1</AccessKeyId><SecretAccessKey>s/e+c</SecretAccessKey><SessionToken>t==</SessionToken>
+        <Expiration>2026-01-01T00:00:00Z</Expiration></Credentials></AssumeRoleWithSAMLResult></AssumeRoleWithSAMLResponse>"#;
+
+    #[test]
+    fn reads_the_answer() {
+        let credentials = told(200, GOOD).unwrap();
+        assert_eq!((credentials.key_id.as_str(), credentials.secret.expose().as_str(), credentials.expires.utc().as_str()), ("ASIA1", "s/e+c", "2026-01-01T00:00:00Z"));
+        assert_eq!(credentials.assumed, "arn:aws:sts::1:assumed-role/a/me@example.com");
+    }
+
+    #[test]
+    fn says_what_is_wrong() {
+        let refused = r#"<ErrorResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><Error><Type>Sender</Type><Code>ValidationError</Code>
+            <Message>The requested DurationSeconds exceeds the MaxSessionDuration set for this role.</Message></Error><RequestId>r-1</RequestId></ErrorResponse>"#;
+        let error = told(400, refused).unwrap_err();
+        assert!(matches!(error, CloudError::Refused { too_long: true, .. }));
+        assert_eq!(
+            error.to_string(),
+            "AWS refused the credentials: ValidationError: \"The requested DurationSeconds exceeds the MaxSessionDuration set for this role.\" (request r-1)"
+        );
+        for (status, body) in [(200, "<html>"), (200, "<a/>"), (502, "Bad Gateway"), (400, "<ErrorResponse/>"), (200, &GOOD.replace("ASIA1", "A\n[x]"))] {
+            assert!(matches!(told(status, body), Err(CloudError::Garbled { .. })), "{status} {body}");
+        }
+    }
+}

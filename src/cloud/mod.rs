@@ -1,0 +1,285 @@
+//! The clouds. Everything that is one vendor's convention is in that vendor's folder; both folders have the same files.
+//!
+//! Knows nothing of identity providers: an assertion comes in, credentials go out, into files and environments.
+
+mod alibaba;
+mod aws;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use async_trait::async_trait;
+
+use crate::saml::BadResponse;
+use crate::types::{
+    Assertion, Choice, CloudAccountId, CloudId, Credentials, IdpArn, Offer, OfferedRole, ProfileName, Region, RoleArn, ServiceProvider,
+    SessionDuration, Untrusted, WebUrl,
+};
+use crate::world::file::FileError;
+use crate::world::{Env, EnvChange, Paths, Transport, TransportError};
+
+/// One cloud's conventions.
+#[async_trait]
+pub trait Cloud: Sync {
+    /// Which cloud.
+    fn id(&self) -> CloudId;
+
+    /// Whom assertions are for. `urn` is an account's own entity ID, `target` an assertion consumer service beside the cloud's.
+    fn service_provider(&self, urn: Option<&str>, target: Option<&WebUrl>) -> ServiceProvider;
+
+    /// Reads what an assertion grants.
+    ///
+    /// # Errors
+    /// [`CloudError`] when it cannot be read, or is for another cloud.
+    fn offer(&self, assertion: Assertion) -> Result<Offer, CloudError>;
+
+    /// Where to exchange an assertion for credentials of `role`.
+    ///
+    /// # Errors
+    /// [`CloudError::Endpoint`] for an address that is not used.
+    fn endpoint(&self, role: &RoleArn, place: &Place, env: &Env) -> Result<Endpoint, CloudError>;
+
+    /// Exchanges the assertion for credentials.
+    ///
+    /// # Errors
+    /// [`CloudError`], with the cloud's own words where it refused.
+    async fn assume(&self, choice: &Choice, wish: &SessionWish, net: &dyn Transport) -> Result<Credentials, CloudError>;
+
+    /// The names that the cloud's sign-in page gives to accounts; empty when it does not say. A decoration.
+    async fn aliases(&self, offer: &Offer, net: &dyn Transport) -> BTreeMap<CloudAccountId, String>;
+
+    /// What a child needs in its environment: set and, where something would get in the way, taken away. `profile` is
+    /// the profile that holds these very credentials, if one does.
+    fn environment(&self, credentials: &Credentials, profile: Option<&ProfileName>, region: Option<&Region>) -> Vec<EnvChange>;
+
+    /// The cloud's own file of profiles: `custom`, else where the environment says, else its usual place.
+    fn profiles(&self, paths: &Paths, env: &Env, custom: Option<PathBuf>) -> Box<dyn Store>;
+}
+
+/// Both clouds.
+pub static CLOUDS: &[&dyn Cloud] = &[&aws::Aws, &alibaba::Alibaba];
+
+/// The cloud of that name.
+pub fn find(id: CloudId) -> &'static dyn Cloud {
+    match id {
+        CloudId::Aws => &aws::Aws,
+        CloudId::Alibaba => &alibaba::Alibaba,
+    }
+}
+
+/// What an account and a person say about where to ask.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Place {
+    /// The region.
+    pub region: Option<Region>,
+    /// The address of the security token service.
+    pub sts: Option<String>,
+}
+
+/// An address to ask.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    /// The address.
+    pub url: WebUrl,
+    /// Whether it lies outside the cloud's own domains; a person is then told.
+    pub foreign: bool,
+}
+
+/// How a session should be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionWish {
+    /// How long.
+    pub duration: SessionDuration,
+    /// Where to ask.
+    pub endpoint: WebUrl,
+    /// What time it is.
+    pub now: crate::types::Timestamp,
+}
+
+/// Why a cloud gave no credentials.
+#[derive(Debug, thiserror::Error)]
+pub enum CloudError {
+    /// The SAML response cannot be read.
+    #[error("cannot read the SAML response of the identity provider: {0}")]
+    Response(#[from] BadResponse),
+    /// No roles of this cloud in it.
+    #[error("the identity provider grants you no role in {}{}", .cloud.title(), for_other(*.other))]
+    NoRoles {
+        /// The cloud that was asked for.
+        cloud: CloudId,
+        /// The other cloud, if the assertion is for that one.
+        other: Option<CloudId>,
+    },
+    /// It has roles, but none that can be read.
+    #[error("the identity provider sends roles for {} that are not role names: \"{example}\"", .cloud.title())]
+    BadRoles {
+        /// The cloud that was asked for.
+        cloud: CloudId,
+        /// The first of them.
+        example: Untrusted,
+    },
+    /// An address that is not used.
+    #[error("`{text}` is no address for the security token service: {why}")]
+    Endpoint {
+        /// The address.
+        text: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The cloud said no.
+    #[error("{} refused the credentials: {code}: \"{message}\"{}", .cloud.title(), request(.request_id))]
+    Refused {
+        /// Which cloud.
+        cloud: CloudId,
+        /// Its word for the reason.
+        code: Untrusted,
+        /// Its sentence.
+        message: Untrusted,
+        /// Its number for the request, for its support.
+        request_id: Untrusted,
+        /// Whether the wished duration is what it refused.
+        too_long: bool,
+    },
+    /// An answer that is not the cloud's.
+    #[error("the security token service at {host} gave an answer that is not one (HTTP {status}): {why}")]
+    Garbled {
+        /// Who answered.
+        host: String,
+        /// The HTTP status.
+        status: u16,
+        /// What is wrong with it.
+        why: Untrusted,
+    },
+    /// No answer.
+    #[error(transparent)]
+    Transport(#[from] TransportError),
+}
+
+fn for_other(cloud: Option<CloudId>) -> String {
+    cloud.map(|cloud| format!("; its answer is for {}", cloud.title())).unwrap_or_default()
+}
+
+fn request(id: &Untrusted) -> String {
+    if id.is_empty() { String::new() } else { format!(" (request {id})") }
+}
+
+/// A place where credentials are kept by profile name: the file that the cloud's own tools read.
+pub trait Store: Send + Sync {
+    /// The file.
+    fn path(&self) -> &std::path::Path;
+
+    /// Whether writing to `profile` would destroy something that is not ours. Asked before a sign-in begins, so that nobody
+    /// types a code for nothing, and again under the lock when it is written.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn check(&self, profile: &ProfileName) -> Result<(), StoreError>;
+
+    /// Writes credentials into `profile`, and the region where there is one to write. With `force`, whatever the profile was.
+    ///
+    /// # Errors
+    /// [`StoreError`]; the file is then as it was.
+    fn put(&self, profile: &ProfileName, credentials: &Credentials, region: Option<&Region>, force: bool) -> Result<(), StoreError>;
+
+    /// The credentials of `profile`, if the file says that they are of the role `wished` and when they end.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn get(&self, profile: &ProfileName, wished: &RoleArn) -> Result<Option<Credentials>, StoreError>;
+
+    /// Whether `profile` holds the access key with this ID.
+    fn holds(&self, profile: &ProfileName, key_id: &str) -> bool;
+
+    /// The region that the cloud's own tools use with `profile`.
+    fn region(&self, profile: &ProfileName) -> Option<Region>;
+}
+
+/// Why a profile was not written or read.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The file system.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The file is not what it should be.
+    #[error("`{path}` is not {what}: {why}")]
+    Broken {
+        /// The file.
+        path: String,
+        /// What it should be.
+        what: &'static str,
+        /// What is wrong.
+        why: String,
+    },
+    /// The profile is somebody else's work.
+    #[error("profile `{profile}` {holds}, which a login would overwrite")]
+    NotOurs {
+        /// The profile.
+        profile: ProfileName,
+        /// What it holds.
+        holds: String,
+    },
+}
+
+/// Reads the roles of an assertion. Each value names a role and an identity provider, in either order; a value that is
+/// not of that form is passed over, so that one bad value does not cost the login.
+fn federated(cloud: CloudId, values: &[&str]) -> (Vec<OfferedRole>, Option<Untrusted>) {
+    let mut roles: Vec<OfferedRole> = Vec::new();
+    let mut bad = None;
+    for value in values {
+        let parts: Vec<&str> = value.split(',').map(str::trim).collect();
+        let pair = match parts.as_slice() {
+            [a, b] => match (RoleArn::parse(a), IdpArn::parse(b), RoleArn::parse(b), IdpArn::parse(a)) {
+                (Ok(role), Ok(idp), ..) | (.., Ok(role), Ok(idp)) if role.cloud() == cloud && idp.cloud() == cloud => Some((role, idp)),
+                _ => None,
+            },
+            _ => None,
+        };
+        match pair {
+            Some((role, idp)) if roles.iter().all(|known| *known.role() != role) => roles.push(OfferedRole::Federated { role, idp }),
+            Some(_) => {}
+            None => {
+                tracing::debug!(value = %Untrusted::new(*value), "a role value was passed over");
+                bad = bad.or(Some(Untrusted::new(*value)));
+            }
+        }
+    }
+    (roles, bad)
+}
+
+/// Makes an offer of what an assertion says under a cloud's attribute names.
+fn offer(cloud: CloudId, prefix: &str, other: (CloudId, &str), assertion: Assertion) -> Result<Offer, CloudError> {
+    let Assertion::Saml(response) = &assertion;
+    let reading = crate::saml::Reading::of(response)?;
+    let name = |prefix: &str, attribute| format!("{prefix}{attribute}");
+    let values: Vec<&str> = reading.attributes.iter().filter(|(n, _)| *n == name(prefix, "Role")).flat_map(|(_, v)| v).map(|v| v.trim()).collect();
+    let (roles, bad) = federated(cloud, &values);
+    if roles.is_empty() {
+        let for_other = reading.attributes.iter().any(|(n, _)| *n == name(other.1, "Role")).then_some(other.0);
+        return Err(match bad {
+            Some(example) => CloudError::BadRoles { cloud, example },
+            None => CloudError::NoRoles { cloud, other: for_other },
+        });
+    }
+    let duration = reading.values(&name(prefix, "SessionDuration")).find_map(|v| SessionDuration::parse(v).ok());
+    Ok(Offer::new(assertion, roles, duration))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn roles_are_read_as_they_occur() {
+        let values = [
+            "arn:aws:iam::1:role/a,arn:aws:iam::1:saml-provider/p",
+            " arn:aws:iam::2:saml-provider/p , arn:aws:iam::2:role/path/b ",
+            "arn:aws:iam::1:role/a,arn:aws:iam::1:saml-provider/q",
+            "arn:aws:iam::1:role/c",
+            "acs:ram::1:role/d,acs:ram::1:saml-provider/p",
+            "arn:aws:iam::1:role/x\n[y]\ncredential_process = touch z,arn:aws:iam::1:saml-provider/p",
+        ];
+        let (roles, bad) = federated(CloudId::Aws, &values);
+        assert_eq!(roles.iter().map(|r| r.role().name()).collect::<Vec<_>>(), ["a", "path/b"]);
+        assert_eq!(bad.unwrap().to_string(), "arn:aws:iam::1:role/c");
+    }
+}

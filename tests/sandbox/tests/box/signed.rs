@@ -1,0 +1,147 @@
+//! Calls signed with the credentials that the clouds have handed out. The signatures are made here by the
+//! vendors' descriptions, apart from the code that checks them.
+
+use ring::{digest, hmac};
+use sandbox::Sandbox;
+
+use crate::browser::{Answer, Browser, clean, start};
+use crate::clouds::{alibaba, alice, aws, element};
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn sha256(text: &str) -> String {
+    hex(digest::digest(&digest::SHA256, text.as_bytes()).as_ref())
+}
+
+fn hmac(key: &[u8], text: &str) -> Vec<u8> {
+    hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), text.as_bytes()).as_ref().to_vec()
+}
+
+struct Keys {
+    id: String,
+    secret: String,
+    token: String,
+}
+
+fn now(format: &str) -> String {
+    jiff::Timestamp::now().strftime(format).to_string()
+}
+
+fn whoami_aws(browser: &mut Browser, keys: &Keys, region: &str, method: &str) -> Answer {
+    let host = format!("sts.{region}.amazonaws.com");
+    let (date, moment) = (now("%Y%m%d"), now("%Y%m%dT%H%M%SZ"));
+    let form = "Action=GetCallerIdentity&Version=2011-06-15";
+    let (query, body) = if method == "GET" { (form, "") } else { ("", form) };
+    let media = "application/x-www-form-urlencoded; charset=utf-8";
+    let signed = "content-type;host;x-amz-date;x-amz-security-token";
+    let canonical = format!(
+        "{method}\n/\n{query}\ncontent-type:{media}\nhost:{host}\nx-amz-date:{moment}\nx-amz-security-token:{}\n\n{signed}\n{}",
+        keys.token,
+        sha256(body)
+    );
+    let scope = format!("{date}/{region}/sts/aws4_request");
+    let text = format!("AWS4-HMAC-SHA256\n{moment}\n{scope}\n{}", sha256(&canonical));
+    let mut key = hmac(format!("AWS4{}", keys.secret).as_bytes(), &date);
+    for part in [region, "sts", "aws4_request"] {
+        key = hmac(&key, part);
+    }
+    let authorization =
+        format!("AWS4-HMAC-SHA256 Credential={}/{scope}, SignedHeaders={signed}, Signature={}", keys.id, hex(&hmac(&key, &text)));
+    let headers = [
+        ("content-type", media),
+        ("x-amz-date", moment.as_str()),
+        ("x-amz-security-token", keys.token.as_str()),
+        ("authorization", authorization.as_str()),
+    ];
+    let url = if query.is_empty() { format!("https://{host}/") } else { format!("https://{host}/?{query}") };
+    browser.send(method, &url, &headers, (method == "POST").then_some(body)).unwrap()
+}
+
+fn whoami_alibaba(browser: &mut Browser, keys: &Keys, nonce: &str) -> Answer {
+    let host = "sts-vpc.cn-hangzhou.aliyuncs.com";
+    let (moment, empty) = (now("%Y-%m-%dT%H:%M:%SZ"), sha256(""));
+    let headers = [
+        ("x-acs-action", "GetCallerIdentity"),
+        ("x-acs-content-sha256", &empty),
+        ("x-acs-date", &moment),
+        ("x-acs-security-token", &keys.token),
+        ("x-acs-signature-nonce", nonce),
+        ("x-acs-version", "2015-04-01"),
+    ];
+    let lines: String = headers.iter().map(|(name, value)| format!("{name}:{value}\n")).collect();
+    let names: Vec<&str> = std::iter::once("host").chain(headers.iter().map(|(name, _)| *name)).collect();
+    let signed = names.join(";");
+    let canonical = format!("POST\n/\n\nhost:{host}\n{lines}\n{signed}\n{empty}");
+    let text = format!("ACS3-HMAC-SHA256\n{}", sha256(&canonical));
+    let authorization = format!(
+        "ACS3-HMAC-SHA256 Credential={},SignedHeaders={signed},Signature={}",
+        keys.id,
+        hex(&hmac(keys.secret.as_bytes(), &text))
+    );
+    let mut headers = headers.to_vec();
+    headers.push(("authorization", &authorization));
+    browser.send("POST", &format!("https://{host}/"), &headers, None).unwrap()
+}
+
+fn aws_keys(sandbox: &Sandbox) -> (Browser, Keys) {
+    let (mut browser, response) = alice(sandbox, "aws");
+    let role = "arn:aws:iam::012345678987:role/AcmeJumpCloudAdminRO";
+    let idp = "arn:aws:iam::012345678987:saml-provider/JumpCloud";
+    let answer = aws(&mut browser, "sts.amazonaws.com", role, idp, &response, "900");
+    let get = |name: &str| element(&answer, name).to_owned();
+    let keys = Keys { id: get("AccessKeyId"), secret: get("SecretAccessKey"), token: get("SessionToken") };
+    (browser, keys)
+}
+
+#[test]
+fn aws_knows_who_calls() {
+    let sandbox = start();
+    let (mut browser, mut keys) = aws_keys(&sandbox);
+    for method in ["GET", "POST"] {
+        let answer = whoami_aws(&mut browser, &keys, "eu-west-1", method);
+        assert_eq!(element(&answer, "Account"), "012345678987", "{}", answer.body);
+        assert!(element(&answer, "Arn").ends_with(":assumed-role/AcmeJumpCloudAdminRO/alice@example.com"));
+    }
+    clean(&sandbox);
+    sandbox.cloud_clock(850);
+    assert_eq!(whoami_aws(&mut browser, &keys, "eu-west-1", "POST").status, 200);
+    sandbox.cloud_clock(900);
+    assert_eq!(element(&whoami_aws(&mut browser, &keys, "eu-west-1", "POST"), "Code"), "ExpiredToken");
+    sandbox.cloud_clock(-1200);
+    assert_eq!(element(&whoami_aws(&mut browser, &keys, "eu-west-1", "POST"), "Code"), "SignatureDoesNotMatch");
+    sandbox.cloud_clock(0);
+    clean(&sandbox);
+    keys.secret.push('x');
+    assert_eq!(element(&whoami_aws(&mut browser, &keys, "eu-west-1", "POST"), "Code"), "SignatureDoesNotMatch");
+    assert!(sandbox.violations()[0].contains("the signature does not match"));
+    keys.token = "stale".to_owned();
+    assert_eq!(element(&whoami_aws(&mut browser, &keys, "eu-west-1", "POST"), "Code"), "InvalidClientTokenId");
+}
+
+#[test]
+fn alibaba_knows_who_calls() {
+    let sandbox = start();
+    let (mut browser, response) = alice(&sandbox, "alibaba");
+    let role = "acs:ram::012345678987:role/AcmeJumpCloudAdminRO";
+    let answer = alibaba(&mut browser, "nonce-00", role, &response, "900").json();
+    let get = |name: &str| answer["Credentials"][name].as_str().unwrap().to_owned();
+    let mut keys = Keys { id: get("AccessKeyId"), secret: get("AccessKeySecret"), token: get("SecurityToken") };
+    let who = whoami_alibaba(&mut browser, &keys, "nonce-01").json();
+    assert_eq!(who["Arn"], "acs:ram::012345678987:assumed-role/AcmeJumpCloudAdminRO/alice@example.com");
+    assert_eq!(who["IdentityType"], "AssumedRoleUser");
+    clean(&sandbox);
+    let mut code =
+        |keys: &Keys, nonce: &str| whoami_alibaba(&mut browser, keys, nonce).json()["Code"].as_str().unwrap().to_owned();
+    sandbox.cloud_clock(900);
+    assert_eq!(code(&keys, "nonce-02"), "InvalidSecurityToken.Expired");
+    sandbox.cloud_clock(0);
+    clean(&sandbox);
+    keys.secret.push('x');
+    assert_eq!(code(&keys, "nonce-03"), "SignatureDoesNotMatch");
+    keys.token = "stale".to_owned();
+    assert_eq!(code(&keys, "nonce-04"), "InvalidSecurityToken.MismatchWithAccessKey");
+    keys.id = "STS.unknown".to_owned();
+    assert_eq!(code(&keys, "nonce-05"), "InvalidAccessKeyId.NotFound");
+}
