@@ -1,10 +1,43 @@
-//! temp
-pub mod types;
-pub mod world;
-pub mod http;
-pub mod text;
+//! Signs a person in at their company's identity provider and hands every tool short-lived AWS or Alibaba Cloud credentials.
+//!
+//! # The pipeline, as types
+//!
+//! Each step consumes what the step before it proved:
+//!
+//! [`config::Draft`] (text) → [`config::Account`] (checked) → [`types::Assertion`] (who the person is) →
+//! [`types::Offer`] (what that grants) → [`types::Choice`] (one role) → [`types::Credentials`].
+//!
+//! [`app::login::login`] is that pipeline, top to bottom. An identity provider ([`idp::Idp`]) makes the assertion, a cloud
+//! ([`cloud::Cloud`]) does the rest; neither knows the other.
+//!
+//! # The rooms
+//!
+//! | Room | Holds | May import |
+//! |---|---|---|
+//! | [`types`] | the words of the domain | — |
+//! | [`text`] | INI and XML, read and edited | types |
+//! | [`world`] | the operating system | types |
+//! | [`ask`] | where answers come from | types, world |
+//! | [`http`] | a browser without a screen | types, world |
+//! | [`saml`] | what a client reads in a SAML response | types, text |
+//! | [`mfa`] | second factors | types, world, ask, http |
+//! | [`idp`] | identity providers | types, world, ask, http, saml, mfa |
+//! | [`cloud`] | the clouds | types, text, world, saml |
+//! | [`config`] | accounts | types, text, world, idp, cloud |
+//! | [`app`] | use cases | all above |
+//! | [`cli`] | the person at a terminal | types, world, ask, config, app |
+//!
+//! `tests/shape.rs` holds the code against this table.
+
+pub mod app;
 pub mod ask;
+pub mod cli;
+pub mod cloud;
+pub mod config;
+pub mod http;
+pub mod idp;
 pub mod mfa;
 pub mod saml;
-pub mod idp;
-pub mod cloud;
+pub mod text;
+pub mod types;
+pub mod world;

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::{Answers, NoAnswer, Question};
+use super::{Answers, NoAnswer, Question, Topic};
 use crate::types::{Secret, Untrusted};
 
 /// Asks each source in turn and goes on only when one does not know. The precedence of flags, variables and
@@ -39,6 +39,14 @@ impl Answers for Chain<'_> {
             }
         }
         Err(NoAnswer::NotHere)
+    }
+
+    fn knows(&self, topic: Topic) -> bool {
+        self.0.iter().any(|source| source.knows(topic))
+    }
+
+    fn can_ask(&self) -> bool {
+        self.0.iter().any(|source| source.can_ask())
     }
 
     fn notify(&self, notice: &str) {

@@ -66,6 +66,10 @@ impl Answers for Given {
         }
     }
 
+    fn knows(&self, topic: Topic) -> bool {
+        self.lock().contains_key(&topic)
+    }
+
     fn notify(&self, _: &str) {}
 }
 

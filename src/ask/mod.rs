@@ -70,6 +70,14 @@ pub trait Answers: Send + Sync {
     async fn secret(&self, question: &Question<'_>) -> Result<Secret<String>, NoAnswer>;
     /// One of several, by its place in `options`. The options may be a server's words.
     async fn choose(&self, question: &Question<'_>, options: &[Untrusted]) -> Result<usize, NoAnswer>;
+    /// Whether the answer is known without asking anybody.
+    fn knows(&self, _topic: Topic) -> bool {
+        false
+    }
+    /// Whether there is a person to ask.
+    fn can_ask(&self) -> bool {
+        false
+    }
     /// Tells something that the person must see to go on ("Approve number 42 on your phone"). Server's words in it
     /// are made safe by the caller.
     fn notify(&self, notice: &str);

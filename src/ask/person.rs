@@ -7,24 +7,38 @@ use async_trait::async_trait;
 use dialoguer::theme::Theme;
 use dialoguer::{FuzzySelect, Input, Password};
 
-use super::{Answers, NoAnswer, Question};
+use super::{Answers, NoAnswer, Question, Topic};
 use crate::types::{Secret, Untrusted};
 use crate::world::tty::Terminal;
 
 /// Asks on the terminal device. Each prompt runs on a thread of its own, so the network goes on meanwhile.
 pub struct Person {
     terminal: Arc<Terminal>,
+    /// Topics that this person does not want to be asked about (`--skip-prompt`).
+    spared: Vec<Topic>,
 }
 
 impl Person {
     /// The person at this terminal.
-    pub fn new(terminal: Arc<Terminal>) -> Self {
-        Self { terminal }
+    pub fn new(terminal: Arc<Terminal>, spared: Vec<Topic>) -> Self {
+        Self { terminal, spared }
     }
 
-    async fn ask<T: Send + 'static>(&self, prompt: impl FnOnce(&console::Term) -> dialoguer::Result<T> + Send + 'static) -> Result<T, NoAnswer> {
+    async fn ask<T, F>(&self, topic: Topic, prompt: F) -> Result<T, NoAnswer>
+    where
+        T: Send + 'static,
+        F: FnOnce(&console::Term) -> dialoguer::Result<T> + Send + 'static,
+    {
+        if self.spared.contains(&topic) {
+            return Err(NoAnswer::NotHere);
+        }
         let terminal = Arc::clone(&self.terminal);
-        tokio::task::spawn_blocking(move || prompt(&terminal.term())).await.ok().and_then(Result::ok).ok_or(NoAnswer::Cancelled)
+        match tokio::task::spawn_blocking(move || prompt(&terminal.term())).await {
+            Ok(Ok(answer)) => Ok(answer),
+            // Ctrl-C at a prompt also reaches this process as a signal, and whoever waits for that ends the run.
+            Ok(Err(dialoguer::Error::IO(error))) if error.kind() == std::io::ErrorKind::Interrupted => std::future::pending().await,
+            _ => Err(NoAnswer::Cancelled),
+        }
     }
 }
 
@@ -33,7 +47,7 @@ impl Answers for Person {
     async fn text(&self, question: &Question<'_>) -> Result<String, NoAnswer> {
         let label = question.label.to_owned();
         let default = question.default.map(str::to_owned);
-        self.ask(move |term| {
+        self.ask(question.topic, move |term| {
             let mut input = Input::<String>::with_theme(&Words).with_prompt(label).allow_empty(true);
             if let Some(default) = default {
                 input = input.default(default);
@@ -46,7 +60,7 @@ impl Answers for Person {
 
     async fn secret(&self, question: &Question<'_>) -> Result<Secret<String>, NoAnswer> {
         let label = question.label.to_owned();
-        self.ask(move |term| Password::with_theme(&Words).with_prompt(label).allow_empty_password(true).interact_on(term))
+        self.ask(question.topic, move |term| Password::with_theme(&Words).with_prompt(label).allow_empty_password(true).interact_on(term))
             .await
             .map(Secret::new)
     }
@@ -57,12 +71,16 @@ impl Answers for Person {
         if items.is_empty() {
             return Err(NoAnswer::NotHere);
         }
-        self.ask(move |term| FuzzySelect::with_theme(&Words).with_prompt(label).items(&items).default(0).max_length(15).interact_on_opt(term))
+        let first = question.default.and_then(|default| options.iter().position(|o| o.raw() == default)).unwrap_or(0);
+        self.ask(question.topic, move |term| FuzzySelect::with_theme(&Words).with_prompt(label).items(&items).default(first).max_length(15).interact_on_opt(term))
             .await?
             .ok_or(NoAnswer::Cancelled)
     }
 
-    #[allow(clippy::print_stderr, reason = "a notice is talk for the person")]
+    fn can_ask(&self) -> bool {
+        true
+    }
+
     fn notify(&self, _: &str) {}
 }
 

@@ -30,3 +30,13 @@ pub struct World<'w> {
     /// Where files are.
     pub paths: &'w Paths,
 }
+
+/// Keeps the passwords and keys in this process's memory out of core dumps and away from other processes of the same
+/// person. A child that this process becomes is not affected.
+pub fn harden() {
+    #[cfg(target_os = "linux")]
+    {
+        // Where the kernel refuses, all works as before.
+        let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
+    }
+}

@@ -79,6 +79,7 @@ impl Idp for Configured {
                 Step::Username { mut form, username } => {
                     fill(&mut form, &username, session.username().await?.into());
                     (sent.username, step) = (true, "the user name");
+                    press_first(&mut form);
                     form
                 }
                 Step::Password { mut form, username, password } => {
@@ -88,14 +89,14 @@ impl Idp for Configured {
                     fill(&mut form, &password, session.password().await?);
                     self.tell_where_it_goes(&page, &form, session);
                     (sent, step) = (Sent { username: true, password: true, ..sent }, "the password");
-                    press_only(&mut form);
+                    press_first(&mut form);
                     form
                 }
                 Step::CodeRefused { .. } if codes >= CODES => return Err(self.code_refused(&page)),
                 Step::Code { mut form, code } => {
                     fill(&mut form, &code, self.code(session).await?.into());
                     (sent.code, step, codes) = (true, "the one-time code", codes + 1);
-                    press_only(&mut form);
+                    press_first(&mut form);
                     form
                 }
                 Step::CodeRefused { mut form, code } => {
@@ -104,7 +105,7 @@ impl Idp for Configured {
                     let Ok(again) = self.code(session).await else { return Err(refused) };
                     fill(&mut form, &code, again.into());
                     codes += 1;
-                    press_only(&mut form);
+                    press_first(&mut form);
                     form
                 }
                 Step::Choice(ways) => {
@@ -116,10 +117,8 @@ impl Idp for Configured {
                     session.answers.notify(&format!("Agreeing to what {} asks: \"{}\"", self.name, page.title));
                     form
                 }
-                Step::Send(mut form) => {
-                    press_only(&mut form);
-                    form
-                }
+                // Its button, if it has one, is pressed already.
+                Step::Send(form) => form,
                 Step::Refresh(address) => {
                     let host = page.url.host().to_owned();
                     let url = page.url.join(&address).map_err(|why| BrowseError::Astray { host, why })?;
@@ -142,11 +141,9 @@ fn fill(form: &mut HtmlForm, name: &str, value: crate::types::Secret<String>) {
     let _ = form.set(name, value);
 }
 
-/// A named button is sent only when it is pressed; where there is just one, a person would press it.
-fn press_only(form: &mut HtmlForm) {
-    if form.buttons.len() == 1 {
-        form.press(0);
-    }
+/// Sending a form with the Enter key presses its first button, which a browser then sends by its name.
+fn press_first(form: &mut HtmlForm) {
+    form.press(0);
 }
 
 impl Configured {

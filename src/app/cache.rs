@@ -1,0 +1,103 @@
+//! Our own copy of credentials: the answer to "is it still fresh?". One file an account and role, mode 0600, with the role inside,
+//! so credentials of one role are never taken for those of another.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::config::Account;
+use crate::types::{Credentials, Region, RoleArn, RoleWish, Secret, Timestamp};
+use crate::world::file::{self, FileError};
+use crate::world::{Paths, World};
+
+/// `login` and `exec` take what has this much life left.
+pub(super) const MARGIN: Duration = Duration::from_secs(5 * 60);
+
+#[derive(Deserialize)]
+struct Entry {
+    version: u32,
+    role: String,
+    assumed: String,
+    access_key_id: String,
+    access_key_secret: Secret<String>,
+    token: Secret<String>,
+    issued: i64,
+    expires: i64,
+    home_region: Option<String>,
+}
+
+/// The fresh credentials of the wished role that this machine has, without any network: from our own cache, else from the profile
+/// if that says whose they are. Without a wish, those of the role that was taken last.
+pub fn cached(world: &World<'_>, account: &Account) -> Option<Credentials> {
+    let role = match &account.role {
+        RoleWish::Arn(role) => role.clone(),
+        RoleWish::Any => RoleArn::parse(&file::read(&last(world.paths, account)).ok()??).ok()?,
+    };
+    let now = world.clock.now();
+    let from_profile = || {
+        let custom = account.credentials_file.as_deref().map(|path| world.paths.expand(path));
+        crate::cloud::find(account.cloud).profiles(world.paths, world.env, custom).get(&account.profile, &role).ok().flatten()
+    };
+    read(world.paths, account, &role).filter(|c| c.is_fresh(now, MARGIN)).or_else(|| from_profile().filter(|c| c.is_fresh(now, MARGIN)))
+}
+
+fn read(paths: &Paths, account: &Account, role: &RoleArn) -> Option<Credentials> {
+    let text = Secret::new(file::read(&entry(paths, account, role)).ok()??);
+    let entry: Entry = serde_json::from_str(text.expose()).ok()?;
+    (entry.version == 1 && entry.role == role.as_str()).then_some(())?;
+    Some(Credentials {
+        key_id: Credentials::one_word(&entry.access_key_id)?.to_owned(),
+        secret: entry.access_key_secret,
+        token: entry.token,
+        expires: Timestamp::from_unix(entry.expires)?,
+        issued: Timestamp::from_unix(entry.issued)?,
+        role: role.clone(),
+        assumed: entry.assumed,
+        home_region: entry.home_region.and_then(|text| Region::parse(&text).ok()),
+    })
+}
+
+/// Keeps credentials for the next run.
+///
+/// # Errors
+/// [`FileError`]; a login is good without this.
+pub(super) fn keep(paths: &Paths, account: &Account, credentials: &Credentials) -> Result<(), FileError> {
+    let entry_text = Secret::new(
+        json!({
+            "version": 1,
+            "role": credentials.role.as_str(),
+            "assumed": credentials.assumed,
+            "access_key_id": credentials.key_id,
+            "access_key_secret": credentials.secret.expose(),
+            "token": credentials.token.expose(),
+            "issued": credentials.issued.unix(),
+            "expires": credentials.expires.unix(),
+            "home_region": credentials.home_region.as_ref().map(Region::as_str),
+        })
+        .to_string(),
+    );
+    file::replace(&entry(paths, account, &credentials.role), entry_text.expose())?;
+    file::replace(&last(paths, account), credentials.role.as_str())
+}
+
+fn entry(paths: &Paths, account: &Account, role: &RoleArn) -> PathBuf {
+    paths.credentials_cache().join(format!("{}.json", name(account, role.as_str())))
+}
+
+/// Which role was taken last.
+fn last(paths: &Paths, account: &Account) -> PathBuf {
+    paths.credentials_cache().join(format!("{}.last", name(account, "")))
+}
+
+/// A file name that a person recognises, made unique by what the credentials depend on: the same account name pointed at another
+/// provider or person has other credentials.
+fn name(account: &Account, role: &str) -> String {
+    let username = account.username.as_ref().map_or("", |name| name.as_str());
+    let whole = [account.cloud.word(), account.name.as_str(), account.url.expose().as_str(), username, role].join("\0");
+    let digest = ring::digest::digest(&ring::digest::SHA256, whole.as_bytes());
+    let unique: String = digest.as_ref().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    let readable: String = account.name.as_str().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).take(40).collect();
+    format!("{}-{readable}-{unique}", account.cloud)
+}

@@ -1,0 +1,154 @@
+//! Makes or changes an account.
+
+use super::Error;
+use crate::ask::{Answers, NoAnswer, Question, Topic};
+use crate::config::{Account, Accounts, ConfigError, Draft, Found, Key};
+use crate::idp::{self, KNOWN_ELSEWHERE, PROVIDERS, SignInError};
+use crate::types::{AccountName, CloudId, Untrusted};
+
+/// What was saved.
+pub struct Saved {
+    /// The account as it is now.
+    pub account: Account,
+    /// Whether its provider can sign in.
+    pub is_built: bool,
+    /// Its file.
+    pub path: String,
+}
+
+/// What follows the name of a provider that is known and not built.
+const NOT_BUILT: &str = " (not built yet)";
+
+/// Makes or changes the account `name`: what flags and variables say over what the file says, then, with `ask`, every main setting
+/// with its present value as the default.
+///
+/// # Errors
+/// [`Error`]; nothing was saved then.
+pub async fn configure(
+    accounts: &mut Accounts,
+    name: &AccountName,
+    wished: Option<CloudId>,
+    called_as: Option<CloudId>,
+    overlay: impl Fn(CloudId) -> Draft,
+    answers: &dyn Answers,
+    ask: bool,
+) -> Result<Saved, Error> {
+    let untold = overlay(called_as.unwrap_or(CloudId::Aws));
+    let found = match accounts.find(name, wished, called_as, &untold) {
+        Ok(mut found) if found.len() == 1 => found.remove(0),
+        Ok(found) => {
+            let cloud = ask_cloud(answers, name, Some((accounts, &found))).await?;
+            found.into_iter().find(|f| f.cloud == cloud).ok_or(ConfigError::NoCloud(name.to_string()))?
+        }
+        // In a file of both clouds a name can be only one of them; elsewhere each cloud has a file of its own.
+        Err(ConfigError::Unknown { .. }) => fresh(accounts, name, wished, called_as, &untold, answers).await?,
+        Err(error @ ConfigError::OtherCloud { .. }) => {
+            if accounts.files().len() == 1 {
+                return Err(error.into());
+            }
+            fresh(accounts, name, wished, called_as, &untold, answers).await?
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let mut draft = overlay(found.cloud).over(&found.draft);
+    if ask {
+        questions(&mut draft, found.cloud, answers).await?;
+    }
+    let defaults = [(Key::Mfa, "Auto"), (Key::Profile, "saml")];
+    for (key, value) in defaults {
+        if draft.get(key).is_none() {
+            draft.set(key, value);
+        }
+    }
+    let account = Account::check(&found, &draft)?;
+    let is_built = idp::find(account.provider).is_some();
+    if is_built {
+        account.open_idp()?;
+    }
+    let changed: Vec<(Key, &str)> = Key::ALL
+        .into_iter()
+        .filter(|key| *key != Key::Cloud)
+        .filter_map(|key| draft.get(key).map(|value| (key, value)))
+        .filter(|(key, value)| found.draft.get(*key) != Some(value))
+        .collect();
+    let file = accounts.file_mut(found.file).ok_or(ConfigError::NoCloud(name.to_string()))?;
+    file.save(name.as_str(), &changed, found.cloud)?;
+    Ok(Saved { account, is_built, path: file.display() })
+}
+
+/// A new account, in the file of its cloud.
+async fn fresh(
+    accounts: &Accounts,
+    name: &AccountName,
+    wished: Option<CloudId>,
+    called_as: Option<CloudId>,
+    overlay: &Draft,
+    answers: &dyn Answers,
+) -> Result<Found, Error> {
+    let from_role = || overlay.get(Key::Role).and_then(|role| crate::types::RoleArn::parse(role).ok()).map(|role| role.cloud());
+    let told = wished.or_else(|| overlay.get(Key::Cloud).and_then(CloudId::from_word)).or_else(from_role).or(called_as);
+    let cloud = match told {
+        Some(cloud) => cloud,
+        None => ask_cloud(answers, name, None).await?,
+    };
+    Ok(Found { name: name.clone(), cloud, draft: Draft::default(), file: accounts.home_of(cloud) })
+}
+
+/// Which cloud: a person's choice.
+///
+/// # Errors
+/// An error that names both accounts, or says that nothing tells the cloud.
+pub async fn ask_cloud(answers: &dyn Answers, name: &AccountName, twice: Option<(&Accounts, &[Found])>) -> Result<CloudId, Error> {
+    let options: Vec<Untrusted> = CloudId::ALL.iter().map(|cloud| Untrusted::new(cloud.title())).collect();
+    let label = format!("Which cloud is account {name} for?");
+    match answers.choose(&Question::new(Topic::Cloud, &label), &options).await {
+        Ok(index) => CloudId::ALL.get(index).copied().ok_or_else(|| ConfigError::NoCloud(name.to_string()).into()),
+        Err(NoAnswer::NotHere) => Err(match twice {
+            Some((accounts, found)) => {
+                let path = |cloud| {
+                    let file = found.iter().find(|f| f.cloud == cloud).and_then(|f| accounts.files().get(f.file));
+                    file.map(super::AccountsFile::display).unwrap_or_default()
+                };
+                ConfigError::Twice { name: name.to_string(), aws: path(CloudId::Aws), alibaba: path(CloudId::Alibaba) }
+            }
+            None => ConfigError::NoCloud(name.to_string()),
+        }
+        .into()),
+        Err(why) => Err(SignInError::Unanswered { topic: Topic::Cloud, why }.into()),
+    }
+}
+
+/// The questions of the old tools, in their order and words.
+async fn questions(draft: &mut Draft, cloud: CloudId, answers: &dyn Answers) -> Result<(), Error> {
+    let unanswered = |key: Key| move |why| Error::from(SignInError::Unanswered { topic: Topic::Field(key.in_file(cloud)), why });
+    let field = |key: Key| Topic::Field(key.in_file(cloud));
+
+    let mut names: Vec<String> = PROVIDERS.iter().map(|p| p.id().to_owned()).collect();
+    names.extend(KNOWN_ELSEWHERE.iter().map(|id| format!("{id}{NOT_BUILT}")));
+    let current = draft.get(Key::Provider).unwrap_or_default().to_owned();
+    let present = names.iter().find(|name| name.trim_end_matches(NOT_BUILT) == current).cloned();
+    let options: Vec<Untrusted> = names.iter().cloned().map(Untrusted::new).collect();
+    let question = Question { topic: field(Key::Provider), label: "Please choose a provider:", default: present.as_deref() };
+    let index = answers.choose(&question, &options).await.map_err(unanswered(Key::Provider))?;
+    let provider = names.get(index).map(|name| name.trim_end_matches(NOT_BUILT).to_owned()).unwrap_or_default();
+
+    let methods: Vec<&str> = idp::find(&provider).map(|p| p.methods().iter().map(|m| m.name).collect()).unwrap_or_default();
+    draft.set(Key::Provider, provider);
+    if methods.len() > 1 {
+        let options: Vec<Untrusted> = methods.iter().map(|m| Untrusted::new(*m)).collect();
+        let question = Question { topic: field(Key::Mfa), label: "Please choose an MFA", default: draft.get(Key::Mfa) };
+        let index = answers.choose(&question, &options).await.map_err(unanswered(Key::Mfa))?;
+        draft.set(Key::Mfa, *methods.get(index).unwrap_or(&"Auto"));
+    }
+
+    let profile = if cloud == CloudId::Aws { "AWS Profile" } else { "AlibabaCloud CLI Profile" };
+    for (key, label, default) in [(Key::Profile, profile, Some("saml")), (Key::Url, "URL", None), (Key::Username, "Username", None)] {
+        let present = draft.get(key).or(default).map(str::to_owned);
+        let question = Question { topic: field(key), label, default: present.as_deref() };
+        let answer = answers.text(&question).await.map_err(unanswered(key))?;
+        if !answer.is_empty() {
+            draft.set(key, answer);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,184 @@
+//! Everything that can go wrong in a use case: whose fault it is, and what to do.
+
+use crate::ask::{NoAnswer, Topic};
+use crate::cloud::{CloudError, StoreError};
+use crate::config::{ConfigError, Key};
+use crate::http::BrowseError;
+use crate::idp::SignInError;
+use crate::types::{CloudId, RoleArn, Unchosen, Untrusted};
+use crate::world::TransportError;
+
+/// Why a use case did not succeed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The identity provider.
+    #[error(transparent)]
+    SignIn(#[from] SignInError),
+    /// The cloud.
+    #[error(transparent)]
+    Cloud(#[from] CloudError),
+    /// The file of profiles.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The network could not be set up.
+    #[error(transparent)]
+    Transport(#[from] TransportError),
+    /// No role was taken.
+    #[error("{why}{}", list(.granted))]
+    Unchosen {
+        /// Why.
+        why: Unchosen,
+        /// What is granted.
+        granted: Vec<RoleArn>,
+    },
+    /// The command cannot be run.
+    #[error("cannot run `{}`", Untrusted::new(program.clone()))]
+    CannotRun {
+        /// The command.
+        program: String,
+        #[source]
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+fn list(granted: &[RoleArn]) -> String {
+    if granted.is_empty() { String::new() } else { format!("; it grants: {}", granted.iter().map(RoleArn::as_str).collect::<Vec<_>>().join(", ")) }
+}
+
+/// What kind of failure it is, for a script.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Anything else.
+    Other,
+    /// The command line or the configuration.
+    Usage,
+    /// The identity provider or the cloud said no.
+    Refused,
+    /// Somebody would have to answer.
+    NeedsPerson,
+    /// No connection.
+    Network,
+    /// The child's file is there and cannot be run.
+    NotRunnable,
+    /// There is no such child.
+    NotFound,
+}
+
+impl Error {
+    /// What kind it is.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Config(ConfigError::File(_)) => Kind::Other,
+            Self::Config(ConfigError::Twice { .. }) => Kind::NeedsPerson,
+            Self::Config(_) => Kind::Usage,
+            Self::SignIn(error) => match error {
+                SignInError::Refused { .. } | SignInError::FactorRefused { .. } | SignInError::WrongAddressee { .. } => Kind::Refused,
+                SignInError::FactorUnsupported { .. } => Kind::Refused,
+                SignInError::Ambiguous { .. } | SignInError::Unanswered { .. } => Kind::NeedsPerson,
+                SignInError::Browse(BrowseError::Transport(_)) => Kind::Network,
+                SignInError::Browse(_) | SignInError::Unrecognised { .. } | SignInError::Garbled { .. } => Kind::Other,
+            },
+            Self::Cloud(CloudError::Refused { .. } | CloudError::NoRoles { .. } | CloudError::BadRoles { .. }) => Kind::Refused,
+            Self::Cloud(CloudError::Response(crate::saml::BadResponse::Failed(_))) => Kind::Refused,
+            Self::Cloud(CloudError::Endpoint { .. }) => Kind::Usage,
+            Self::Cloud(CloudError::Transport(_)) | Self::Transport(_) => Kind::Network,
+            Self::Cloud(CloudError::Garbled { .. } | CloudError::Response(_)) => Kind::Other,
+            Self::Store(StoreError::NotOurs { .. }) => Kind::Usage,
+            Self::Store(_) => Kind::Other,
+            Self::Unchosen { why: Unchosen::Ambiguous, .. } => Kind::NeedsPerson,
+            Self::Unchosen { .. } => Kind::Refused,
+            Self::CannotRun { source, .. } if source.kind() == std::io::ErrorKind::NotFound => Kind::NotFound,
+            Self::CannotRun { .. } => Kind::NotRunnable,
+        }
+    }
+
+    /// What to do now, where there is something to do.
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::Config(error) => return config_hint(error),
+            Self::SignIn(error) => return sign_in_hint(error),
+            Self::Cloud(CloudError::Refused { too_long: true, .. }) => "a shorter session is asked for with `--session-duration 3600`".to_owned(),
+            Self::Cloud(CloudError::Refused { code, .. }) if code.raw().contains("Expired") => {
+                "the cloud takes a SAML response for about five minutes; is this machine's clock right?".to_owned()
+            }
+            Self::Cloud(CloudError::NoRoles { other: Some(other), .. }) => {
+                format!("is the account's `url` the one for the other cloud? An account for {} is configured with `--cloud {other}`", other.title())
+            }
+            Self::Cloud(CloudError::NoRoles { cloud, .. }) => {
+                let attribute = match cloud {
+                    CloudId::Aws => "https://aws.amazon.com/SAML/Attributes/Role",
+                    CloudId::Alibaba => "https://www.aliyun.com/SAML-Role/Attributes/Role",
+                };
+                format!("the roles are granted at the identity provider, in the attribute `{attribute}`")
+            }
+            Self::Cloud(CloudError::Transport(error)) | Self::Transport(error) => return network_hint(error),
+            Self::Store(StoreError::NotOurs { .. }) => {
+                "choose another profile with `--profile NAME`, or overwrite this one with `--force-profile`".to_owned()
+            }
+            Self::Unchosen { why: Unchosen::Ambiguous, .. } => "name one with `--role ARN`, `SAML2CLOUD_ROLE`, or `role_arn` in the account".to_owned(),
+            Self::Unchosen { why: Unchosen::Absent(_), .. } => "`saml2cloud list-roles` shows the roles that you may take".to_owned(),
+            _ => return None,
+        };
+        Some(hint)
+    }
+}
+
+fn config_hint(error: &ConfigError) -> Option<String> {
+    Some(match error {
+        ConfigError::Unknown { known, .. } if known.is_empty() => "`saml2cloud configure` makes one".to_owned(),
+        ConfigError::Unknown { .. } => "choose one with `--idp-account NAME`, or make it with `saml2cloud configure --idp-account NAME`".to_owned(),
+        ConfigError::Twice { .. } | ConfigError::NoCloud(_) => "say which with `--cloud aws` or `--cloud alibaba` (`SAML2CLOUD_CLOUD`)".to_owned(),
+        ConfigError::OtherCloud { .. } => "give the new account another name with `--idp-account NAME`".to_owned(),
+        ConfigError::Missing { key, .. } => how_to_set(*key)?,
+        ConfigError::UnknownProvider { meant: Some(meant), .. } => format!("did you mean `{meant}`?"),
+        ConfigError::UnknownProvider { .. } => {
+            let known: Vec<&str> = crate::idp::PROVIDERS.iter().map(|p| p.id()).collect();
+            format!("there are {}", known.join(", "))
+        }
+        ConfigError::NotBuilt(_) => {
+            "`Form` signs in to any provider whose sign-in is made of HTML forms: `saml2cloud configure --idp-provider Form`".to_owned()
+        }
+        _ => return None,
+    })
+}
+
+fn how_to_set(key: Key) -> Option<String> {
+    Some(format!("set it with `{}` or `SAML2CLOUD_{}`, or in the account with `saml2cloud configure`", key.flag()?, key.variable()?))
+}
+
+fn sign_in_hint(error: &SignInError) -> Option<String> {
+    Some(match error {
+        SignInError::Unanswered { topic, why: NoAnswer::NotHere } => match topic {
+            Topic::Username => "set `SAML2CLOUD_USERNAME`, or give `--username`".to_owned(),
+            Topic::Password => "set `SAML2CLOUD_PASSWORD`, or give `--password`".to_owned(),
+            Topic::Otp => "give `--mfa-token CODE`, or set `SAML2CLOUD_MFA_TOKEN`".to_owned(),
+            Topic::Factor => "name one with `--mfa NAME`, or set `SAML2CLOUD_MFA`".to_owned(),
+            Topic::Role => "name one with `--role ARN`, or set `SAML2CLOUD_ROLE`".to_owned(),
+            Topic::Cloud => "name one with `--cloud NAME`, or set `SAML2CLOUD_CLOUD`".to_owned(),
+            Topic::Field(_) => return None,
+        },
+        SignInError::Ambiguous { .. } => "name one with `--mfa NAME`, or set `SAML2CLOUD_MFA`".to_owned(),
+        SignInError::FactorUnsupported { can, .. } if can.is_empty() => "set up a time-based code or a push at the identity provider".to_owned(),
+        SignInError::FactorUnsupported { can, .. } => format!("choose another with `--mfa`: {}", can.join(", ")),
+        SignInError::WrongAddressee { .. } => "is `url` the address for this cloud? A known further address goes into the account as `target_url`".to_owned(),
+        SignInError::Unrecognised { .. } => "`--verbose` shows the addresses on the way; pages that work only with a script cannot be read".to_owned(),
+        SignInError::Browse(BrowseError::Transport(error)) => return network_hint(error),
+        _ => return None,
+    })
+}
+
+fn network_hint(error: &TransportError) -> Option<String> {
+    Some(match error {
+        TransportError::Untrusted { .. } => {
+            "a company's own authority is added with `SSL_CERT_FILE`; `--skip-verify` trusts any certificate of the identity provider".to_owned()
+        }
+        TransportError::Unreachable { .. } | TransportError::Late { .. } => {
+            "is the network up? A proxy is set with `HTTPS_PROXY`, and hosts beside it with `NO_PROXY`".to_owned()
+        }
+        _ => return None,
+    })
+}

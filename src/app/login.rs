@@ -1,0 +1,206 @@
+//! The pipeline: account → identity provider → assertion → offer → choice → credentials → files.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::{Error, Event, Witness, cache, cached};
+use crate::ask::{Answers, Chain, Given, GivenAnswer, NoAnswer, Question, Topic};
+use crate::cloud::{self, CloudError, SessionWish, Store};
+use crate::config::Account;
+use crate::http::{Browser, Retrying};
+use crate::idp::{Session, SignInError};
+use crate::types::{Choice, CloudAccountId, Credentials, Offer, OfferedRole, RoleArn, SessionDuration, Unchosen, Untrusted};
+use crate::world::{Tls, World};
+
+/// How long the cloud's sign-in page may take to tell account names, which are only a decoration.
+const ALIASES: Duration = Duration::from_secs(2);
+
+/// What a person wishes of one login.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Options {
+    /// Sign in although there are fresh credentials.
+    pub force: bool,
+    /// Overwrite a profile that is not ours.
+    pub force_profile: bool,
+    /// Go on without writing the profile if it is not ours: a child needs only its environment.
+    pub profile_is_optional: bool,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The credentials.
+    pub credentials: Credentials,
+    /// Whether they were there already, without any network.
+    pub from_cache: bool,
+    /// Whether the profile was written by this login.
+    pub stored: bool,
+}
+
+/// Credentials for an account: fresh ones that are there, else by a sign-in; and the profile holds them afterwards.
+///
+/// # Errors
+/// [`Error`]. Nothing on disk has changed then.
+pub async fn login(
+    world: &World<'_>,
+    answers: &dyn Answers,
+    witness: &dyn Witness,
+    account: &Account,
+    options: Options,
+) -> Result<Outcome, Error> {
+    let store = store_of(world, account);
+    if !options.force
+        && let Some(credentials) = cached(world, account)
+    {
+        let held = store.holds(&account.profile, &credentials.key_id);
+        let stored = !held && put(&*store, account, &credentials, options)?;
+        return Ok(Outcome { credentials, from_cache: true, stored });
+    }
+    // Before anybody types a code for nothing.
+    account.provider()?;
+    if !options.force_profile && !options.profile_is_optional {
+        store.check(&account.profile)?;
+    }
+    let offer = sign_in(world, answers, witness, account).await?;
+    let choice = choose(world, answers, account, &offer).await?;
+    witness.tell(&Event::Selected { role: choice.role() });
+    let credentials = assume(world, witness, account, &offer, &choice).await?;
+    if let Err(error) = cache::keep(world.paths, account, &credentials) {
+        witness.tell(&Event::NotKept { why: error.to_string() });
+    }
+    let stored = put(&*store, account, &credentials, options)?;
+    Ok(Outcome { credentials, from_cache: false, stored })
+}
+
+/// The file of profiles that an account writes to.
+pub(super) fn store_of(world: &World<'_>, account: &Account) -> Box<dyn Store> {
+    let custom = account.credentials_file.as_deref().map(|path| world.paths.expand(path));
+    cloud::find(account.cloud).profiles(world.paths, world.env, custom)
+}
+
+fn put(store: &dyn Store, account: &Account, credentials: &Credentials, options: Options) -> Result<bool, Error> {
+    match store.put(&account.profile, credentials, account.place.region.as_ref(), options.force_profile) {
+        Err(cloud::StoreError::NotOurs { .. }) if options.profile_is_optional => Ok(false),
+        outcome => outcome.map(|()| true).map_err(Error::from),
+    }
+}
+
+/// Signs in and reads what is granted.
+pub(super) async fn sign_in(world: &World<'_>, answers: &dyn Answers, witness: &dyn Witness, account: &Account) -> Result<Offer, Error> {
+    let cloud = cloud::find(account.cloud);
+    let idp = account.open_idp()?;
+    witness.tell(&Event::Using { account: account.name.as_str(), provider: account.provider, url: &account.url });
+    if account.idp.skip_verify {
+        witness.tell(&Event::Unverified { host: account.url.host() });
+    }
+    let known = Given::default();
+    if account.provider()?.wants_password() {
+        let username = credentials_of_person(answers, witness, account, &known).await?;
+        witness.tell(&Event::Authenticating { username: &username });
+    }
+    let transport = world.network.open(&Tls { skip_verify: account.idp.skip_verify })?;
+    let transport = Retrying::idp(transport, world.clock, account.idp.attempts, account.idp.retry_pause);
+    let sp = cloud.service_provider(account.idp.urn.as_deref(), account.idp.target.as_ref());
+    let chain = Chain(vec![&known, answers]);
+    let mut session = Session { browser: Browser::new(&transport), answers: &chain, clock: world.clock, sp: &sp };
+    let assertion = idp.sign_in(&mut session).await?;
+    Ok(cloud.offer(assertion)?)
+}
+
+/// Asks for user name and password, as far as they are not known, and remembers them for the sign-in.
+async fn credentials_of_person(answers: &dyn Answers, witness: &dyn Witness, account: &Account, known: &Given) -> Result<String, Error> {
+    let unanswered = |topic| move |why| Error::from(SignInError::Unanswered { topic, why });
+    let configured = account.username.as_ref().map(|name| name.as_str());
+    if (configured.is_none() && !answers.knows(Topic::Username)) || !answers.knows(Topic::Password) {
+        witness.tell(&Event::AboutToAsk);
+    }
+    let username = match configured {
+        Some(name) => name.to_owned(),
+        None => answers.text(&Question::new(Topic::Username, "Username")).await.map_err(unanswered(Topic::Username))?,
+    };
+    if username.is_empty() {
+        return Err(unanswered(Topic::Username)(NoAnswer::Cancelled));
+    }
+    known.add(Topic::Username, GivenAnswer { value: username.as_str().into(), once: false });
+    let password = answers.secret(&Question::new(Topic::Password, "Password")).await.map_err(unanswered(Topic::Password))?;
+    if password.expose().is_empty() {
+        return Err(unanswered(Topic::Password)(NoAnswer::Cancelled));
+    }
+    known.add(Topic::Password, GivenAnswer { value: password, once: false });
+    Ok(username)
+}
+
+/// Takes the wished role, or the only one, or the one that the person picks.
+async fn choose(world: &World<'_>, answers: &dyn Answers, account: &Account, offer: &Offer) -> Result<Choice, Error> {
+    let unchosen = |why: Unchosen| {
+        let granted = if why == Unchosen::None { Vec::new() } else { offer.roles().iter().map(|r| r.role().clone()).collect() };
+        Error::Unchosen { why, granted }
+    };
+    let why = match offer.choose(&account.role) {
+        Ok(choice) => return Ok(choice),
+        Err(why) => why,
+    };
+    if why != Unchosen::Ambiguous {
+        return Err(unchosen(why));
+    }
+    let aliases = if answers.can_ask() { aliases(world, account, offer).await } else { BTreeMap::new() };
+    let labels: Vec<Untrusted> = offer.roles().iter().map(|role| label(role, &aliases)).collect();
+    match answers.choose(&Question::new(Topic::Role, "Please choose the role"), &labels).await {
+        Ok(index) => offer.pick(index).ok_or_else(|| unchosen(Unchosen::Ambiguous)),
+        Err(NoAnswer::NotHere) => Err(unchosen(Unchosen::Ambiguous)),
+        Err(why) => Err(SignInError::Unanswered { topic: Topic::Role, why }.into()),
+    }
+}
+
+/// `acme-prod (123456789012) / Admin`.
+fn label(offered: &OfferedRole, aliases: &BTreeMap<CloudAccountId, String>) -> Untrusted {
+    let (role, account) = (offered.role(), offered.account());
+    Untrusted::new(match aliases.get(account) {
+        Some(alias) => format!("{alias} ({account}) / {}", role.name()),
+        None => format!("{account} / {}", role.name()),
+    })
+}
+
+/// The accounts' names, if the cloud's sign-in page tells them in time.
+pub(super) async fn aliases(world: &World<'_>, account: &Account, offer: &Offer) -> BTreeMap<CloudAccountId, String> {
+    let Ok(transport) = world.network.open(&Tls::default()) else { return BTreeMap::new() };
+    tokio::select! {
+        found = cloud::find(account.cloud).aliases(offer, &*transport) => found,
+        () = world.clock.sleep(ALIASES) => BTreeMap::new(),
+    }
+}
+
+/// Exchanges the assertion. A length that the identity provider wished and the role does not allow is given up once; one that a
+/// person wished is not.
+async fn assume(world: &World<'_>, witness: &dyn Witness, account: &Account, offer: &Offer, choice: &Choice) -> Result<Credentials, Error> {
+    let cloud = cloud::find(account.cloud);
+    let endpoint = cloud.endpoint(choice.role(), &account.place, world.env)?;
+    if endpoint.foreign {
+        witness.tell(&Event::ForeignEndpoint { url: &endpoint.url });
+    }
+    witness.tell(&Event::Requesting { cloud: account.cloud });
+    // Always verified: what the account says of its identity provider does not reach here.
+    let transport = Retrying::cloud(world.network.open(&Tls::default())?, world.clock);
+    let wish = |duration| SessionWish { duration, endpoint: endpoint.url.clone(), now: world.clock.now() };
+    let duration = account.duration.or(offer.duration()).unwrap_or(SessionDuration::DEFAULT);
+    let first = cloud.assume(choice, &wish(duration), &transport).await;
+    match first {
+        Err(CloudError::Refused { too_long: true, code, message, .. }) if account.duration.is_none() && duration > SessionDuration::DEFAULT => {
+            witness.tell(&Event::Shortened { wished: duration, said: format!("{code}: \"{message}\"") });
+            Ok(cloud.assume(choice, &wish(SessionDuration::DEFAULT), &transport).await?)
+        }
+        outcome => Ok(outcome?),
+    }
+}
+
+/// The roles of an offer by account, in the offer's order.
+pub(super) fn by_account(offer: &Offer) -> Vec<(CloudAccountId, Vec<RoleArn>)> {
+    let mut accounts: Vec<(CloudAccountId, Vec<RoleArn>)> = Vec::new();
+    for offered in offer.roles() {
+        match accounts.iter_mut().find(|(account, _)| account == offered.account()) {
+            Some((_, roles)) => roles.push(offered.role().clone()),
+            None => accounts.push((offered.account().clone(), vec![offered.role().clone()])),
+        }
+    }
+    accounts
+}

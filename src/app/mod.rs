@@ -1,0 +1,75 @@
+//! Use cases: data in, data out. Nothing here prints; what happens on the way is told as [`Event`]s.
+
+mod cache;
+pub mod configure;
+mod error;
+pub mod exec;
+pub mod login;
+pub mod roles;
+
+pub use cache::cached;
+pub use error::{Error, Kind};
+
+pub use crate::config::{Account, Accounts, AccountsFile, ConfigError, Draft, Found, Key};
+pub use crate::idp::{KNOWN_ELSEWHERE, PROVIDERS};
+
+use crate::types::{CloudId, RoleArn, SessionDuration, WebUrl};
+
+/// What happens on the way, for a person to follow. The words are the command line's.
+#[derive(Debug, Clone)]
+pub enum Event<'e> {
+    /// A sign-in begins.
+    Using {
+        /// The account.
+        account: &'e str,
+        /// Its provider's word.
+        provider: &'e str,
+        /// Where.
+        url: &'e WebUrl,
+    },
+    /// The person will be asked for user name or password.
+    AboutToAsk,
+    /// User name and password are known; the provider is asked now.
+    Authenticating {
+        /// Who.
+        username: &'e str,
+    },
+    /// A role was taken.
+    Selected {
+        /// Which.
+        role: &'e RoleArn,
+    },
+    /// The cloud is asked now.
+    Requesting {
+        /// Which.
+        cloud: CloudId,
+    },
+    /// The identity provider is not verified.
+    Unverified {
+        /// Its host.
+        host: &'e str,
+    },
+    /// The cloud is asked at an address that is not its own.
+    ForeignEndpoint {
+        /// The address.
+        url: &'e WebUrl,
+    },
+    /// The identity provider's wish for the session's length was refused, and the usual length is tried.
+    Shortened {
+        /// What the identity provider wished.
+        wished: SessionDuration,
+        /// The cloud's words.
+        said: String,
+    },
+    /// A copy for later could not be kept; the credentials are good all the same.
+    NotKept {
+        /// What is wrong.
+        why: String,
+    },
+}
+
+/// Is told what happens.
+pub trait Witness: Sync {
+    /// Something happened.
+    fn tell(&self, event: &Event<'_>);
+}

@@ -1,0 +1,237 @@
+//! Commands and flags.
+
+use std::ffi::OsString;
+
+use clap::{ArgAction, Parser, Subcommand, ValueEnum};
+
+use crate::app::{Draft, Key};
+
+const EXAMPLES: &str = "\
+First login:
+  saml2cloud configure --idp-account production --idp-provider JumpCloud \\
+    --url https://sso.jumpcloud.com/saml2/NAME --username you@example.com \\
+    --role arn:aws:iam::123456789012:role/ReadOnly --profile production --skip-prompt
+  saml2cloud login -a production
+  aws --profile production sts get-caller-identity
+
+Every day:
+  saml2cloud exec -a production -- terraform plan
+
+Every flag below can also be set by a variable: --url by SAML2CLOUD_URL, --idp-account by
+SAML2CLOUD_IDP_ACCOUNT, and so on. The variables of saml2aws (SAML2AWS_…) and saml2alibabacloud
+(SAML2ALIBABACLOUD_…) work too. A password is best given as SAML2CLOUD_PASSWORD.
+
+Exit codes: 0 done, 1 other failure, 2 usage or configuration, 3 refused by identity provider or
+cloud, 4 somebody would have to answer, 5 no network, 130 interrupted; exec: the child's own
+(126, 127 when it cannot be run).";
+
+/// Sign in at your company's identity provider; hand every tool short-lived AWS or Alibaba Cloud keys.
+#[derive(Parser)]
+#[command(name = "saml2cloud", version, after_help = EXAMPLES, max_term_width = 110, propagate_version = true)]
+pub(super) struct Args {
+    #[command(flatten)]
+    pub(super) global: Global,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+/// Flags that stand before or after the command.
+#[derive(clap::Args, Clone)]
+pub(super) struct Global {
+    /// The account to use
+    #[arg(short = 'a', long, global = true, value_name = "NAME", help_heading = "Account")]
+    pub(super) idp_account: Option<String>,
+    /// Its cloud: aws or alibaba (needed only where nothing else tells)
+    #[arg(long, global = true, value_name = "CLOUD", help_heading = "Account")]
+    pub(super) cloud: Option<String>,
+    /// The accounts file [default: ~/.saml2aws and ~/.saml2alibabacloud]
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Account")]
+    pub(super) config: Option<String>,
+    /// The kind of identity provider
+    #[arg(long, global = true, value_name = "NAME", help_heading = "Account")]
+    pub(super) idp_provider: Option<String>,
+    /// The address at the identity provider that starts the sign-in to the cloud
+    #[arg(long, global = true, value_name = "URL", help_heading = "Account")]
+    pub(super) url: Option<String>,
+    /// Who signs in
+    #[arg(long, global = true, value_name = "NAME", help_heading = "Account")]
+    pub(super) username: Option<String>,
+    /// The password; everybody on this machine can read it, so prefer SAML2CLOUD_PASSWORD
+    #[arg(long, global = true, value_name = "TEXT", hide = true)]
+    pub(super) password: Option<String>,
+    /// The second factor, by the provider's word for it
+    #[arg(long, global = true, value_name = "NAME", help_heading = "Account")]
+    pub(super) mfa: Option<String>,
+    /// A one-time code, used once
+    #[arg(long, global = true, value_name = "CODE", help_heading = "Account")]
+    pub(super) mfa_token: Option<String>,
+    /// The role to assume, by its full name
+    #[arg(long, global = true, value_name = "ARN", help_heading = "Account")]
+    pub(super) role: Option<String>,
+    /// How long the keys last: seconds, or 90m, 12h
+    #[arg(long, global = true, value_name = "TIME", help_heading = "Account")]
+    pub(super) session_duration: Option<String>,
+    /// The region for the tools, and for AWS's STS
+    #[arg(short, long, global = true, value_name = "REGION", help_heading = "Account")]
+    pub(super) region: Option<String>,
+    /// The security token service, where it is not the cloud's usual one
+    #[arg(long, global = true, value_name = "URL", help_heading = "Account")]
+    pub(super) sts_endpoint: Option<String>,
+    /// The entity ID that the assertion is for, where it is not the cloud's usual one
+    #[arg(long, alias = "aws-urn", global = true, value_name = "URN", help_heading = "Account")]
+    pub(super) urn: Option<String>,
+    /// Trust any certificate of the identity provider (never of the cloud)
+    #[arg(short, long, global = true, help_heading = "Account")]
+    pub(super) skip_verify: bool,
+    /// Do not ask for user name and password; a code, factor or role still is
+    #[arg(long, global = true, help_heading = "Asking and telling")]
+    pub(super) skip_prompt: bool,
+    /// Never ask anything
+    #[arg(long, global = true, help_heading = "Asking and telling")]
+    pub(super) no_input: bool,
+    /// Ask for the password even if it is known
+    #[arg(long, global = true, conflicts_with = "no_input", help_heading = "Asking and telling")]
+    pub(super) ask: bool,
+    /// Tell less: errors, and what has to be done to go on
+    #[arg(long, global = true, conflicts_with = "verbose", help_heading = "Asking and telling")]
+    pub(super) quiet: bool,
+    /// Tell every step, without secrets
+    #[arg(long, global = true, help_heading = "Asking and telling")]
+    pub(super) verbose: bool,
+    /// Accepted for old scripts; no password is kept
+    #[arg(long, global = true, hide = true)]
+    #[allow(dead_code, reason = "there is no keychain to switch off")]
+    pub(super) disable_keychain: bool,
+}
+
+#[derive(Subcommand)]
+pub(super) enum Command {
+    /// Make or change an account
+    Configure(Configure),
+    /// Sign in and put keys into the account's profile
+    Login(Login),
+    /// Run a command with keys in its environment, signing in first if need be
+    Exec(Exec),
+    /// Sign in and list the roles that you may take
+    ListRoles,
+    /// List the accounts that are configured
+    Accounts(Accounts),
+}
+
+/// Which profile in which file.
+#[derive(clap::Args)]
+pub(super) struct Target {
+    /// The profile that gets the keys
+    #[arg(short, long, value_name = "NAME")]
+    profile: Option<String>,
+    /// The file of profiles, where it is not the cloud's usual one
+    #[arg(long, value_name = "FILE")]
+    credentials_file: Option<String>,
+}
+
+impl Target {
+    fn draft(&self) -> Draft {
+        let mut draft = Draft::default();
+        for (key, value) in [(Key::Profile, &self.profile), (Key::CredentialsFile, &self.credentials_file)] {
+            if let Some(value) = value {
+                draft.set(key, value.as_str());
+            }
+        }
+        draft
+    }
+}
+
+#[derive(clap::Args)]
+pub(super) struct Configure {
+    #[command(flatten)]
+    target: Target,
+}
+
+impl Configure {
+    pub(super) fn draft(&self) -> Draft {
+        self.target.draft()
+    }
+}
+
+#[derive(clap::Args)]
+pub(super) struct Login {
+    #[command(flatten)]
+    target: Target,
+    /// Sign in although the keys are still fresh
+    #[arg(long)]
+    pub(super) force: bool,
+    /// Overwrite the profile even if it holds long-lived keys, or gets its keys in another way
+    #[arg(long)]
+    pub(super) force_profile: bool,
+}
+
+impl Login {
+    pub(super) fn draft(&self) -> Draft {
+        self.target.draft()
+    }
+}
+
+#[derive(clap::Args)]
+pub(super) struct Exec {
+    #[command(flatten)]
+    target: Target,
+    /// Sign in although the keys are still fresh
+    #[arg(long)]
+    pub(super) force: bool,
+    /// Overwrite the profile even if it holds long-lived keys, or gets its keys in another way
+    #[arg(long)]
+    pub(super) force_profile: bool,
+    /// The command and its arguments, run as they are and never by a shell
+    #[arg(required = true, trailing_var_arg = true, action = ArgAction::Append, value_name = "COMMAND")]
+    pub(super) command: Vec<OsString>,
+}
+
+impl Exec {
+    pub(super) fn draft(&self) -> Draft {
+        self.target.draft()
+    }
+}
+
+#[derive(clap::Args)]
+pub(super) struct Accounts {
+    /// How
+    #[arg(short, long, value_enum, default_value = "table")]
+    pub(super) output: Output,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub(super) enum Output {
+    /// Columns for people
+    Table,
+    /// For programs
+    Json,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn ours_end_at_the_first_word_of_the_command() {
+        let parse = |line: &[&str]| Args::try_parse_from(line.iter().copied());
+        for line in [
+            &["saml2cloud", "exec", "-a", "x", "--", "aws", "s3", "ls", "--recursive"][..],
+            &["saml2cloud", "exec", "-a", "x", "aws", "s3", "ls", "--recursive"],
+            &["saml2cloud", "-a", "x", "exec", "aws", "s3", "ls", "--recursive"],
+        ] {
+            let args = parse(line).unwrap_or_else(|e| panic!("{line:?}: {e}"));
+            let Command::Exec(exec) = args.command else { panic!("{line:?}") };
+            assert_eq!(exec.command, ["aws", "s3", "ls", "--recursive"]);
+            assert_eq!(args.global.idp_account.as_deref(), Some("x"));
+        }
+        assert!(parse(&["saml2cloud", "exec", "--unknown", "aws"]).is_err());
+        assert!(parse(&["saml2cloud", "exec"]).is_err());
+    }
+}

@@ -1,0 +1,262 @@
+//! The person at a terminal: reads the command line, calls a use case, shows what came of it.
+
+mod accounts;
+mod args;
+mod report;
+mod show;
+
+use std::ffi::OsString;
+use std::sync::Arc;
+
+use clap::Parser as _;
+
+use self::args::{Args, Command, Global};
+use self::report::{Exit, Failure};
+use self::show::Talk;
+use crate::app::{self, Account, Accounts, ConfigError, Draft, Error, Found, Key};
+use crate::ask::{Answers, Chain, Given, GivenAnswer, NoAnswer, Person, Topic};
+use crate::config::variable;
+use crate::types::{AccountName, CloudId};
+use crate::world::tty::Terminal;
+use crate::world::{Env, HttpNetwork, Paths, SystemClock, SystemLauncher, World};
+
+/// Runs one command and returns the exit code.
+pub fn run(argv: &[OsString], env: &Env) -> u8 {
+    let args = match Args::try_parse_from(argv) {
+        Ok(args) => args,
+        Err(error) => {
+            // Help and version are data on stdout; a wrong command line is talk on stderr. clap knows which is which.
+            let _ = error.print();
+            return if error.use_stderr() { Exit::Usage as u8 } else { Exit::Success as u8 };
+        }
+    };
+    if args.global.verbose {
+        show::trace();
+    }
+    let talk = Talk::new(args.global.quiet);
+    match dispatch(argv, args, env, &talk) {
+        Ok(()) => Exit::Success as u8,
+        Err(failure) => report::report(&failure),
+    }
+}
+
+/// The cloud of the old tool whose name we were called by.
+fn called_as(argv: &[OsString]) -> Option<CloudId> {
+    let name = std::path::Path::new(argv.first()?).file_stem()?.to_str()?;
+    match name {
+        "saml2aws" => Some(CloudId::Aws),
+        "saml2alibabacloud" => Some(CloudId::Alibaba),
+        _ => None,
+    }
+}
+
+/// What every command has at hand.
+struct Context<'c> {
+    world: World<'c>,
+    global: Global,
+    called_as: Option<CloudId>,
+    wished: Option<CloudId>,
+    talk: &'c Talk,
+}
+
+fn dispatch(argv: &[OsString], args: Args, env: &Env, talk: &Talk) -> Result<(), Failure> {
+    let Args { global, command } = args;
+    let paths = Paths::system(env).ok_or(Failure::NoHome)?;
+    let world = World { network: &HttpNetwork, clock: &SystemClock, launcher: &SystemLauncher, env, paths: &paths };
+    let wished = match global.cloud.as_deref().or_else(|| env.get("SAML2CLOUD_CLOUD")) {
+        None => None,
+        Some(word) => Some(CloudId::from_word(word).ok_or_else(|| Failure::BadCloud(word.to_owned()))?),
+    };
+    let context = Context { world, global, called_as: called_as(argv), wished, talk };
+    match command {
+        Command::Configure(own) => context.configure(&own),
+        Command::Login(own) => context.login(&own),
+        Command::Exec(own) => context.exec(&own),
+        Command::ListRoles => context.list_roles(),
+        Command::Accounts(own) => accounts::print(&context.accounts()?, own.output, &paths),
+    }
+}
+
+impl Context<'_> {
+    fn accounts(&self) -> Result<Accounts, Failure> {
+        let accounts = Accounts::load(self.world.paths, self.world.env, self.global.config.as_deref(), self.called_as);
+        accounts.map_err(|error| Error::from(error).into())
+    }
+
+    fn name(&self) -> Result<AccountName, Failure> {
+        let given = self.global.idp_account.as_deref();
+        let from_env = || variable(self.world.env, self.called_as, "IDP_ACCOUNT").map(|(_, value)| value);
+        AccountName::parse(given.or_else(from_env).unwrap_or("default")).map_err(|error| Error::from(ConfigError::from(error)).into())
+    }
+
+    /// What variables and flags say of an account of that cloud; flags win.
+    fn overlay(&self, cloud: CloudId, own: &Draft) -> Draft {
+        let env = Draft::from_env(self.world.env, Some(cloud));
+        own.over(&self.global.draft()).over(&env)
+    }
+
+    /// The account that is meant, or both of its name.
+    fn find(&self, accounts: &Accounts, own: &Draft) -> Result<Vec<Found>, Failure> {
+        let name = self.name()?;
+        let overlay = own.over(&self.global.draft());
+        accounts.find(&name, self.wished, self.called_as, &overlay).map_err(|error| Error::from(error).into())
+    }
+
+    fn check(&self, found: &Found, own: &Draft) -> Result<Account, Failure> {
+        let draft = self.overlay(found.cloud, own).over(&found.draft);
+        Account::check(found, &draft).map_err(|error| Error::from(error).into())
+    }
+
+    /// The account, asked for where its name stands in both files.
+    async fn account(&self, answers: &dyn Answers, own: &Draft) -> Result<Account, Failure> {
+        let accounts = self.accounts()?;
+        let mut found = self.find(&accounts, own)?;
+        if found.len() > 1 {
+            let cloud = app::configure::ask_cloud(answers, &found[0].name, Some((&accounts, &found))).await?;
+            found.retain(|f| f.cloud == cloud);
+        }
+        match found.first() {
+            Some(found) => self.check(found, own),
+            None => Err(Error::from(ConfigError::NoCloud(self.name()?.to_string())).into()),
+        }
+    }
+
+    fn configure(&self, own: &args::Configure) -> Result<(), Failure> {
+        let mut accounts = self.accounts()?;
+        let name = self.name()?;
+        let draft = own.draft();
+        let saved = self.asking(async |answers| {
+            let ask = !self.global.skip_prompt && answers.can_ask();
+            let overlay = |cloud| self.overlay(cloud, &draft);
+            app::configure::configure(&mut accounts, &name, self.wished, self.called_as, overlay, answers, ask).await.map_err(Failure::from)
+        })?;
+        self.talk.saved(&saved);
+        Ok(())
+    }
+
+    fn login(&self, own: &args::Login) -> Result<(), Failure> {
+        let draft = own.draft();
+        let options = app::login::Options { force: own.force, force_profile: own.force_profile, profile_is_optional: false };
+        let (account, outcome) = self.asking(async |answers| {
+            let account = self.account(answers, &draft).await?;
+            let outcome = app::login::login(&self.world, answers, self.talk, &account, options).await?;
+            Ok((account, outcome))
+        })?;
+        self.talk.logged_in(&account, &outcome);
+        Ok(())
+    }
+
+    fn exec(&self, own: &args::Exec) -> Result<(), Failure> {
+        let draft = own.draft();
+        // The usual case, credentials that are still fresh, needs no runtime, no network and nobody's answer.
+        let accounts = self.accounts()?;
+        if let [found] = self.find(&accounts, &draft)?.as_slice()
+            && !own.force
+        {
+            let account = self.check(found, &draft)?;
+            if let Some(credentials) = app::cached(&self.world, &account) {
+                return Err(app::exec::exec(&self.world, &account, &credentials, &own.command).into());
+            }
+        }
+        let options = app::login::Options { force: own.force, force_profile: own.force_profile, profile_is_optional: true };
+        let (account, outcome) = self.asking(async |answers| {
+            let account = self.account(answers, &draft).await?;
+            let outcome = app::login::login(&self.world, answers, self.talk, &account, options).await?;
+            Ok((account, outcome))
+        })?;
+        Err(app::exec::exec(&self.world, &account, &outcome.credentials, &own.command).into())
+    }
+
+    fn list_roles(&self) -> Result<(), Failure> {
+        let none = Draft::default();
+        let (account, roles) = self.asking(async |answers| {
+            let account = self.account(answers, &none).await?;
+            let roles = app::roles::list(&self.world, answers, self.talk, &account).await?;
+            Ok((account, roles))
+        })?;
+        show::roles(account.cloud, &roles)
+    }
+
+    /// Runs what may have to ask and wait, until it ends or Ctrl-C is pressed. Then the terminal is put back as it was.
+    fn asking<T>(&self, work: impl AsyncFnOnce(&dyn Answers) -> Result<T, Failure>) -> Result<T, Failure> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::Runtime)?;
+        let terminal = if self.global.no_input { None } else { Terminal::open().map(Arc::new) };
+        let given = self.given();
+        let spared = if self.global.skip_prompt { vec![Topic::Username, Topic::Password] } else { Vec::new() };
+        let person = terminal.as_ref().map(|terminal| Person::new(Arc::clone(terminal), spared));
+        let mut chain: Vec<&dyn Answers> = vec![self.talk, &given];
+        chain.extend(person.as_ref().map(|person| person as &dyn Answers));
+        let answers = Chain(chain);
+        let outcome = runtime.block_on(async {
+            tokio::select! {
+                biased;
+                _ = tokio::signal::ctrl_c() => Err(Failure::Interrupted),
+                outcome = work(&answers) => outcome,
+            }
+        });
+        if let (Err(Failure::Interrupted), Some(terminal)) = (&outcome, &terminal) {
+            terminal.restore();
+        }
+        // A prompt that was left by Ctrl-C still waits for a key on its own thread; nobody waits for that thread.
+        runtime.shutdown_background();
+        outcome
+    }
+
+    /// What flags and variables answer. With `--ask` a password that is known is asked for all the same.
+    fn given(&self) -> Given {
+        let given = Given::default();
+        let env = self.world.env;
+        // The variables of both old tools count until the account, and so its cloud, is known.
+        let clouds = match self.wished.or(self.called_as) {
+            Some(cloud) => vec![cloud],
+            None => CloudId::ALL.to_vec(),
+        };
+        let from_env = |name: &str| clouds.iter().find_map(|cloud| variable(env, Some(*cloud), name)).map(|(_, value)| value.to_owned());
+        let answers = [
+            (Topic::Password, self.global.password.clone().or_else(|| from_env("PASSWORD")), false),
+            (Topic::Otp, self.global.mfa_token.clone().or_else(|| from_env("MFA_TOKEN")), true),
+        ];
+        for (topic, value, once) in answers {
+            if let Some(value) = value.filter(|_| !(self.global.ask && topic == Topic::Password)) {
+                given.add(topic, GivenAnswer { value: value.into(), once });
+            }
+        }
+        if self.global.password.is_some() {
+            self.talk.exposed("--password", "SAML2CLOUD_PASSWORD");
+        }
+        given
+    }
+}
+
+/// The settings among the flags that every command has.
+impl Global {
+    fn draft(&self) -> Draft {
+        let mut draft = Draft::default();
+        let texts = [
+            (Key::Cloud, &self.cloud),
+            (Key::Provider, &self.idp_provider),
+            (Key::Mfa, &self.mfa),
+            (Key::Url, &self.url),
+            (Key::Username, &self.username),
+            (Key::Role, &self.role),
+            (Key::Urn, &self.urn),
+            (Key::SessionDuration, &self.session_duration),
+            (Key::Region, &self.region),
+            (Key::StsEndpoint, &self.sts_endpoint),
+        ];
+        for (key, value) in texts {
+            if let Some(value) = value {
+                draft.set(key, value.as_str());
+            }
+        }
+        if self.skip_verify {
+            draft.set(Key::SkipVerify, "true");
+        }
+        draft
+    }
+}
+
+/// Whether an error is a person's refusal to answer.
+fn is_cancelled(error: &Error) -> bool {
+    matches!(error, Error::SignIn(crate::idp::SignInError::Unanswered { why: NoAnswer::Cancelled, .. }))
+}

@@ -1,0 +1,87 @@
+//! Failure: one place that words it and picks the exit code. Nothing else ends the process.
+
+use super::is_cancelled;
+use super::show::talk;
+use crate::app::{Error, Kind};
+use crate::types::Untrusted;
+
+/// Exit codes, a contract with scripts (docs/manual.md).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Exit {
+    Success = 0,
+    Other = 1,
+    Usage = 2,
+    Refused = 3,
+    NeedsPerson = 4,
+    Network = 5,
+    NotRunnable = 126,
+    NotFound = 127,
+    Interrupted = 130,
+}
+
+/// Why a command did not succeed.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Failure {
+    /// A use case failed.
+    #[error(transparent)]
+    App(#[from] Error),
+    /// There is nowhere to look for files.
+    #[error("there is no home directory: `HOME` is not set")]
+    NoHome,
+    /// A cloud that nobody knows.
+    #[error("`{}` is no cloud; there are `aws` and `alibaba`", Untrusted::new(.0.clone()))]
+    BadCloud(String),
+    /// Stdout cannot be written.
+    #[error("cannot write to stdout")]
+    Output(#[source] std::io::Error),
+    /// The operating system gives no means to wait.
+    #[error("cannot start waiting for the network")]
+    Runtime(#[source] std::io::Error),
+    /// Ctrl-C.
+    #[error("interrupted")]
+    Interrupted,
+}
+
+impl Failure {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::App(error) if is_cancelled(error) => Exit::NeedsPerson,
+            Self::App(error) => match error.kind() {
+                Kind::Other => Exit::Other,
+                Kind::Usage => Exit::Usage,
+                Kind::Refused => Exit::Refused,
+                Kind::NeedsPerson => Exit::NeedsPerson,
+                Kind::Network => Exit::Network,
+                Kind::NotRunnable => Exit::NotRunnable,
+                Kind::NotFound => Exit::NotFound,
+            },
+            Self::NoHome | Self::BadCloud(_) => Exit::Usage,
+            Self::Output(_) | Self::Runtime(_) => Exit::Other,
+            Self::Interrupted => Exit::Interrupted,
+        }
+    }
+}
+
+/// Prints `error:`, its causes, and what to do.
+pub(super) fn report(failure: &Failure) -> u8 {
+    let exit = failure.exit();
+    if exit == Exit::Interrupted {
+        // Whoever pressed Ctrl-C knows; only the line they were on is ended.
+        talk("");
+        return exit as u8;
+    }
+    talk(&format!("error: {failure}"));
+    let mut cause = std::error::Error::source(failure);
+    while let Some(error) = cause {
+        talk(&format!("  caused by: {}", Untrusted::new(error.to_string())));
+        cause = error.source();
+    }
+    if let Failure::App(error) = failure
+        && let Some(hint) = error.hint()
+    {
+        talk("");
+        talk(&format!("hint: {hint}"));
+    }
+    exit as u8
+}

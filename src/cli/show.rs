@@ -1,0 +1,192 @@
+//! Success: data on stdout, talk on stderr. The lines of a login are the ones that guides for the old tools quote.
+
+use std::io::Write as _;
+
+use async_trait::async_trait;
+
+use super::report::Failure;
+use crate::app::configure::Saved;
+use crate::app::login::Outcome;
+use crate::app::roles::AccountRoles;
+use crate::app::{Account, Event, Witness};
+use crate::ask::{Answers, NoAnswer, Question};
+use crate::types::{CloudId, ProfileName, Region, Secret, Untrusted};
+
+/// Talks on stderr.
+pub(super) struct Talk {
+    quiet: bool,
+}
+
+/// What a person must see even with `--quiet`, and what they may.
+impl Talk {
+    pub(super) fn new(quiet: bool) -> Self {
+        Self { quiet }
+    }
+
+    fn say(&self, line: &str) {
+        if !self.quiet {
+            talk(line);
+        }
+    }
+
+    /// A secret on the command line works, and is worth one word.
+    pub(super) fn exposed(&self, flag: &str, better: &str) {
+        self.say(&format!("note: everybody on this machine can read what `{flag}` gives; `{better}` is read by this program alone"));
+    }
+
+    /// After `configure`.
+    pub(super) fn saved(&self, saved: &Saved) {
+        let account = &saved.account;
+        let own = |text: &str| Untrusted::new(text).to_string();
+        self.say("");
+        self.say("account {");
+        for (name, value) in [
+            ("URL", account.url.to_string()),
+            ("Username", account.username.as_ref().map_or_else(String::new, |name| own(name.as_str()))),
+            ("Provider", account.provider.to_owned()),
+            ("MFA", own(&account.idp.mfa)),
+            ("SkipVerify", account.idp.skip_verify.to_string()),
+            ("SessionDuration", account.duration.map_or_else(String::new, |duration| duration.to_string())),
+            ("Profile", own(account.profile.as_str())),
+            ("RoleARN", match &account.role {
+                crate::types::RoleWish::Arn(role) => role.to_string(),
+                crate::types::RoleWish::Any => String::new(),
+            }),
+            ("Region", account.place.region.as_ref().map_or_else(String::new, ToString::to_string)),
+        ] {
+            self.say(&format!("  {name}: {value}"));
+        }
+        self.say("}");
+        self.say("");
+        self.say(&format!("Configuration saved for IDP account: {}", own(account.name.as_str())));
+        if !saved.is_built {
+            talk(&format!(
+                "note: the provider `{}` is not built yet, so `login` will refuse; `Form` signs in to any provider whose sign-in is made of HTML forms",
+                account.provider
+            ));
+        }
+    }
+
+    /// After `login`.
+    pub(super) fn logged_in(&self, account: &Account, outcome: &Outcome) {
+        let credentials = &outcome.credentials;
+        let expires = credentials.expires.local_for_people();
+        if outcome.from_cache && !outcome.stored {
+            self.say(&format!("The keys of {} in profile {} are good until {expires}; --force signs in again.", credentials.role, account.profile));
+            return;
+        }
+        if outcome.from_cache {
+            self.say(&format!("Taking the keys of {} that are still good.", credentials.role));
+        }
+        self.say(&format!("Logged in as: {}", Untrusted::new(credentials.assumed.clone())));
+        let place = match account.cloud {
+            CloudId::Aws => "AWS configuration",
+            CloudId::Alibaba => "AlibabaCloud CLI configuration",
+        };
+        self.say(&format!("Your new access key pair has been stored in the {place}"));
+        self.say(&format!("Note that it will expire at {expires}"));
+        let region = account.place.region.as_ref().or(credentials.home_region.as_ref());
+        self.say(&how_to_use(account.cloud, &account.profile, region));
+        if account.place.region.is_none()
+            && let Some(region) = &credentials.home_region
+        {
+            self.say(&format!("The account names no region; a profile without one gets {region}."));
+        }
+    }
+}
+
+fn how_to_use(cloud: CloudId, profile: &ProfileName, region: Option<&Region>) -> String {
+    match cloud {
+        CloudId::Aws => {
+            format!("To use this credential, call the AWS CLI with the --profile option (e.g. aws --profile {profile} ec2 describe-instances).")
+        }
+        CloudId::Alibaba => format!(
+            "To use this credential, call the AlibabaCloud CLI with the --profile option (e.g. aliyun --profile {profile} sts GetCallerIdentity --region={}).",
+            region.map_or("cn-hangzhou", Region::as_str)
+        ),
+    }
+}
+
+/// One line for the person. If nobody listens any more, that is no reason to fail.
+pub(super) fn talk(line: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{line}");
+}
+
+impl Witness for Talk {
+    fn tell(&self, event: &Event<'_>) {
+        match event {
+            Event::Using { account, provider, url } => {
+                self.say(&format!("Using IDP Account {} to access {provider} {url}", Untrusted::new(*account)));
+            }
+            Event::AboutToAsk => self.say("To use saved password just hit enter."),
+            Event::Authenticating { username } => self.say(&format!("Authenticating as {} ...", Untrusted::new(*username))),
+            Event::Selected { role } => self.say(&format!("Selected role: {role}")),
+            Event::Requesting { cloud } => {
+                let name = if *cloud == CloudId::Aws { "AWS" } else { "AlibabaCloud" };
+                self.say(&format!("Requesting {name} credentials using SAML assertion"));
+            }
+            Event::Unverified { host } => talk(&format!("warning: the certificate of {host} is not verified")),
+            Event::ForeignEndpoint { url } => talk(&format!("note: the security token service asked is {url}, which is not one of the cloud's own")),
+            Event::Shortened { wished, said } => talk(&format!(
+                "note: the identity provider wishes keys for {wished} seconds, which the role does not allow ({said}); they are asked for 3600 instead"
+            )),
+            Event::NotKept { why } => talk(&format!("note: the keys could not be kept for the next run: {why}")),
+        }
+    }
+}
+
+/// Knows no answers; shows notices.
+#[async_trait]
+impl Answers for Talk {
+    async fn text(&self, _: &Question<'_>) -> Result<String, NoAnswer> {
+        Err(NoAnswer::NotHere)
+    }
+
+    async fn secret(&self, _: &Question<'_>) -> Result<Secret<String>, NoAnswer> {
+        Err(NoAnswer::NotHere)
+    }
+
+    async fn choose(&self, _: &Question<'_>, _: &[Untrusted]) -> Result<usize, NoAnswer> {
+        Err(NoAnswer::NotHere)
+    }
+
+    fn notify(&self, notice: &str) {
+        talk(notice);
+    }
+}
+
+/// Writes data to stdout. A reader that has seen enough (`| head`) is no failure.
+pub(super) fn data(text: &str) -> Result<(), Failure> {
+    match std::io::stdout().lock().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Failure::Output(error)),
+        _ => Ok(()),
+    }
+}
+
+/// The list of roles: an account a block, as the old tools print it.
+pub(super) fn roles(cloud: CloudId, accounts: &[AccountRoles]) -> Result<(), Failure> {
+    let mut text = String::new();
+    for AccountRoles { account, alias, roles } in accounts {
+        text += &match (cloud, alias) {
+            (CloudId::Aws, Some(alias)) => format!("Account: {alias} ({account})\n"),
+            (CloudId::Aws, None) => format!("Account: {account}\n"),
+            (CloudId::Alibaba, Some(alias)) => format!("{alias}({account})\n"),
+            (CloudId::Alibaba, None) => format!("{account}\n"),
+        };
+        for role in roles {
+            text += &format!("{role}\n");
+        }
+        text += "\n";
+    }
+    data(&text)
+}
+
+/// Shows every step on stderr: addresses without their queries, statuses, decisions. Only our own words: libraries might log headers.
+pub(super) fn trace() {
+    use tracing_subscriber::Layer as _;
+    use tracing_subscriber::layer::SubscriberExt as _;
+    let ours = tracing_subscriber::filter::filter_fn(|data| data.target().starts_with("saml2cloud"));
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).without_time().with_ansi(false).with_target(false).with_filter(ours);
+    // It fails only if there is one already, which then serves.
+    let _ = tracing::subscriber::set_global_default(tracing_subscriber::registry().with(lines));
+}

@@ -1,0 +1,143 @@
+//! An account, valid by construction.
+
+use std::time::Duration;
+
+use super::{ConfigError, Draft, Found, Key};
+use crate::cloud::Place;
+use crate::idp::{self, Idp, KNOWN_ELSEWHERE, PROVIDERS, Provider, Settings};
+use crate::types::{AccountName, CloudId, ProfileName, Region, RoleArn, RoleWish, SessionDuration, Username, WebUrl};
+
+/// The profile of an account that names none, as in the old tools.
+const DEFAULT_PROFILE: &str = "saml";
+
+/// An account that needs no further checking.
+pub struct Account {
+    /// Its name.
+    pub name: AccountName,
+    /// Its cloud.
+    pub cloud: CloudId,
+    /// The word of its provider, which may be one that is not built yet: credentials that are still fresh are handed out all the same.
+    pub provider: &'static str,
+    /// Where a sign-in starts.
+    pub url: WebUrl,
+    /// Who signs in, if the account says.
+    pub username: Option<Username>,
+    /// Which role.
+    pub role: RoleWish,
+    /// Where the keys go.
+    pub profile: ProfileName,
+    /// The file of profiles, if it is not the usual one.
+    pub credentials_file: Option<String>,
+    /// How long the keys should last, if flag or account say.
+    pub duration: Option<SessionDuration>,
+    /// Where to ask the cloud.
+    pub place: Place,
+    /// How the identity provider is talked to.
+    pub idp: IdpSettings,
+}
+
+/// How the identity provider is talked to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdpSettings {
+    /// The second factor's word.
+    pub mfa: String,
+    /// Whether any certificate will do.
+    pub skip_verify: bool,
+    /// The entity ID, if it is not the cloud's usual one.
+    pub urn: Option<String>,
+    /// A further address where the response may be received.
+    pub target: Option<WebUrl>,
+    /// How often a GET is tried.
+    pub attempts: u32,
+    /// The pause before the second try.
+    pub retry_pause: Duration,
+}
+
+impl Account {
+    /// Checks a draft.
+    ///
+    /// # Errors
+    /// [`ConfigError`] names the key and what is wrong with it.
+    pub fn check(found: &Found, draft: &Draft) -> Result<Self, ConfigError> {
+        let (name, cloud) = (&found.name, found.cloud);
+        let bad = |key: Key, why: String| ConfigError::Bad { name: name.to_string(), key: key.in_file(cloud), why };
+        let needed = |key: Key| draft.get(key).ok_or(ConfigError::Missing { name: name.to_string(), key, cloud });
+        let role = match draft.get(Key::Role) {
+            None => RoleWish::Any,
+            Some(text) => RoleWish::Arn(RoleArn::parse(text).map_err(|e| bad(Key::Role, e.to_string()))?),
+        };
+        if let RoleWish::Arn(role) = &role
+            && role.cloud() != cloud
+        {
+            return Err(bad(Key::Role, format!("it is a role of {}, and the account is for {}", role.cloud().title(), cloud.title())));
+        }
+        let url = |key: Key| match draft.get(key) {
+            None => Ok(None),
+            Some(text) => WebUrl::parse(text).map(Some).map_err(|e| bad(key, e.to_string())),
+        };
+        let region = |text: &str| Region::parse(text).map_err(|e| bad(Key::Region, e.to_string()));
+        needed(Key::Url)?;
+        Ok(Self {
+            name: name.clone(),
+            cloud,
+            provider: provider_word(needed(Key::Provider)?)?,
+            url: url(Key::Url)?.ok_or(ConfigError::Missing { name: name.to_string(), key: Key::Url, cloud })?,
+            username: draft.get(Key::Username).map(Username::parse).transpose()?,
+            role,
+            profile: ProfileName::parse(draft.get(Key::Profile).unwrap_or(DEFAULT_PROFILE))?,
+            credentials_file: draft.get(Key::CredentialsFile).map(str::to_owned),
+            duration: duration(draft).map_err(|e| bad(Key::SessionDuration, e.to_string()))?,
+            place: Place { region: draft.get(Key::Region).map(region).transpose()?, sts: draft.get(Key::StsEndpoint).map(str::to_owned) },
+            idp: IdpSettings {
+                mfa: draft.get(Key::Mfa).unwrap_or("Auto").to_owned(),
+                skip_verify: switch(draft, Key::SkipVerify).map_err(|why| bad(Key::SkipVerify, why))?,
+                urn: draft.get(Key::Urn).map(str::to_owned),
+                target: url(Key::TargetUrl)?,
+                // Text that is no number means the default, as in the old tools.
+                attempts: draft.get(Key::HttpAttempts).and_then(|text| text.parse().ok()).unwrap_or(1),
+                retry_pause: Duration::from_secs(draft.get(Key::HttpRetryDelay).and_then(|text| text.parse().ok()).unwrap_or(1).min(60)),
+            },
+        })
+    }
+
+    /// The provider, described; an error when it is not built yet.
+    ///
+    /// # Errors
+    /// [`ConfigError::NotBuilt`].
+    pub fn provider(&self) -> Result<&'static dyn Provider, ConfigError> {
+        idp::find(self.provider).ok_or(ConfigError::NotBuilt(self.provider))
+    }
+
+    /// The provider, configured for this account.
+    ///
+    /// # Errors
+    /// [`ConfigError::NotBuilt`], or the provider's own complaint.
+    pub fn open_idp(&self) -> Result<Box<dyn Idp>, ConfigError> {
+        Ok(self.provider()?.open(&Settings { url: self.url.clone(), mfa: self.idp.mfa.clone() })?)
+    }
+}
+
+/// The exact word of a provider, built or known from the old tools.
+pub(crate) fn provider_word(given: &str) -> Result<&'static str, ConfigError> {
+    let all = || PROVIDERS.iter().map(|p| p.id()).chain(KNOWN_ELSEWHERE.iter().copied());
+    all().find(|id| *id == given).ok_or_else(|| ConfigError::UnknownProvider {
+        given: given.escape_debug().to_string(),
+        meant: all().find(|id| id.eq_ignore_ascii_case(given)),
+    })
+}
+
+fn duration(draft: &Draft) -> Result<Option<SessionDuration>, crate::types::BadDuration> {
+    match draft.get(Key::SessionDuration) {
+        None | Some("0") => Ok(None),
+        Some("3600") if draft.default_duration_is_unset => Ok(None),
+        Some(text) => SessionDuration::parse(text).map(Some),
+    }
+}
+
+fn switch(draft: &Draft, key: Key) -> Result<bool, String> {
+    match draft.get(key).map(str::to_ascii_lowercase).as_deref() {
+        None | Some("false" | "f" | "0" | "no" | "n" | "off") => Ok(false),
+        Some("true" | "t" | "1" | "yes" | "y" | "on") => Ok(true),
+        Some(other) => Err(format!("`{}` is neither true nor false", other.escape_debug())),
+    }
+}

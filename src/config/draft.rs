@@ -1,0 +1,112 @@
+//! Configuration before it is checked: text by key.
+
+use std::collections::BTreeMap;
+
+use super::Key;
+use crate::types::CloudId;
+use crate::world::Env;
+
+/// Settings as they were typed. Later layers are put over earlier ones: file, then variables, then flags.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Draft {
+    values: BTreeMap<Key, String>,
+    /// Whose keys the file's section has, if only one cloud's.
+    kind: Option<CloudId>,
+    /// Whether 3600 seconds means "not set": the old tools wrote it into every section.
+    pub(super) default_duration_is_unset: bool,
+}
+
+impl Draft {
+    /// The value of a setting; an empty one counts as none.
+    pub fn get(&self, key: Key) -> Option<&str> {
+        self.values.get(&key).map(String::as_str).filter(|value| !value.trim().is_empty())
+    }
+
+    /// Sets a value.
+    pub fn set(&mut self, key: Key, value: impl Into<String>) {
+        self.values.insert(key, value.into());
+    }
+
+    /// These settings over those: what is set here wins.
+    #[must_use]
+    pub fn over(&self, below: &Self) -> Self {
+        let mut result = below.clone();
+        for key in Key::ALL {
+            if let Some(value) = self.get(key) {
+                result.set(key, value);
+                if key == Key::SessionDuration {
+                    result.default_duration_is_unset = false;
+                }
+            }
+        }
+        result
+    }
+
+    /// The settings that variables give an account of this cloud: `SAML2CLOUD_URL`, else `SAML2AWS_URL` or
+    /// `SAML2ALIBABACLOUD_URL`, and so on.
+    pub fn from_env(env: &Env, cloud: Option<CloudId>) -> Self {
+        let mut draft = Self::default();
+        for key in Key::ALL {
+            if let Some((_, value)) = key.variable().and_then(|name| variable(env, cloud, name)) {
+                draft.set(key, value);
+            }
+        }
+        // saml2aws called this one differently.
+        if draft.get(Key::Urn).is_none()
+            && cloud == Some(CloudId::Aws)
+            && let Some(urn) = env.get("SAML2AWS_AWS_URN")
+        {
+            draft.set(Key::Urn, urn);
+        }
+        draft
+    }
+
+    /// Takes what a file's section says. Keys that are not ours are passed over; they stay in the file.
+    pub(super) fn from_pairs<'p>(pairs: impl IntoIterator<Item = (&'p str, String)>) -> Self {
+        let mut draft = Self::default();
+        let mut kinds = [false; 2];
+        for (name, value) in pairs {
+            kinds[0] |= name.starts_with("aws_");
+            kinds[1] |= name.starts_with("alibabacloud_");
+            if let Some(key) = Key::from_file(name) {
+                draft.set(key, value);
+            }
+        }
+        draft.kind = match kinds {
+            [true, false] => Some(CloudId::Aws),
+            [false, true] => Some(CloudId::Alibaba),
+            _ => None,
+        };
+        draft
+    }
+
+    /// The cloud that the names of the section's keys tell.
+    pub fn kind_of_keys(&self) -> Option<CloudId> {
+        self.kind
+    }
+}
+
+/// A variable of ours, else the one of the account's cloud, with its whole name.
+pub(crate) fn variable<'e>(env: &'e Env, cloud: Option<CloudId>, name: &str) -> Option<(String, &'e str)> {
+    let prefixes = match cloud {
+        Some(CloudId::Aws) => ["SAML2CLOUD_", "SAML2AWS_"].as_slice(),
+        Some(CloudId::Alibaba) => &["SAML2CLOUD_", "SAML2ALIBABACLOUD_"],
+        None => &["SAML2CLOUD_"],
+    };
+    prefixes.iter().map(|prefix| format!("{prefix}{name}")).find_map(|name| env.get(&name).map(|value| (name, value)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn layers() {
+        let file = Draft::from_pairs([("url", "https://file/".to_owned()), ("username", "me".to_owned()), ("aws_profile", "saml".to_owned())]);
+        let env = Env::of([("SAML2AWS_URL", "https://old/"), ("SAML2CLOUD_PROFILE", "ours"), ("SAML2AWS_PROFILE", "old"), ("SAML2AWS_ROLE", "")]);
+        let draft = Draft::from_env(&env, Some(CloudId::Aws)).over(&file);
+        assert_eq!((draft.get(Key::Url), draft.get(Key::Username), draft.get(Key::Profile), draft.get(Key::Role)), (Some("https://old/"), Some("me"), Some("ours"), None));
+        assert_eq!(Draft::from_env(&env, Some(CloudId::Alibaba)).get(Key::Url), None);
+        assert_eq!(draft.kind_of_keys(), Some(CloudId::Aws));
+    }
+}
