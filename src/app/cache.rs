@@ -40,7 +40,9 @@ pub fn cached(world: &World<'_>, account: &Account) -> Option<Credentials> {
         let custom = account.credentials_file.as_deref().map(|path| world.paths.expand(path));
         crate::cloud::find(account.cloud).profiles(world.paths, world.env, custom).get(&account.profile, &role).ok().flatten()
     };
-    read(world.paths, account, &role).filter(|c| c.is_fresh(now, MARGIN)).or_else(|| from_profile().filter(|c| c.is_fresh(now, MARGIN)))
+    read(world.paths, account, &role)
+        .filter(|c| c.is_fresh(now, MARGIN))
+        .or_else(|| from_profile().filter(|c| c.is_fresh(now, MARGIN)))
 }
 
 fn read(paths: &Paths, account: &Account, role: &RoleArn) -> Option<Credentials> {
@@ -98,6 +100,7 @@ fn name(account: &Account, role: &str) -> String {
     let whole = [account.cloud.word(), account.name.as_str(), account.url.expose().as_str(), username, role].join("\0");
     let digest = ring::digest::digest(&ring::digest::SHA256, whole.as_bytes());
     let unique: String = digest.as_ref().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    let readable: String = account.name.as_str().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).take(40).collect();
+    let readable: String =
+        account.name.as_str().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).take(40).collect();
     format!("{}-{readable}-{unique}", account.cloud)
 }

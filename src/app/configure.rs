@@ -98,7 +98,11 @@ async fn fresh(
 ///
 /// # Errors
 /// An error that names both accounts, or says that nothing tells the cloud.
-pub async fn ask_cloud(answers: &dyn Answers, name: &AccountName, twice: Option<(&Accounts, &[Found])>) -> Result<CloudId, Error> {
+pub async fn ask_cloud(
+    answers: &dyn Answers,
+    name: &AccountName,
+    twice: Option<(&Accounts, &[Found])>,
+) -> Result<CloudId, Error> {
     let options: Vec<Untrusted> = CloudId::ALL.iter().map(|cloud| Untrusted::new(cloud.title())).collect();
     let label = format!("Which cloud is account {name} for?");
     match answers.choose(&Question::new(Topic::Cloud, &label), &options).await {
@@ -142,7 +146,9 @@ async fn questions(draft: &mut Draft, cloud: CloudId, answers: &dyn Answers) -> 
     }
 
     let profile = if cloud == CloudId::Aws { "AWS Profile" } else { "AlibabaCloud CLI Profile" };
-    for (key, label, default) in [(Key::Profile, profile, Some("saml")), (Key::Url, "URL", None), (Key::Username, "Username", None)] {
+    for (key, label, default) in
+        [(Key::Profile, profile, Some("saml")), (Key::Url, "URL", None), (Key::Username, "Username", None)]
+    {
         let present = draft.get(key).or(default).map(str::to_owned);
         let question = Question { topic: field(key), label, default: present.as_deref() };
         let answer = answers.text(&question).await.map_err(unanswered(key))?;

@@ -46,7 +46,11 @@ pub enum Error {
 }
 
 fn list(granted: &[RoleArn]) -> String {
-    if granted.is_empty() { String::new() } else { format!("; it grants: {}", granted.iter().map(RoleArn::as_str).collect::<Vec<_>>().join(", ")) }
+    if granted.is_empty() {
+        String::new()
+    } else {
+        format!("; it grants: {}", granted.iter().map(RoleArn::as_str).collect::<Vec<_>>().join(", "))
+    }
 }
 
 /// What kind of failure it is, for a script.
@@ -76,7 +80,9 @@ impl Error {
             Self::Config(ConfigError::Twice { .. }) => Kind::NeedsPerson,
             Self::Config(_) => Kind::Usage,
             Self::SignIn(error) => match error {
-                SignInError::Refused { .. } | SignInError::FactorRefused { .. } | SignInError::WrongAddressee { .. } => Kind::Refused,
+                SignInError::Refused { .. } | SignInError::FactorRefused { .. } | SignInError::WrongAddressee { .. } => {
+                    Kind::Refused
+                }
                 SignInError::FactorUnsupported { .. } => Kind::Refused,
                 SignInError::Ambiguous { .. } | SignInError::Unanswered { .. } => Kind::NeedsPerson,
                 SignInError::Browse(BrowseError::Transport(_)) => Kind::Network,
@@ -101,12 +107,17 @@ impl Error {
         let hint = match self {
             Self::Config(error) => return config_hint(error),
             Self::SignIn(error) => return sign_in_hint(error),
-            Self::Cloud(CloudError::Refused { too_long: true, .. }) => "a shorter session is asked for with `--session-duration 3600`".to_owned(),
+            Self::Cloud(CloudError::Refused { too_long: true, .. }) => {
+                "a shorter session is asked for with `--session-duration 3600`".to_owned()
+            }
             Self::Cloud(CloudError::Refused { code, .. }) if code.raw().contains("Expired") => {
                 "the cloud takes a SAML response for about five minutes; is this machine's clock right?".to_owned()
             }
             Self::Cloud(CloudError::NoRoles { other: Some(other), .. }) => {
-                format!("is the account's `url` the one for the other cloud? An account for {} is configured with `--cloud {other}`", other.title())
+                format!(
+                    "is the account's `url` the one for the other cloud? An account for {} is configured with `--cloud {other}`",
+                    other.title()
+                )
             }
             Self::Cloud(CloudError::NoRoles { cloud, .. }) => {
                 let attribute = match cloud {
@@ -119,8 +130,12 @@ impl Error {
             Self::Store(StoreError::NotOurs { .. }) => {
                 "choose another profile with `--profile NAME`, or overwrite this one with `--force-profile`".to_owned()
             }
-            Self::Unchosen { why: Unchosen::Ambiguous, .. } => "name one with `--role ARN`, `SAML2CLOUD_ROLE`, or `role_arn` in the account".to_owned(),
-            Self::Unchosen { why: Unchosen::Absent(_), .. } => "`saml2cloud list-roles` shows the roles that you may take".to_owned(),
+            Self::Unchosen { why: Unchosen::Ambiguous, .. } => {
+                "name one with `--role ARN`, `SAML2CLOUD_ROLE`, or `role_arn` in the account".to_owned()
+            }
+            Self::Unchosen { why: Unchosen::Absent(_), .. } => {
+                "`saml2cloud list-roles` shows the roles that you may take".to_owned()
+            }
             _ => return None,
         };
         Some(hint)
@@ -130,8 +145,12 @@ impl Error {
 fn config_hint(error: &ConfigError) -> Option<String> {
     Some(match error {
         ConfigError::Unknown { known, .. } if known.is_empty() => "`saml2cloud configure` makes one".to_owned(),
-        ConfigError::Unknown { .. } => "choose one with `--idp-account NAME`, or make it with `saml2cloud configure --idp-account NAME`".to_owned(),
-        ConfigError::Twice { .. } | ConfigError::NoCloud(_) => "say which with `--cloud aws` or `--cloud alibaba` (`SAML2CLOUD_CLOUD`)".to_owned(),
+        ConfigError::Unknown { .. } => {
+            "choose one with `--idp-account NAME`, or make it with `saml2cloud configure --idp-account NAME`".to_owned()
+        }
+        ConfigError::Twice { .. } | ConfigError::NoCloud(_) => {
+            "say which with `--cloud aws` or `--cloud alibaba` (`SAML2CLOUD_CLOUD`)".to_owned()
+        }
         ConfigError::OtherCloud { .. } => "give the new account another name with `--idp-account NAME`".to_owned(),
         ConfigError::Missing { key, .. } => how_to_set(*key)?,
         ConfigError::UnknownProvider { meant: Some(meant), .. } => format!("did you mean `{meant}`?"),
@@ -140,14 +159,19 @@ fn config_hint(error: &ConfigError) -> Option<String> {
             format!("there are {}", known.join(", "))
         }
         ConfigError::NotBuilt(_) => {
-            "`Form` signs in to any provider whose sign-in is made of HTML forms: `saml2cloud configure --idp-provider Form`".to_owned()
+            "`Form` signs in to any provider whose sign-in is made of HTML forms: `saml2cloud configure --idp-provider Form`"
+                .to_owned()
         }
         _ => return None,
     })
 }
 
 fn how_to_set(key: Key) -> Option<String> {
-    Some(format!("set it with `{}` or `SAML2CLOUD_{}`, or in the account with `saml2cloud configure`", key.flag()?, key.variable()?))
+    Some(format!(
+        "set it with `{}` or `SAML2CLOUD_{}`, or in the account with `saml2cloud configure`",
+        key.flag()?,
+        key.variable()?
+    ))
 }
 
 fn sign_in_hint(error: &SignInError) -> Option<String> {
@@ -162,10 +186,16 @@ fn sign_in_hint(error: &SignInError) -> Option<String> {
             Topic::Field(_) => return None,
         },
         SignInError::Ambiguous { .. } => "name one with `--mfa NAME`, or set `SAML2CLOUD_MFA`".to_owned(),
-        SignInError::FactorUnsupported { can, .. } if can.is_empty() => "set up a time-based code or a push at the identity provider".to_owned(),
+        SignInError::FactorUnsupported { can, .. } if can.is_empty() => {
+            "set up a time-based code or a push at the identity provider".to_owned()
+        }
         SignInError::FactorUnsupported { can, .. } => format!("choose another with `--mfa`: {}", can.join(", ")),
-        SignInError::WrongAddressee { .. } => "is `url` the address for this cloud? A known further address goes into the account as `target_url`".to_owned(),
-        SignInError::Unrecognised { .. } => "`--verbose` shows the addresses on the way; pages that work only with a script cannot be read".to_owned(),
+        SignInError::WrongAddressee { .. } => {
+            "is `url` the address for this cloud? A known further address goes into the account as `target_url`".to_owned()
+        }
+        SignInError::Unrecognised { .. } => {
+            "`--verbose` shows the addresses on the way; pages that work only with a script cannot be read".to_owned()
+        }
         SignInError::Browse(BrowseError::Transport(error)) => return network_hint(error),
         _ => return None,
     })

@@ -14,7 +14,8 @@ pub fn exec(world: &World<'_>, account: &Account, credentials: &Credentials, arg
     let store = store_of(world, account);
     let holds = store.holds(&account.profile, &credentials.key_id);
     let profile = holds.then_some(&account.profile);
-    let region = account.place.region.clone().or_else(|| store.region(&account.profile)).or_else(|| credentials.home_region.clone());
+    let region =
+        account.place.region.clone().or_else(|| store.region(&account.profile)).or_else(|| credentials.home_region.clone());
     let changes = cloud::find(account.cloud).environment(credentials, profile, region.as_ref());
     let source = world.launcher.replace(argv, &changes);
     Error::CannotRun { program: argv.first().map(|program| program.to_string_lossy().into_owned()).unwrap_or_default(), source }

@@ -7,7 +7,7 @@ use super::{Error, Event, Witness, cache, cached};
 use crate::ask::{Answers, Chain, Given, GivenAnswer, NoAnswer, Question, Topic};
 use crate::cloud::{self, CloudError, SessionWish, Store};
 use crate::config::Account;
-use crate::http::{Browser, Retrying};
+use crate::http::{Browser, Policy, Retrying};
 use crate::idp::{Session, SignInError};
 use crate::types::{Choice, CloudAccountId, Credentials, Offer, OfferedRole, RoleArn, SessionDuration, Unchosen, Untrusted};
 use crate::world::{Tls, World};
@@ -86,7 +86,12 @@ fn put(store: &dyn Store, account: &Account, credentials: &Credentials, options:
 }
 
 /// Signs in and reads what is granted.
-pub(super) async fn sign_in(world: &World<'_>, answers: &dyn Answers, witness: &dyn Witness, account: &Account) -> Result<Offer, Error> {
+pub(super) async fn sign_in(
+    world: &World<'_>,
+    answers: &dyn Answers,
+    witness: &dyn Witness,
+    account: &Account,
+) -> Result<Offer, Error> {
     let cloud = cloud::find(account.cloud);
     let idp = account.open_idp()?;
     witness.tell(&Event::Using { account: account.name.as_str(), provider: account.provider, url: &account.url });
@@ -99,7 +104,7 @@ pub(super) async fn sign_in(world: &World<'_>, answers: &dyn Answers, witness: &
         witness.tell(&Event::Authenticating { username: &username });
     }
     let transport = world.network.open(&Tls { skip_verify: account.idp.skip_verify })?;
-    let transport = Retrying::idp(transport, world.clock, account.idp.attempts, account.idp.retry_pause);
+    let transport = Retrying::new(transport, world.clock, account.idp.attempts, account.idp.retry_pause);
     let sp = cloud.service_provider(account.idp.urn.as_deref(), account.idp.target.as_ref());
     let chain = Chain(vec![&known, answers]);
     let mut session = Session { browser: Browser::new(&transport), answers: &chain, clock: world.clock, sp: &sp };
@@ -108,7 +113,12 @@ pub(super) async fn sign_in(world: &World<'_>, answers: &dyn Answers, witness: &
 }
 
 /// Asks for user name and password, as far as they are not known, and remembers them for the sign-in.
-async fn credentials_of_person(answers: &dyn Answers, witness: &dyn Witness, account: &Account, known: &Given) -> Result<String, Error> {
+async fn credentials_of_person(
+    answers: &dyn Answers,
+    witness: &dyn Witness,
+    account: &Account,
+    known: &Given,
+) -> Result<String, Error> {
     let unanswered = |topic| move |why| Error::from(SignInError::Unanswered { topic, why });
     let configured = account.username.as_ref().map(|name| name.as_str());
     if (configured.is_none() && !answers.knows(Topic::Username)) || !answers.knows(Topic::Password) {
@@ -172,7 +182,13 @@ pub(super) async fn aliases(world: &World<'_>, account: &Account, offer: &Offer)
 
 /// Exchanges the assertion. A length that the identity provider wished and the role does not allow is given up once; one that a
 /// person wished is not.
-async fn assume(world: &World<'_>, witness: &dyn Witness, account: &Account, offer: &Offer, choice: &Choice) -> Result<Credentials, Error> {
+async fn assume(
+    world: &World<'_>,
+    witness: &dyn Witness,
+    account: &Account,
+    offer: &Offer,
+    choice: &Choice,
+) -> Result<Credentials, Error> {
     let cloud = cloud::find(account.cloud);
     let endpoint = cloud.endpoint(choice.role(), &account.place, world.env)?;
     if endpoint.foreign {
@@ -180,14 +196,26 @@ async fn assume(world: &World<'_>, witness: &dyn Witness, account: &Account, off
     }
     witness.tell(&Event::Requesting { cloud: account.cloud });
     // Always verified: what the account says of its identity provider does not reach here.
-    let transport = Retrying::cloud(world.network.open(&Tls::default())?, world.clock);
+    let transport = world.network.open(&Tls::default())?;
     let wish = |duration| SessionWish { duration, endpoint: endpoint.url.clone(), now: world.clock.now() };
     let duration = account.duration.or(offer.duration()).unwrap_or(SessionDuration::DEFAULT);
-    let first = cloud.assume(choice, &wish(duration), &transport).await;
-    match first {
-        Err(CloudError::Refused { too_long: true, code, message, .. }) if account.duration.is_none() && duration > SessionDuration::DEFAULT => {
+    // Each try is a call of its own, with its own time and nonce.
+    let call = async |duration| {
+        let mut pauses = Policy::CLOUD.pauses();
+        loop {
+            let outcome = cloud.assume(choice, &wish(duration), &*transport).await;
+            match pauses.next().filter(|_| outcome.as_ref().is_err_and(CloudError::is_passing)) {
+                Some(pause) => world.clock.sleep(pause).await,
+                None => return outcome,
+            }
+        }
+    };
+    match call(duration).await {
+        Err(CloudError::Refused { too_long: true, code, message, .. })
+            if account.duration.is_none() && duration > SessionDuration::DEFAULT =>
+        {
             witness.tell(&Event::Shortened { wished: duration, said: format!("{code}: \"{message}\"") });
-            Ok(cloud.assume(choice, &wish(SessionDuration::DEFAULT), &transport).await?)
+            Ok(call(SessionDuration::DEFAULT).await?)
         }
         outcome => Ok(outcome?),
     }

@@ -22,7 +22,12 @@ pub struct AccountRoles {
 ///
 /// # Errors
 /// [`Error`].
-pub async fn list(world: &World<'_>, answers: &dyn Answers, witness: &dyn Witness, account: &Account) -> Result<Vec<AccountRoles>, Error> {
+pub async fn list(
+    world: &World<'_>,
+    answers: &dyn Answers,
+    witness: &dyn Witness,
+    account: &Account,
+) -> Result<Vec<AccountRoles>, Error> {
     let offer = sign_in(world, answers, witness, account).await?;
     let aliases = aliases(world, account, &offer).await;
     let named = |(account, roles)| AccountRoles { alias: aliases.get(&account).cloned(), account, roles };

@@ -101,7 +101,9 @@ mod tests {
     async fn a_factor_is_found_by_a_part_of_its_name() {
         let options = ["TOTP code".into(), "Push".into(), "Push to tablet".into()].map(|t: String| Untrusted::new(t));
         let question = Question::new(Topic::Factor, "Which");
-        for (wish, found) in [("totp", Ok(0)), ("PUSH", Ok(1)), ("tab", Ok(2)), ("p", Err(NoAnswer::NotHere)), ("sms", Err(NoAnswer::NotHere))] {
+        for (wish, found) in
+            [("totp", Ok(0)), ("PUSH", Ok(1)), ("tab", Ok(2)), ("p", Err(NoAnswer::NotHere)), ("sms", Err(NoAnswer::NotHere))]
+        {
             assert_eq!(given(Topic::Factor, wish, false).choose(&question, &options).await, found, "{wish}");
         }
     }

@@ -36,7 +36,9 @@ impl Person {
         match tokio::task::spawn_blocking(move || prompt(&terminal.term())).await {
             Ok(Ok(answer)) => Ok(answer),
             // Ctrl-C at a prompt also reaches this process as a signal, and whoever waits for that ends the run.
-            Ok(Err(dialoguer::Error::IO(error))) if error.kind() == std::io::ErrorKind::Interrupted => std::future::pending().await,
+            Ok(Err(dialoguer::Error::IO(error))) if error.kind() == std::io::ErrorKind::Interrupted => {
+                std::future::pending().await
+            }
             _ => Err(NoAnswer::Cancelled),
         }
     }
@@ -60,9 +62,11 @@ impl Answers for Person {
 
     async fn secret(&self, question: &Question<'_>) -> Result<Secret<String>, NoAnswer> {
         let label = question.label.to_owned();
-        self.ask(question.topic, move |term| Password::with_theme(&Words).with_prompt(label).allow_empty_password(true).interact_on(term))
-            .await
-            .map(Secret::new)
+        self.ask(question.topic, move |term| {
+            Password::with_theme(&Words).with_prompt(label).allow_empty_password(true).interact_on(term)
+        })
+        .await
+        .map(Secret::new)
     }
 
     async fn choose(&self, question: &Question<'_>, options: &[Untrusted]) -> Result<usize, NoAnswer> {
@@ -72,9 +76,11 @@ impl Answers for Person {
             return Err(NoAnswer::NotHere);
         }
         let first = question.default.and_then(|default| options.iter().position(|o| o.raw() == default)).unwrap_or(0);
-        self.ask(question.topic, move |term| FuzzySelect::with_theme(&Words).with_prompt(label).items(&items).default(first).max_length(15).interact_on_opt(term))
-            .await?
-            .ok_or(NoAnswer::Cancelled)
+        self.ask(question.topic, move |term| {
+            FuzzySelect::with_theme(&Words).with_prompt(label).items(&items).default(first).max_length(15).interact_on_opt(term)
+        })
+        .await?
+        .ok_or(NoAnswer::Cancelled)
     }
 
     fn can_ask(&self) -> bool {

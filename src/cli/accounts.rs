@@ -11,8 +11,13 @@ use crate::world::Paths;
 
 /// Prints the accounts: every column is what the file says, unchecked, so that a broken account can be found.
 pub(super) fn print(accounts: &Accounts, output: Output, paths: &Paths) -> Result<(), Failure> {
-    const KEYS: [(&str, Key); 5] =
-        [("provider", Key::Provider), ("username", Key::Username), ("profile", Key::Profile), ("role", Key::Role), ("url", Key::Url)];
+    const KEYS: [(&str, Key); 5] = [
+        ("provider", Key::Provider),
+        ("username", Key::Username),
+        ("profile", Key::Profile),
+        ("role", Key::Role),
+        ("url", Key::Url),
+    ];
     let all = accounts.all();
     match output {
         Output::Json => {

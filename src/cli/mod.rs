@@ -86,7 +86,8 @@ impl Context<'_> {
     fn name(&self) -> Result<AccountName, Failure> {
         let given = self.global.idp_account.as_deref();
         let from_env = || variable(self.world.env, self.called_as, "IDP_ACCOUNT").map(|(_, value)| value);
-        AccountName::parse(given.or_else(from_env).unwrap_or("default")).map_err(|error| Error::from(ConfigError::from(error)).into())
+        AccountName::parse(given.or_else(from_env).unwrap_or("default"))
+            .map_err(|error| Error::from(ConfigError::from(error)).into())
     }
 
     /// What variables and flags say of an account of that cloud; flags win.
@@ -128,7 +129,9 @@ impl Context<'_> {
         let saved = self.asking(async |answers| {
             let ask = !self.global.skip_prompt && answers.can_ask();
             let overlay = |cloud| self.overlay(cloud, &draft);
-            app::configure::configure(&mut accounts, &name, self.wished, self.called_as, overlay, answers, ask).await.map_err(Failure::from)
+            app::configure::configure(&mut accounts, &name, self.wished, self.called_as, overlay, answers, ask)
+                .await
+                .map_err(Failure::from)
         })?;
         self.talk.saved(&saved);
         Ok(())
@@ -211,7 +214,8 @@ impl Context<'_> {
             Some(cloud) => vec![cloud],
             None => CloudId::ALL.to_vec(),
         };
-        let from_env = |name: &str| clouds.iter().find_map(|cloud| variable(env, Some(*cloud), name)).map(|(_, value)| value.to_owned());
+        let from_env =
+            |name: &str| clouds.iter().find_map(|cloud| variable(env, Some(*cloud), name)).map(|(_, value)| value.to_owned());
         let answers = [
             (Topic::Password, self.global.password.clone().or_else(|| from_env("PASSWORD")), false),
             (Topic::Otp, self.global.mfa_token.clone().or_else(|| from_env("MFA_TOKEN")), true),

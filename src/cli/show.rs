@@ -31,7 +31,9 @@ impl Talk {
 
     /// A secret on the command line works, and is worth one word.
     pub(super) fn exposed(&self, flag: &str, better: &str) {
-        self.say(&format!("note: everybody on this machine can read what `{flag}` gives; `{better}` is read by this program alone"));
+        self.say(&format!(
+            "note: everybody on this machine can read what `{flag}` gives; `{better}` is read by this program alone"
+        ));
     }
 
     /// After `configure`.
@@ -48,10 +50,13 @@ impl Talk {
             ("SkipVerify", account.idp.skip_verify.to_string()),
             ("SessionDuration", account.duration.map_or_else(String::new, |duration| duration.to_string())),
             ("Profile", own(account.profile.as_str())),
-            ("RoleARN", match &account.role {
-                crate::types::RoleWish::Arn(role) => role.to_string(),
-                crate::types::RoleWish::Any => String::new(),
-            }),
+            (
+                "RoleARN",
+                match &account.role {
+                    crate::types::RoleWish::Arn(role) => role.to_string(),
+                    crate::types::RoleWish::Any => String::new(),
+                },
+            ),
             ("Region", account.place.region.as_ref().map_or_else(String::new, ToString::to_string)),
         ] {
             self.say(&format!("  {name}: {value}"));
@@ -72,7 +77,10 @@ impl Talk {
         let credentials = &outcome.credentials;
         let expires = credentials.expires.local_for_people();
         if outcome.from_cache && !outcome.stored {
-            self.say(&format!("The keys of {} in profile {} are good until {expires}; --force signs in again.", credentials.role, account.profile));
+            self.say(&format!(
+                "The keys of {} in profile {} are good until {expires}; --force signs in again.",
+                credentials.role, account.profile
+            ));
             return;
         }
         if outcome.from_cache {
@@ -98,7 +106,9 @@ impl Talk {
 fn how_to_use(cloud: CloudId, profile: &ProfileName, region: Option<&Region>) -> String {
     match cloud {
         CloudId::Aws => {
-            format!("To use this credential, call the AWS CLI with the --profile option (e.g. aws --profile {profile} ec2 describe-instances).")
+            format!(
+                "To use this credential, call the AWS CLI with the --profile option (e.g. aws --profile {profile} ec2 describe-instances)."
+            )
         }
         CloudId::Alibaba => format!(
             "To use this credential, call the AlibabaCloud CLI with the --profile option (e.g. aliyun --profile {profile} sts GetCallerIdentity --region={}).",
@@ -126,7 +136,9 @@ impl Witness for Talk {
                 self.say(&format!("Requesting {name} credentials using SAML assertion"));
             }
             Event::Unverified { host } => talk(&format!("warning: the certificate of {host} is not verified")),
-            Event::ForeignEndpoint { url } => talk(&format!("note: the security token service asked is {url}, which is not one of the cloud's own")),
+            Event::ForeignEndpoint { url } => {
+                talk(&format!("note: the security token service asked is {url}, which is not one of the cloud's own"))
+            }
             Event::Shortened { wished, said } => talk(&format!(
                 "note: the identity provider wishes keys for {wished} seconds, which the role does not allow ({said}); they are asked for 3600 instead"
             )),
@@ -186,7 +198,12 @@ pub(super) fn trace() {
     use tracing_subscriber::Layer as _;
     use tracing_subscriber::layer::SubscriberExt as _;
     let ours = tracing_subscriber::filter::filter_fn(|data| data.target().starts_with("saml2cloud"));
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).without_time().with_ansi(false).with_target(false).with_filter(ours);
+    let lines = tracing_subscriber::fmt::layer()
+        .with_writer(std::io::stderr)
+        .without_time()
+        .with_ansi(false)
+        .with_target(false)
+        .with_filter(ours);
     // It fails only if there is one already, which then serves.
     let _ = tracing::subscriber::set_global_default(tracing_subscriber::registry().with(lines));
 }

@@ -12,8 +12,8 @@ use async_trait::async_trait;
 
 use crate::saml::BadResponse;
 use crate::types::{
-    Assertion, Choice, CloudAccountId, CloudId, Credentials, IdpArn, Offer, OfferedRole, ProfileName, Region, RoleArn, ServiceProvider,
-    SessionDuration, Untrusted, WebUrl,
+    Assertion, Choice, CloudAccountId, CloudId, Credentials, IdpArn, Offer, OfferedRole, ProfileName, Region, RoleArn,
+    ServiceProvider, SessionDuration, Untrusted, WebUrl,
 };
 use crate::world::file::FileError;
 use crate::world::{Env, EnvChange, Paths, Transport, TransportError};
@@ -137,6 +137,8 @@ pub enum CloudError {
         message: Untrusted,
         /// Its number for the request, for its support.
         request_id: Untrusted,
+        /// The HTTP status.
+        status: u16,
         /// Whether the wished duration is what it refused.
         too_long: bool,
     },
@@ -153,6 +155,21 @@ pub enum CloudError {
     /// No answer.
     #[error(transparent)]
     Transport(#[from] TransportError),
+}
+
+impl CloudError {
+    /// Whether the same call may well succeed a moment later.
+    pub fn is_passing(&self) -> bool {
+        let busy = |status: u16| matches!(status, 429 | 502 | 503 | 504);
+        match self {
+            Self::Refused { status, code, .. } => {
+                busy(*status) || code.raw().starts_with("Throttling") || code.raw() == "ServiceUnavailable"
+            }
+            Self::Garbled { status, .. } => busy(*status),
+            Self::Transport(error) => matches!(error, TransportError::Unreachable { .. }),
+            _ => false,
+        }
+    }
 }
 
 fn for_other(cloud: Option<CloudId>) -> String {
@@ -179,7 +196,13 @@ pub trait Store: Send + Sync {
     ///
     /// # Errors
     /// [`StoreError`]; the file is then as it was.
-    fn put(&self, profile: &ProfileName, credentials: &Credentials, region: Option<&Region>, force: bool) -> Result<(), StoreError>;
+    fn put(
+        &self,
+        profile: &ProfileName,
+        credentials: &Credentials,
+        region: Option<&Region>,
+        force: bool,
+    ) -> Result<(), StoreError>;
 
     /// The credentials of `profile`, if the file says that they are of the role `wished` and when they end.
     ///
@@ -229,13 +252,17 @@ fn federated(cloud: CloudId, values: &[&str]) -> (Vec<OfferedRole>, Option<Untru
         let parts: Vec<&str> = value.split(',').map(str::trim).collect();
         let pair = match parts.as_slice() {
             [a, b] => match (RoleArn::parse(a), IdpArn::parse(b), RoleArn::parse(b), IdpArn::parse(a)) {
-                (Ok(role), Ok(idp), ..) | (.., Ok(role), Ok(idp)) if role.cloud() == cloud && idp.cloud() == cloud => Some((role, idp)),
+                (Ok(role), Ok(idp), ..) | (.., Ok(role), Ok(idp)) if role.cloud() == cloud && idp.cloud() == cloud => {
+                    Some((role, idp))
+                }
                 _ => None,
             },
             _ => None,
         };
         match pair {
-            Some((role, idp)) if roles.iter().all(|known| *known.role() != role) => roles.push(OfferedRole::Federated { role, idp }),
+            Some((role, idp)) if roles.iter().all(|known| *known.role() != role) => {
+                roles.push(OfferedRole::Federated { role, idp })
+            }
             Some(_) => {}
             None => {
                 tracing::debug!(value = %Untrusted::new(*value), "a role value was passed over");
@@ -251,7 +278,8 @@ fn offer(cloud: CloudId, prefix: &str, other: (CloudId, &str), assertion: Assert
     let Assertion::Saml(response) = &assertion;
     let reading = crate::saml::Reading::of(response)?;
     let name = |prefix: &str, attribute| format!("{prefix}{attribute}");
-    let values: Vec<&str> = reading.attributes.iter().filter(|(n, _)| *n == name(prefix, "Role")).flat_map(|(_, v)| v).map(|v| v.trim()).collect();
+    let values: Vec<&str> =
+        reading.attributes.iter().filter(|(n, _)| *n == name(prefix, "Role")).flat_map(|(_, v)| v).map(|v| v.trim()).collect();
     let (roles, bad) = federated(cloud, &values);
     if roles.is_empty() {
         let for_other = reading.attributes.iter().any(|(n, _)| *n == name(other.1, "Role")).then_some(other.0);

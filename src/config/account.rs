@@ -69,7 +69,10 @@ impl Account {
         if let RoleWish::Arn(role) = &role
             && role.cloud() != cloud
         {
-            return Err(bad(Key::Role, format!("it is a role of {}, and the account is for {}", role.cloud().title(), cloud.title())));
+            return Err(bad(
+                Key::Role,
+                format!("it is a role of {}, and the account is for {}", role.cloud().title(), cloud.title()),
+            ));
         }
         let url = |key: Key| match draft.get(key) {
             None => Ok(None),
@@ -87,7 +90,10 @@ impl Account {
             profile: ProfileName::parse(draft.get(Key::Profile).unwrap_or(DEFAULT_PROFILE))?,
             credentials_file: draft.get(Key::CredentialsFile).map(str::to_owned),
             duration: duration(draft).map_err(|e| bad(Key::SessionDuration, e.to_string()))?,
-            place: Place { region: draft.get(Key::Region).map(region).transpose()?, sts: draft.get(Key::StsEndpoint).map(str::to_owned) },
+            place: Place {
+                region: draft.get(Key::Region).map(region).transpose()?,
+                sts: draft.get(Key::StsEndpoint).map(str::to_owned),
+            },
             idp: IdpSettings {
                 mfa: draft.get(Key::Mfa).unwrap_or("Auto").to_owned(),
                 skip_verify: switch(draft, Key::SkipVerify).map_err(|why| bad(Key::SkipVerify, why))?,
@@ -95,7 +101,9 @@ impl Account {
                 target: url(Key::TargetUrl)?,
                 // Text that is no number means the default, as in the old tools.
                 attempts: draft.get(Key::HttpAttempts).and_then(|text| text.parse().ok()).unwrap_or(1),
-                retry_pause: Duration::from_secs(draft.get(Key::HttpRetryDelay).and_then(|text| text.parse().ok()).unwrap_or(1).min(60)),
+                retry_pause: Duration::from_secs(
+                    draft.get(Key::HttpRetryDelay).and_then(|text| text.parse().ok()).unwrap_or(1).min(60),
+                ),
             },
         })
     }

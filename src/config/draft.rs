@@ -102,10 +102,22 @@ mod tests {
 
     #[test]
     fn layers() {
-        let file = Draft::from_pairs([("url", "https://file/".to_owned()), ("username", "me".to_owned()), ("aws_profile", "saml".to_owned())]);
-        let env = Env::of([("SAML2AWS_URL", "https://old/"), ("SAML2CLOUD_PROFILE", "ours"), ("SAML2AWS_PROFILE", "old"), ("SAML2AWS_ROLE", "")]);
+        let file = Draft::from_pairs([
+            ("url", "https://file/".to_owned()),
+            ("username", "me".to_owned()),
+            ("aws_profile", "saml".to_owned()),
+        ]);
+        let env = Env::of([
+            ("SAML2AWS_URL", "https://old/"),
+            ("SAML2CLOUD_PROFILE", "ours"),
+            ("SAML2AWS_PROFILE", "old"),
+            ("SAML2AWS_ROLE", ""),
+        ]);
         let draft = Draft::from_env(&env, Some(CloudId::Aws)).over(&file);
-        assert_eq!((draft.get(Key::Url), draft.get(Key::Username), draft.get(Key::Profile), draft.get(Key::Role)), (Some("https://old/"), Some("me"), Some("ours"), None));
+        assert_eq!(
+            (draft.get(Key::Url), draft.get(Key::Username), draft.get(Key::Profile), draft.get(Key::Role)),
+            (Some("https://old/"), Some("me"), Some("ours"), None)
+        );
         assert_eq!(Draft::from_env(&env, Some(CloudId::Alibaba)).get(Key::Url), None);
         assert_eq!(draft.kind_of_keys(), Some(CloudId::Aws));
     }

@@ -112,7 +112,8 @@ impl AccountsFile {
         let path = self.path.display().to_string();
         let mut saved = None;
         file::edit(&self.path, |old| {
-            let mut dialect = Dialect::of(old.unwrap_or_default()).map_err(|why| ConfigError::Broken { path: path.clone(), why })?;
+            let mut dialect =
+                Dialect::of(old.unwrap_or_default()).map_err(|why| ConfigError::Broken { path: path.clone(), why })?;
             dialect.set(name, &pairs);
             let text = dialect.text();
             saved = Some(dialect);

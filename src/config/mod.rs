@@ -147,7 +147,8 @@ impl Accounts {
         if let Some(path) = named {
             return Ok(Self { files: vec![AccountsFile::load(paths.expand(path), None)?] });
         }
-        let mut places: Vec<(PathBuf, CloudId)> = vec![(paths.aws_accounts(), CloudId::Aws), (paths.alibaba_accounts(), CloudId::Alibaba)];
+        let mut places: Vec<(PathBuf, CloudId)> =
+            vec![(paths.aws_accounts(), CloudId::Aws), (paths.alibaba_accounts(), CloudId::Alibaba)];
         if called_as == Some(CloudId::Alibaba) {
             places.reverse();
         }
@@ -167,7 +168,8 @@ impl Accounts {
 
     /// Every account with its cloud, file by file, in the files' order.
     pub fn all(&self) -> Vec<Found> {
-        let each = self.files.iter().enumerate().flat_map(|(index, file)| file.names().into_iter().map(move |name| (index, file, name)));
+        let each =
+            self.files.iter().enumerate().flat_map(|(index, file)| file.names().into_iter().map(move |name| (index, file, name)));
         each.filter_map(|(index, file, name)| {
             let draft = file.draft(&name)?;
             let cloud = cloud_of(&draft, file, None).ok()?;
@@ -181,7 +183,13 @@ impl Accounts {
     ///
     /// # Errors
     /// [`ConfigError`] when there is none of that name, or it is for another cloud.
-    pub fn find(&self, name: &AccountName, wished: Option<CloudId>, called_as: Option<CloudId>, overlay: &Draft) -> Result<Vec<Found>, ConfigError> {
+    pub fn find(
+        &self,
+        name: &AccountName,
+        wished: Option<CloudId>,
+        called_as: Option<CloudId>,
+        overlay: &Draft,
+    ) -> Result<Vec<Found>, ConfigError> {
         let wished = wished.or_else(|| overlay.get(Key::Cloud).and_then(CloudId::from_word)).or_else(|| role_cloud(overlay));
         let mut found = Vec::new();
         for (index, file) in self.files.iter().enumerate() {

@@ -45,7 +45,15 @@ mod tests {
     fn a_cookie_goes_where_it_belongs() {
         let mut jar = Jar::default();
         let console = WebUrl::parse("https://console.idp.example/a").unwrap();
-        jar.keep(&console, &answer(&["s=1; Domain=idp.example; Secure; HttpOnly", "p=2; Path=/other", "own=3", "foreign=4; Domain=bank.example"]));
+        jar.keep(
+            &console,
+            &answer(&[
+                "s=1; Domain=idp.example; Secure; HttpOnly",
+                "p=2; Path=/other",
+                "own=3",
+                "foreign=4; Domain=bank.example",
+            ]),
+        );
         let sent = |address: &str| jar.for_url(&WebUrl::parse(address).unwrap()).map(|c| c.expose().clone());
         assert_eq!(sent("https://sso.idp.example/x").as_deref(), Some("s=1"));
         assert_eq!(sent("https://console.idp.example/other/x").as_deref(), Some("own=3; p=2; s=1"));

@@ -11,7 +11,7 @@ mod retry;
 
 pub use form::{Button, Form, Input, InputKind};
 pub use page::{Outline, Page};
-pub use retry::Retrying;
+pub use retry::{Policy, Retrying, is_busy};
 
 use crate::types::{BadUrl, Secret, WebUrl};
 use crate::world::{Method, Request, Response, Transport, TransportError};
@@ -79,7 +79,8 @@ impl<'t> Browser<'t> {
             let url = request.url.clone();
             let (method, body) = (request.method, request.body.clone());
             let response = self.send(request).await?;
-            let Some(location) = response.header("location").filter(|_| matches!(response.status, 301 | 302 | 303 | 307 | 308)) else {
+            let Some(location) = response.header("location").filter(|_| matches!(response.status, 301 | 302 | 303 | 307 | 308))
+            else {
                 return Ok(Page::parse(url, response.status, response.body.expose()));
             };
             let next = url.join(location).map_err(|why| BrowseError::Astray { host: url.host().to_owned(), why })?;

@@ -68,7 +68,19 @@ impl Page {
 
     /// What the page says is wrong: what it marks as an error, else the first line that reads like one, else its title.
     pub fn said(&self) -> Untrusted {
-        const WORDS: &[&str] = &["incorrect", "invalid", "wrong", "fail", "denied", "locked", "expired", "error", "not right", "disabled", "try again"];
+        const WORDS: &[&str] = &[
+            "incorrect",
+            "invalid",
+            "wrong",
+            "fail",
+            "denied",
+            "locked",
+            "expired",
+            "error",
+            "not right",
+            "disabled",
+            "try again",
+        ];
         let reads_so = |line: &&str| {
             let lower = line.to_lowercase();
             line.trim().contains(' ') && WORDS.iter().any(|word| lower.contains(word))
@@ -83,7 +95,12 @@ impl Page {
             address: self.url.to_string(),
             status: self.status,
             title: self.title.clone(),
-            said: self.complaints.first().cloned().or_else(|| self.forms.is_empty().then(|| self.text.clone())).filter(|t| !t.is_empty()),
+            said: self
+                .complaints
+                .first()
+                .cloned()
+                .or_else(|| self.forms.is_empty().then(|| self.text.clone()))
+                .filter(|t| !t.is_empty()),
             forms: self
                 .forms
                 .iter()
@@ -196,7 +213,10 @@ fn attribute<'t>(tag: &'t Tag, name: &str) -> Option<&'t str> {
 
 /// Elements that have no end tag.
 fn is_void(name: &str) -> bool {
-    matches!(name, "area" | "base" | "br" | "col" | "embed" | "hr" | "img" | "input" | "link" | "meta" | "source" | "track" | "wbr")
+    matches!(
+        name,
+        "area" | "base" | "br" | "col" | "embed" | "hr" | "img" | "input" | "link" | "meta" | "source" | "track" | "wbr"
+    )
 }
 
 /// Whether the page marks this element as something gone wrong: by class, id or role.
@@ -378,8 +398,10 @@ impl Reader {
             (None, InputKind::Checkbox | InputKind::Radio) => "on",
             (value, _) => value.unwrap_or_default(),
         };
-        let hints =
-            ["id", "autocomplete", "placeholder", "aria-label", "title"].iter().filter_map(|n| attribute(tag, n)).collect::<Vec<_>>();
+        let hints = ["id", "autocomplete", "placeholder", "aria-label", "title"]
+            .iter()
+            .filter_map(|n| attribute(tag, n))
+            .collect::<Vec<_>>();
         let input = Input {
             name: attribute(tag, "name").unwrap_or_default().to_owned(),
             kind,

@@ -1,4 +1,5 @@
-//! The one retry policy.
+//! The one retry policy: try again where that is safe and helps, that is, when no connection came about and when a server
+//! says that it is busy.
 
 use std::time::Duration;
 
@@ -6,50 +7,62 @@ use async_trait::async_trait;
 
 use crate::world::{Clock, Method, Request, Response, Transport, TransportError};
 
-/// A transport that tries again where that is safe and helps: when no connection came about, and when a server
-/// says that it is busy (429, 502, 503, 504).
+/// How often, and how long to wait before the second try; each further wait is twice as long.
+#[derive(Debug, Clone, Copy)]
+pub struct Policy {
+    /// Tries in all.
+    pub attempts: u32,
+    /// The first wait.
+    pub pause: Duration,
+}
+
+impl Policy {
+    /// For a cloud's anonymous calls, which change nothing and so may be repeated.
+    pub const CLOUD: Self = Self { attempts: 3, pause: Duration::from_millis(400) };
+
+    /// The waits between the tries. When they are used up, the last outcome stands.
+    pub fn pauses(self) -> impl Iterator<Item = Duration> {
+        (0..self.attempts.saturating_sub(1)).map(move |round| self.pause * 2_u32.pow(round.min(8)))
+    }
+}
+
+/// Whether a server says that it is busy.
+pub fn is_busy(status: u16) -> bool {
+    matches!(status, 429 | 502 | 503 | 504)
+}
+
+/// A transport to an identity provider that repeats GETs as often as the account says (`http_attempts_count`,
+/// `http_retry_delay`). A POST is never repeated: wrong passwords are counted.
 pub struct Retrying<'c> {
     inner: Box<dyn Transport>,
     clock: &'c dyn Clock,
-    attempts: u32,
-    pause: Duration,
-    /// Whether a POST may be repeated: true for the clouds' anonymous calls, which change nothing; false for an
-    /// identity provider, which counts wrong passwords.
-    repeats_posts: bool,
+    policy: Policy,
 }
 
 impl<'c> Retrying<'c> {
-    /// For an identity provider: only GETs, only as often as the account says (`http_attempts_count`, `http_retry_delay`).
-    pub fn idp(inner: Box<dyn Transport>, clock: &'c dyn Clock, attempts: u32, pause: Duration) -> Self {
-        Self { inner, clock, attempts: attempts.clamp(1, 10), pause, repeats_posts: false }
-    }
-
-    /// For a cloud's anonymous calls: three attempts.
-    pub fn cloud(inner: Box<dyn Transport>, clock: &'c dyn Clock) -> Self {
-        Self { inner, clock, attempts: 3, pause: Duration::from_millis(400), repeats_posts: true }
+    /// Wraps a transport.
+    pub fn new(inner: Box<dyn Transport>, clock: &'c dyn Clock, attempts: u32, pause: Duration) -> Self {
+        Self { inner, clock, policy: Policy { attempts: attempts.clamp(1, 10), pause } }
     }
 }
 
 #[async_trait]
 impl Transport for Retrying<'_> {
     async fn send(&self, request: &Request) -> Result<Response, TransportError> {
-        let may_repeat = self.repeats_posts || request.method == Method::Get;
-        let mut pause = self.pause;
-        let mut left = if may_repeat { self.attempts } else { 1 };
+        if request.method == Method::Post {
+            return self.inner.send(request).await;
+        }
+        let is_passing = |outcome: &Result<Response, TransportError>| match outcome {
+            Ok(response) => is_busy(response.status),
+            Err(error) => matches!(error, TransportError::Unreachable { .. }),
+        };
+        let mut pauses = self.policy.pauses();
         loop {
-            left -= 1;
             let outcome = self.inner.send(request).await;
-            let again = match &outcome {
-                Ok(response) => matches!(response.status, 429 | 502 | 503 | 504),
-                Err(TransportError::Unreachable { .. }) => true,
-                Err(_) => false,
-            };
-            if !again || left == 0 {
-                return outcome;
+            match pauses.next().filter(|_| is_passing(&outcome)) {
+                Some(pause) => self.clock.sleep(pause).await,
+                None => return outcome,
             }
-            tracing::debug!(url = %request.url, ?pause, "trying again");
-            self.clock.sleep(pause).await;
-            pause *= 2;
         }
     }
 }
@@ -91,12 +104,13 @@ mod tests {
         let url = WebUrl::parse("https://sts.example/").unwrap();
         let get = Request::get(url.clone());
         let post = Request::form(url, [("a", "b")]);
-        let cloud = |busy| Retrying::cloud(Box::new(Busy(Mutex::new(0), busy)), &still);
-        assert_eq!(cloud(2).send(&post).await.unwrap().status, 200);
+        let send = async |busy: u32, request: &Request| {
+            let transport = Retrying::new(Box::new(Busy(Mutex::new(0), busy)), &still, 3, Duration::from_millis(400));
+            transport.send(request).await.unwrap().status
+        };
+        assert_eq!(send(2, &get).await, 200);
         assert_eq!(*still.0.lock().unwrap(), [Duration::from_millis(400), Duration::from_millis(800)]);
-        assert_eq!(cloud(3).send(&post).await.unwrap().status, 503);
-        let idp = |busy| Retrying::idp(Box::new(Busy(Mutex::new(0), busy)), &still, 2, Duration::from_secs(1));
-        assert_eq!(idp(1).send(&get).await.unwrap().status, 200);
-        assert_eq!(idp(1).send(&post).await.unwrap().status, 503);
+        assert_eq!(send(3, &get).await, 503);
+        assert_eq!(send(1, &post).await, 503);
     }
 }

@@ -204,7 +204,10 @@ impl Configured {
 
     /// Which factor: the account's wish, else the only one that we can do, else the person's choice.
     async fn choose(&self, session: &Session<'_>, offered: &[String]) -> Result<Factor, SignInError> {
-        let can = [("totp", "TOTP MFA authentication", Factor::Otp), ("push", "PUSH MFA authentication (JumpCloud Protect)", Factor::Push)];
+        let can = [
+            ("totp", "TOTP MFA authentication", Factor::Otp),
+            ("push", "PUSH MFA authentication (JumpCloud Protect)", Factor::Push),
+        ];
         let unsupported = |wanted: String| SignInError::FactorUnsupported {
             provider: NAME.into(),
             wanted: Untrusted::new(wanted),
@@ -223,8 +226,11 @@ impl Configured {
             several => {
                 let labels: Vec<Untrusted> = several.iter().map(|(_, label, _)| Untrusted::new(*label)).collect();
                 let question = Question::new(Topic::Factor, "Select which MFA option to use");
-                let index =
-                    session.answers.choose(&question, &labels).await.map_err(|why| SignInError::Unanswered { topic: Topic::Factor, why })?;
+                let index = session
+                    .answers
+                    .choose(&question, &labels)
+                    .await
+                    .map_err(|why| SignInError::Unanswered { topic: Topic::Factor, why })?;
                 several.get(index).map(|(.., factor)| *factor).ok_or_else(|| unsupported("that one".to_owned()))
             }
         }
@@ -249,12 +255,17 @@ impl Configured {
             session.answers.notify(&format!("{NAME} did not take the code: \"{said}\""));
             refused = Some(SignInError::FactorRefused { provider: NAME.into(), factor: Factor::Otp, said });
         }
-        Err(refused.unwrap_or(SignInError::FactorRefused { provider: NAME.into(), factor: Factor::Otp, said: Untrusted::new("") }))
+        Err(refused.unwrap_or(SignInError::FactorRefused {
+            provider: NAME.into(),
+            factor: Factor::Otp,
+            said: Untrusted::new(""),
+        }))
     }
 
     /// Step 3 with a push.
     async fn push(&self, session: &mut Session<'_>, xsrf: &Secret<String>) -> Result<Response, SignInError> {
-        let refused = |said: &str| SignInError::FactorRefused { provider: NAME.into(), factor: Factor::Push, said: Untrusted::new(said) };
+        let refused =
+            |said: &str| SignInError::FactorRefused { provider: NAME.into(), factor: Factor::Push, said: Untrusted::new(said) };
         let started = session.browser.send(self.post("auth/push", xsrf, &json!({}))?).await?;
         if started.status != 200 {
             return Err(garbled("the start of a push", &started, "it is not a yes"));
@@ -277,7 +288,11 @@ impl Configured {
             let answer = session.browser.send(request).await?;
             match answer.status {
                 200 => push = json("the question after a push", &answer)?,
-                401 | 403 => return Err(refused(&serde_json::from_str::<Denied>(answer.body.expose()).map_or("denied".to_owned(), |d| d.message))),
+                401 | 403 => {
+                    return Err(refused(
+                        &serde_json::from_str::<Denied>(answer.body.expose()).map_or("denied".to_owned(), |d| d.message),
+                    ));
+                }
                 _ => return Err(garbled("the question after a push", &answer, "it is neither a yes nor a no")),
             }
         }
@@ -301,9 +316,14 @@ impl Configured {
         let Some((form, input)) = form.and_then(|form| form.get("SAMLResponse").map(|input| (form, input))) else {
             return Err(SignInError::Unrecognised { step: STEP, page: Box::new(page.outline()) });
         };
-        let target = form.target(&page.url).map_err(|why| crate::http::BrowseError::Astray { host: page.url.host().to_owned(), why })?;
+        let target =
+            form.target(&page.url).map_err(|why| crate::http::BrowseError::Astray { host: page.url.host().to_owned(), why })?;
         if !session.sp.receives_at(&target) {
-            return Err(SignInError::WrongAddressee { provider: NAME.into(), target: target.to_string(), expected: session.sp.entity_id.clone() });
+            return Err(SignInError::WrongAddressee {
+                provider: NAME.into(),
+                target: target.to_string(),
+                expected: session.sp.entity_id.clone(),
+            });
         }
         Ok(Assertion::Saml(SamlResponse::new(input.value.expose())))
     }
@@ -342,7 +362,12 @@ mod tests {
         assert_eq!(open("https://sso.jumpcloud.com/saml2/acme-prod", "Auto"), Ok(()));
         assert_eq!(open("https://sso.jumpcloud.com/saml2/acme-prod", "totp"), Ok(()));
         assert_eq!(open("https://sso.jumpcloud.com/saml2/acme-prod", "pigeon"), Err("mfa"));
-        for url in ["https://sso.jumpcloud.com/", "https://console.jumpcloud.com/saml2/x", "https://sso.evil-jumpcloud.com/saml2/x", "https://sso.jumpcloud.com/saml2/"] {
+        for url in [
+            "https://sso.jumpcloud.com/",
+            "https://console.jumpcloud.com/saml2/x",
+            "https://sso.evil-jumpcloud.com/saml2/x",
+            "https://sso.jumpcloud.com/saml2/",
+        ] {
             assert_eq!(open(url, "Auto"), Err("url"), "{url}");
         }
     }

@@ -64,8 +64,27 @@ pub static PROVIDERS: &[&dyn Provider] = &[&form::PROVIDER, &jumpcloud::PROVIDER
 
 /// The names that the old tools know and that we do not speak to yet. Accounts may name them; a sign-in says so.
 pub static KNOWN_ELSEWHERE: &[&str] = &[
-    "ADFS", "ADFS2", "Akamai", "Auth0", "Authentik", "AzureAD", "Browser", "Custom", "F5APM", "GoogleApps", "KeyCloak", "NetIQ", "Okta",
-    "OneLogin", "PSU", "Ping", "PingNTLM", "PingOne", "Shell", "Shibboleth", "ShibbolethECP",
+    "ADFS",
+    "ADFS2",
+    "Akamai",
+    "Auth0",
+    "Authentik",
+    "AzureAD",
+    "Browser",
+    "Custom",
+    "F5APM",
+    "GoogleApps",
+    "KeyCloak",
+    "NetIQ",
+    "Okta",
+    "OneLogin",
+    "PSU",
+    "Ping",
+    "PingNTLM",
+    "PingOne",
+    "Shell",
+    "Shibboleth",
+    "ShibbolethECP",
 ];
 
 /// The provider of that name.

@@ -95,7 +95,9 @@ impl xml::Visitor for Reader {
 
     fn open(&mut self, element: &xml::Element<'_>) -> Result<(), BadResponse> {
         match element.name() {
-            "Response" if element.depth() == 1 => self.reading.destination = element.attribute("Destination").filter(|d| !d.is_empty()),
+            "Response" if element.depth() == 1 => {
+                self.reading.destination = element.attribute("Destination").filter(|d| !d.is_empty())
+            }
             "Assertion" => self.assertion = true,
             "EncryptedAssertion" => self.encrypted = true,
             // The first status code is the one that counts; those inside it only say more.
@@ -175,7 +177,9 @@ mod tests {
         assert_eq!(reading.destination.as_deref(), Some("https://signin.aws.amazon.com/saml"));
         assert_eq!(reading.audiences, ["urn:amazon:webservices"]);
         assert_eq!(reading.not_on_or_after.unwrap().utc(), "2016-09-10T02:59:39Z");
-        let without = GOOD.replace("Destination=\"https://signin.aws.amazon.com/saml\"", "").replace("2016-09-10T02:59:39Z", "This-is-invalid");
+        let without = GOOD
+            .replace("Destination=\"https://signin.aws.amazon.com/saml\"", "")
+            .replace("2016-09-10T02:59:39Z", "This-is-invalid");
         let reading = read(&without).unwrap();
         assert_eq!((reading.destination.as_deref(), reading.not_on_or_after), (Some("https://r.example/"), None));
     }
@@ -186,7 +190,9 @@ mod tests {
         assert_eq!(Reading::of(&SamlResponse::new(&"A".repeat(3_000_000))), Err(BadResponse::TooLong));
         let bomb = "<!DOCTYPE r [<!ENTITY a \"aaaa\">]><Response><Assertion>&a;</Assertion></Response>";
         let deep = "<a>".repeat(100_000);
-        for xml in ["???", "", "<Response>", "<Response><Assertion>&x;</Assertion></Response>", bomb, &deep, "<Response/><x", "\u{0}"] {
+        for xml in
+            ["???", "", "<Response>", "<Response><Assertion>&x;</Assertion></Response>", bomb, &deep, "<Response/><x", "\u{0}"]
+        {
             let refused = read(xml).unwrap_err();
             assert!(matches!(refused, BadResponse::NotXml(_) | BadResponse::NoAssertion), "{xml:.40}: {refused}");
         }

@@ -164,8 +164,10 @@ impl Ini {
 
     /// Takes keys out of a section, with what is indented below them.
     pub fn remove(&mut self, section: &str, keys: &[&str]) {
-        let doomed: Vec<usize> =
-            self.within(section).filter(|i| matches!(&self.lines[*i].kind, Kind::Key(name) if keys.contains(&name.as_str()))).collect();
+        let doomed: Vec<usize> = self
+            .within(section)
+            .filter(|i| matches!(&self.lines[*i].kind, Kind::Key(name) if keys.contains(&name.as_str())))
+            .collect();
         for index in doomed.into_iter().rev() {
             self.remove_continuations(index);
             self.lines.remove(index);
@@ -186,7 +188,8 @@ impl Ini {
 
     /// The last line of the section's (last) block that says something, or its header. It ends with a line end afterwards.
     fn last_line(&mut self, section: &str) -> usize {
-        let header = self.lines.iter().rposition(|line| matches!(&line.kind, Kind::Section(name) if name == section)).unwrap_or_default();
+        let header =
+            self.lines.iter().rposition(|line| matches!(&line.kind, Kind::Section(name) if name == section)).unwrap_or_default();
         let next = self.lines.iter().skip(header + 1).position(|line| matches!(line.kind, Kind::Section(_)));
         let stop = next.map_or(self.lines.len(), |offset| header + 1 + offset);
         let last = (header..stop).rev().find(|index| self.lines[*index].kind != Kind::Quiet).unwrap_or(header);
@@ -200,7 +203,10 @@ impl Ini {
     /// The indentation for a new key at line `at`: that of the section's other keys, else that of what follows,
     /// which must not become part of the new key's value.
     fn indent_at(&self, section: &str, at: usize) -> String {
-        let header = self.lines[..at].iter().rposition(|line| matches!(&line.kind, Kind::Section(name) if name == section)).unwrap_or_default();
+        let header = self.lines[..at]
+            .iter()
+            .rposition(|line| matches!(&line.kind, Kind::Section(name) if name == section))
+            .unwrap_or_default();
         let key = (header..at).rev().find(|i| matches!(self.lines[*i].kind, Kind::Key(_)));
         let like = key.or_else(|| (at..self.lines.len()).find(|i| self.lines[*i].kind != Kind::Quiet));
         like.map(|index| body(&self.lines[index].raw)).map(|line| line[..indentation(line)].to_owned()).unwrap_or_default()
@@ -240,7 +246,8 @@ mod tests {
 
     use super::*;
 
-    const FILE: &str = "# mine\n[default]\naws_access_key_id=AKIA#x\ns3 =\n  max = 1\n  k = v\n\n; note\n[work] # why\nregion : eu\n";
+    const FILE: &str =
+        "# mine\n[default]\naws_access_key_id=AKIA#x\ns3 =\n  max = 1\n  k = v\n\n; note\n[work] # why\nregion : eu\n";
 
     #[test]
     fn reads() {

@@ -37,7 +37,9 @@ impl Arn {
         }
         let parts: Vec<&str> = text.splitn(6, ':').collect();
         let (cloud, partition, account, rest) = match parts.as_slice() {
-            ["arn", partition, "iam", "", account, rest] if partition.starts_with("aws") => (CloudId::Aws, *partition, *account, *rest),
+            ["arn", partition, "iam", "", account, rest] if partition.starts_with("aws") => {
+                (CloudId::Aws, *partition, *account, *rest)
+            }
             ["acs", "ram", "", account, rest] => (CloudId::Alibaba, "", *account, *rest),
             _ => return Err(bad()),
         };
@@ -140,9 +142,15 @@ mod tests {
     #[test]
     fn knows_its_cloud_and_partition() {
         let role = RoleArn::parse("arn:aws-cn:iam::333333333333:role/team/ops/Carol").unwrap();
-        assert_eq!((role.cloud(), role.partition(), role.account().as_str(), role.name()), (CloudId::Aws, "aws-cn", "333333333333", "team/ops/Carol"));
+        assert_eq!(
+            (role.cloud(), role.partition(), role.account().as_str(), role.name()),
+            (CloudId::Aws, "aws-cn", "333333333333", "team/ops/Carol")
+        );
         let role = RoleArn::parse(" acs:ram::1000000000000001:role/admin ").unwrap();
-        assert_eq!((role.cloud(), role.partition(), role.as_str()), (CloudId::Alibaba, "", "acs:ram::1000000000000001:role/admin"));
+        assert_eq!(
+            (role.cloud(), role.partition(), role.as_str()),
+            (CloudId::Alibaba, "", "acs:ram::1000000000000001:role/admin")
+        );
         assert!(IdpArn::parse("arn:aws:iam::1:saml-provider/Lab").is_ok());
         assert!(IdpArn::parse("acs:ram::1:oidc-provider/p").is_ok());
     }

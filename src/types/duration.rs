@@ -58,7 +58,19 @@ mod tests {
 
     #[test]
     fn limits() {
-        for (text, seconds) in [("900", Some(900)), ("12h", Some(43200)), ("90m", Some(5400)), ("3600s", Some(3600)), ("600", None), ("43201", None), ("13h", None), ("", None), ("h", None), ("-1", None), ("4294967295h", None)] {
+        for (text, seconds) in [
+            ("900", Some(900)),
+            ("12h", Some(43200)),
+            ("90m", Some(5400)),
+            ("3600s", Some(3600)),
+            ("600", None),
+            ("43201", None),
+            ("13h", None),
+            ("", None),
+            ("h", None),
+            ("-1", None),
+            ("4294967295h", None),
+        ] {
             assert_eq!(SessionDuration::parse(text).ok().map(SessionDuration::seconds), seconds, "{text}");
         }
     }

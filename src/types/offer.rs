@@ -89,9 +89,12 @@ impl Offer {
             _ if self.roles.is_empty() => Err(Unchosen::None),
             RoleWish::Any if self.roles.len() > 1 => Err(Unchosen::Ambiguous),
             RoleWish::Any => Ok(self.take(&self.roles[0])),
-            RoleWish::Arn(wished) => {
-                self.roles.iter().find(|offered| offered.role() == wished).map(|offered| self.take(offered)).ok_or_else(|| Unchosen::Absent(wished.clone()))
-            }
+            RoleWish::Arn(wished) => self
+                .roles
+                .iter()
+                .find(|offered| offered.role() == wished)
+                .map(|offered| self.take(offered))
+                .ok_or_else(|| Unchosen::Absent(wished.clone())),
         }
     }
 
@@ -150,7 +153,9 @@ mod tests {
 
     #[test]
     fn takes_only_what_is_granted() {
-        let offer = |names: &[&str]| Offer::new(Assertion::Saml(SamlResponse::new("x")), names.iter().map(|n| offered(n)).collect(), None);
+        let offer = |names: &[&str]| {
+            Offer::new(Assertion::Saml(SamlResponse::new("x")), names.iter().map(|n| offered(n)).collect(), None)
+        };
         let wish = |name| RoleWish::Arn(offered(name).role().clone());
         assert_eq!(offer(&[]).choose(&RoleWish::Any).unwrap_err(), Unchosen::None);
         assert_eq!(offer(&[]).choose(&wish("a")).unwrap_err(), Unchosen::None);

@@ -154,9 +154,7 @@ fn write_beside(target: &Path, folder: &Path, text: &str) -> Result<tempfile::Na
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600));
     let mut file = builder.tempfile_in(folder).map_err(FileError::new("write beside", target))?;
-    file.write_all(text.as_bytes())
-        .and_then(|()| file.as_file().sync_all())
-        .map_err(FileError::new("write beside", target))?;
+    file.write_all(text.as_bytes()).and_then(|()| file.as_file().sync_all()).map_err(FileError::new("write beside", target))?;
     Ok(file)
 }
 

@@ -40,3 +40,11 @@ pub fn harden() {
         let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
     }
 }
+
+/// 32 random letters and digits, for what must never be sent twice.
+pub fn nonce() -> String {
+    let mut bytes = [0_u8; 16];
+    // It fails only where the system has no randomness at all, and then TLS fails before this matters.
+    let _ = ring::rand::SecureRandom::fill(&ring::rand::SystemRandom::new(), &mut bytes);
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -54,14 +54,21 @@ impl Cloud for Alibaba {
     /// Every name that Alibaba Cloud's tools look for, old ones too. In `aliyun` a configured profile beats keys in the
     /// environment, so either the profile that holds these very keys is named, or profiles are switched off.
     fn environment(&self, credentials: &Credentials, profile: Option<&ProfileName>, region: Option<&Region>) -> Vec<EnvChange> {
-        let all = |names: &[&'static str], value: &str| names.iter().map(|name| (*name, Some(value.into()))).collect::<Vec<EnvChange>>();
+        let all = |names: &[&'static str], value: &str| {
+            names.iter().map(|name| (*name, Some(value.into()))).collect::<Vec<EnvChange>>()
+        };
         let mut changes = Vec::new();
         changes.extend(all(
             &["ALIBABA_CLOUD_ACCESS_KEY_ID", "ALIBABACLOUD_ACCESS_KEY_ID", "ALICLOUD_ACCESS_KEY_ID", "ALICLOUD_ACCESS_KEY"],
             &credentials.key_id,
         ));
         changes.extend(all(
-            &["ALIBABA_CLOUD_ACCESS_KEY_SECRET", "ALIBABACLOUD_ACCESS_KEY_SECRET", "ALICLOUD_ACCESS_KEY_SECRET", "ALICLOUD_SECRET_KEY"],
+            &[
+                "ALIBABA_CLOUD_ACCESS_KEY_SECRET",
+                "ALIBABACLOUD_ACCESS_KEY_SECRET",
+                "ALICLOUD_ACCESS_KEY_SECRET",
+                "ALICLOUD_SECRET_KEY",
+            ],
             credentials.secret.expose(),
         ));
         changes.extend(all(

@@ -15,10 +15,30 @@ use crate::world::file;
 
 /// What other modes need and `StsToken` must not carry along: a stale second source of credentials, or its secrets.
 const OTHER_MODES: &[&str] = &[
-    "ram_role_name", "ram_role_arn", "ram_session_name", "external_id", "source_profile", "expired_seconds", "private_key", "key_pair_name",
-    "process_command", "credentials_uri", "oidc_provider_arn", "oidc_token_file", "cloud_sso_sign_in_url", "cloud_sso_access_config",
-    "cloud_sso_account_id", "access_token", "cloud_sso_access_token_expire", "oauth_access_token", "oauth_refresh_token",
-    "oauth_access_token_expire", "oauth_refresh_token_expire", "oauth_site_type", "bearer_token", "bearer_token_header_key",
+    "ram_role_name",
+    "ram_role_arn",
+    "ram_session_name",
+    "external_id",
+    "source_profile",
+    "expired_seconds",
+    "private_key",
+    "key_pair_name",
+    "process_command",
+    "credentials_uri",
+    "oidc_provider_arn",
+    "oidc_token_file",
+    "cloud_sso_sign_in_url",
+    "cloud_sso_access_config",
+    "cloud_sso_account_id",
+    "access_token",
+    "cloud_sso_access_token_expire",
+    "oauth_access_token",
+    "oauth_refresh_token",
+    "oauth_access_token_expire",
+    "oauth_refresh_token_expire",
+    "oauth_site_type",
+    "bearer_token",
+    "bearer_token_header_key",
 ];
 
 /// The profiles of Alibaba Cloud's tools.
@@ -86,7 +106,8 @@ impl Profiles {
         // `aliyun` refuses every command while `current` names no profile; then, and only then, it is pointed at ours.
         let after = self.document(&edited)?;
         let current = after.current.as_deref().unwrap_or("default");
-        let exists = after.profiles.iter().flatten().any(|raw| serde_json::from_str::<Named>(raw.get()).is_ok_and(|n| n.name == current));
+        let exists =
+            after.profiles.iter().flatten().any(|raw| serde_json::from_str::<Named>(raw.get()).is_ok_and(|n| n.name == current));
         if !exists {
             let mut whole: Map<String, Value> = serde_json::from_str(&edited).map_err(|error| self.broken(error))?;
             whole.insert("current".to_owned(), profile.as_str().into());
@@ -105,7 +126,11 @@ fn offset(text: &str, part: &str) -> usize {
 fn indent_before(text: &str, start: usize) -> String {
     let line = text[..start].rfind('\n').map_or(0, |at| at + 1);
     let before = &text[line..start];
-    if before.chars().all(|c| matches!(c, ' ' | '\t')) { before.to_owned() } else { before.chars().take_while(|c| matches!(c, ' ' | '\t')).collect() }
+    if before.chars().all(|c| matches!(c, ' ' | '\t')) {
+        before.to_owned()
+    } else {
+        before.chars().take_while(|c| matches!(c, ' ' | '\t')).collect()
+    }
 }
 
 /// JSON with tabs, as `aliyun` writes it, below lines that are indented by `indent`.
@@ -137,7 +162,12 @@ fn check(object: Option<&Map<String, Value>>, profile: &ProfileName) -> Result<(
 /// saml2alibabacloud left `[profile]` in a file that should be JSON; there is nothing in that to keep.
 fn is_leftover(text: &str) -> bool {
     let text = text.trim();
-    text.is_empty() || (text.starts_with('[') && text.ends_with(']') && text.len() < 100 && !text.contains(['{', '"', ',', '\n']) && text.len() > 2)
+    text.is_empty()
+        || (text.starts_with('[')
+            && text.ends_with(']')
+            && text.len() < 100
+            && !text.contains(['{', '"', ',', '\n'])
+            && text.len() > 2)
 }
 
 impl Store for Profiles {
@@ -152,7 +182,13 @@ impl Store for Profiles {
         }
     }
 
-    fn put(&self, profile: &ProfileName, credentials: &Credentials, region: Option<&Region>, force: bool) -> Result<(), StoreError> {
+    fn put(
+        &self,
+        profile: &ProfileName,
+        credentials: &Credentials,
+        region: Option<&Region>,
+        force: bool,
+    ) -> Result<(), StoreError> {
         file::edit(&self.path, |old| {
             let text = old.filter(|text| !is_leftover(text)).unwrap_or("{\"current\":\"\",\"profiles\":[],\"meta_path\":\"\"}");
             let old = self.object(text, profile)?;
@@ -235,7 +271,15 @@ mod tests {
 
     #[test]
     fn knows_what_the_old_tool_left_behind() {
-        for (text, left) in [("[saml]", true), ("[my profile]\n", true), ("", true), ("[]", false), ("[{}]", false), ("[\"a\"]", false), ("{}", false)] {
+        for (text, left) in [
+            ("[saml]", true),
+            ("[my profile]\n", true),
+            ("", true),
+            ("[]", false),
+            ("[{}]", false),
+            ("[\"a\"]", false),
+            ("{}", false),
+        ] {
             assert_eq!(is_leftover(text), left, "{text}");
         }
     }

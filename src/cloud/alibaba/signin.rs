@@ -44,7 +44,11 @@ fn read(html: &str) -> BTreeMap<CloudAccountId, String> {
     let json = html.split_once("ROLE_SSO_PAGE").map_or("", |(_, rest)| rest.trim_start_matches(['"', ':', '=', ' ']));
     let mut values = serde_json::Deserializer::from_str(json).into_iter::<RolePage>();
     let Some(Ok(page)) = values.next() else { return BTreeMap::new() };
-    let good = |alias: &str| !alias.is_empty() && alias.len() <= 64 && alias.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_'));
+    let good = |alias: &str| {
+        !alias.is_empty()
+            && alias.len() <= 64
+            && alias.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_'))
+    };
     page.aliases
         .into_iter()
         .filter(|(_, alias)| good(alias))
@@ -62,7 +66,11 @@ mod tests {
         for own in [CHINA, INTERNATIONAL, "https://signin.aliyun.com/saml-role/SSO"] {
             assert!(acs(own), "{own}");
         }
-        for other in ["https://signin.aliyun.com/", "https://signin.aliyun.com.evil.example/saml-role/sso", "https://x.signin.aliyun.com/saml-role/sso"] {
+        for other in [
+            "https://signin.aliyun.com/",
+            "https://signin.aliyun.com.evil.example/saml-role/sso",
+            "https://x.signin.aliyun.com/saml-role/sso",
+        ] {
             assert!(!acs(other), "{other}");
         }
     }

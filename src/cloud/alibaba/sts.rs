@@ -23,23 +23,38 @@ pub(super) fn endpoint(place: &Place, env: &Env) -> Result<Endpoint, CloudError>
     }
     let host = match env.get("ALIBABA_CLOUD_STS_REGION") {
         Some(region) => {
-            let bad = |why: crate::types::BadName| CloudError::Endpoint { text: region.escape_debug().to_string(), why: why.to_string() };
+            let bad = |why: crate::types::BadName| CloudError::Endpoint {
+                text: region.escape_debug().to_string(),
+                why: why.to_string(),
+            };
             let region = Region::parse(region).map_err(bad)?;
             let vpc = if env.is_on("ALIBABA_CLOUD_VPC_ENDPOINT_ENABLED") { "-vpc" } else { "" };
             format!("sts{vpc}.{region}.aliyuncs.com")
         }
         None => "sts.aliyuncs.com".to_owned(),
     };
-    let url = WebUrl::parse(&format!("https://{host}/")).map_err(|why| CloudError::Endpoint { text: host, why: why.to_string() })?;
+    let url =
+        WebUrl::parse(&format!("https://{host}/")).map_err(|why| CloudError::Endpoint { text: host, why: why.to_string() })?;
     Ok(Endpoint { url, foreign: false })
 }
 
 /// The call.
-pub(super) async fn assume_with_saml(choice: &Choice, wish: &SessionWish, net: &dyn Transport) -> Result<Credentials, CloudError> {
+pub(super) async fn assume_with_saml(
+    choice: &Choice,
+    wish: &SessionWish,
+    net: &dyn Transport,
+) -> Result<Credentials, CloudError> {
     let Assertion::Saml(response) = choice.assertion();
     let OfferedRole::Federated { role, idp } = choice.offered();
     let now = wish.now.utc();
-    let url = wish.endpoint.with_query([("Action", "AssumeRoleWithSAML"), ("Version", "2015-04-01"), ("Format", "JSON"), ("Timestamp", &now)]);
+    let nonce = crate::world::nonce();
+    let url = wish.endpoint.with_query([
+        ("Action", "AssumeRoleWithSAML"),
+        ("Version", "2015-04-01"),
+        ("Format", "JSON"),
+        ("Timestamp", &now),
+        ("SignatureNonce", &nonce),
+    ]);
     let duration = wish.duration.to_string();
     let body = [
         ("RoleArn", role.as_str()),
@@ -86,14 +101,20 @@ struct Failure {
 
 /// Reads the answer.
 fn read(answer: &Response, role: &RoleArn, wish: &SessionWish) -> Result<Credentials, CloudError> {
-    let garbled = |why: &str| CloudError::Garbled { host: wish.endpoint.host().to_owned(), status: answer.status, why: Untrusted::new(why) };
+    let garbled = |why: &str| CloudError::Garbled {
+        host: wish.endpoint.host().to_owned(),
+        status: answer.status,
+        why: Untrusted::new(why),
+    };
     if !answer.is_success() {
-        let failure: Failure = serde_json::from_str(answer.body.expose()).map_err(|_| garbled("it is not the JSON that Alibaba Cloud sends"))?;
+        let failure: Failure =
+            serde_json::from_str(answer.body.expose()).map_err(|_| garbled("it is not the JSON that Alibaba Cloud sends"))?;
         if failure.code.is_empty() {
             return Err(garbled("it is an error without a code"));
         }
         return Err(CloudError::Refused {
             cloud: CloudId::Alibaba,
+            status: answer.status,
             too_long: failure.code == "InvalidParameter.DurationSeconds",
             code: Untrusted::new(failure.code),
             message: Untrusted::new(failure.message),
@@ -173,8 +194,13 @@ mod tests {
         let refused = r#"{"RequestId":"R-1","HostId":"sts.aliyuncs.com","Code":"InvalidParameter.DurationSeconds","Message":"The Min/Max value of DurationSeconds is 15min/1hr."}"#;
         let error = told(400, refused).unwrap_err();
         assert!(matches!(error, CloudError::Refused { too_long: true, .. }));
-        assert_eq!(error.to_string(), "Alibaba Cloud refused the credentials: InvalidParameter.DurationSeconds: \"The Min/Max value of DurationSeconds is 15min/1hr.\" (request R-1)");
-        for (status, body) in [(200, "<html>"), (200, "{}"), (502, "Bad Gateway"), (400, "{}"), (200, &GOOD.replace("STS.L4", "a\\n[b]"))] {
+        assert_eq!(
+            error.to_string(),
+            "Alibaba Cloud refused the credentials: InvalidParameter.DurationSeconds: \"The Min/Max value of DurationSeconds is 15min/1hr.\" (request R-1)"
+        );
+        for (status, body) in
+            [(200, "<html>"), (200, "{}"), (502, "Bad Gateway"), (400, "{}"), (200, &GOOD.replace("STS.L4", "a\\n[b]"))]
+        {
             assert!(matches!(told(status, body), Err(CloudError::Garbled { .. })), "{status} {body}");
         }
     }

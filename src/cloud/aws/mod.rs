@@ -74,6 +74,9 @@ impl Cloud for Aws {
     }
 
     fn profiles(&self, paths: &Paths, env: &Env, custom: Option<PathBuf>) -> Box<dyn Store> {
-        Box::new(profile::Profiles { credentials: custom.unwrap_or_else(|| paths.aws_credentials(env)), config: paths.aws_config(env) })
+        Box::new(profile::Profiles {
+            credentials: custom.unwrap_or_else(|| paths.aws_credentials(env)),
+            config: paths.aws_config(env),
+        })
     }
 }

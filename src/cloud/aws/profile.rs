@@ -33,7 +33,13 @@ impl Store for Profiles {
         check_section(&Ini::parse(&text), profile)
     }
 
-    fn put(&self, profile: &ProfileName, credentials: &Credentials, region: Option<&Region>, force: bool) -> Result<(), StoreError> {
+    fn put(
+        &self,
+        profile: &ProfileName,
+        credentials: &Credentials,
+        region: Option<&Region>,
+        force: bool,
+    ) -> Result<(), StoreError> {
         if !force {
             self.check_config(profile)?;
         }
@@ -129,9 +135,13 @@ impl Profiles {
     fn check_config(&self, profile: &ProfileName) -> Result<(), StoreError> {
         let config = file::read(&self.config)?.unwrap_or_default();
         let config = Ini::parse(&config);
-        let keys = ["sso_session", "sso_start_url", "sso_account_id", "credential_process", "role_arn", "web_identity_token_file"];
+        let keys =
+            ["sso_session", "sso_start_url", "sso_account_id", "credential_process", "role_arn", "web_identity_token_file"];
         match keys.into_iter().find(|key| section_of(&config, profile, key).is_some_and(|value| !value.is_empty())) {
-            Some(key) => Err(StoreError::NotOurs { profile: profile.clone(), holds: format!("has `{key}` in `{}`", self.config.display()) }),
+            Some(key) => Err(StoreError::NotOurs {
+                profile: profile.clone(),
+                holds: format!("has `{key}` in `{}`", self.config.display()),
+            }),
             None => Ok(()),
         }
     }

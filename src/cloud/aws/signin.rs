@@ -70,6 +70,9 @@ mod tests {
     fn reads_aliases_and_nothing_else() {
         let html = r#"<fieldset><div class="saml-account"><div class="saml-account-name">Account: account-alias (000000000001)</div></div>
             <div class="saml-account-name">Account: 000000000002</div>Account: <b>x</b> (3) Account: a b (4) Account: "#;
-        assert_eq!(read(html).into_iter().map(|(id, alias)| format!("{id} {alias}")).collect::<Vec<_>>(), ["000000000001 account-alias"]);
+        assert_eq!(
+            read(html).into_iter().map(|(id, alias)| format!("{id} {alias}")).collect::<Vec<_>>(),
+            ["000000000001 account-alias"]
+        );
     }
 }

@@ -41,7 +41,8 @@ pub(super) fn endpoint(role: &RoleArn, place: &Place, env: &Env) -> Result<Endpo
     let fips = if env.is_on("AWS_USE_FIPS_ENDPOINT") { "-fips" } else { "" };
     let host = match PARTITIONS.iter().find(|p| p.name == role.partition()) {
         Some(partition) => {
-            let region = region.filter(|r| partition.regions.iter().any(|prefix| r.starts_with(prefix))).unwrap_or(partition.home);
+            let region =
+                region.filter(|r| partition.regions.iter().any(|prefix| r.starts_with(prefix))).unwrap_or(partition.home);
             // GovCloud's plain names are its FIPS ones.
             let fips = if partition.name == "aws-us-gov" { "" } else { fips };
             format!("sts{fips}.{region}.{}", partition.domain)
@@ -52,7 +53,8 @@ pub(super) fn endpoint(role: &RoleArn, place: &Place, env: &Env) -> Result<Endpo
             None => "sts-fips.us-east-1.amazonaws.com".to_owned(),
         },
     };
-    let url = WebUrl::parse(&format!("https://{host}/")).map_err(|why| CloudError::Endpoint { text: host, why: why.to_string() })?;
+    let url =
+        WebUrl::parse(&format!("https://{host}/")).map_err(|why| CloudError::Endpoint { text: host, why: why.to_string() })?;
     Ok(Endpoint { url, foreign: false })
 }
 
@@ -62,7 +64,11 @@ fn is_own(host: &str) -> bool {
 }
 
 /// The call.
-pub(super) async fn assume_with_saml(choice: &Choice, wish: &SessionWish, net: &dyn Transport) -> Result<Credentials, CloudError> {
+pub(super) async fn assume_with_saml(
+    choice: &Choice,
+    wish: &SessionWish,
+    net: &dyn Transport,
+) -> Result<Credentials, CloudError> {
     let Assertion::Saml(response) = choice.assertion();
     let OfferedRole::Federated { role, idp } = choice.offered();
     let duration = wish.duration.to_string();
@@ -83,7 +89,11 @@ pub(super) async fn assume_with_saml(choice: &Choice, wish: &SessionWish, net: &
 
 /// Reads the answer.
 fn read(answer: &Response, role: &RoleArn, wish: &SessionWish) -> Result<Credentials, CloudError> {
-    let garbled = |why: &str| CloudError::Garbled { host: wish.endpoint.host().to_owned(), status: answer.status, why: Untrusted::new(why) };
+    let garbled = |why: &str| CloudError::Garbled {
+        host: wish.endpoint.host().to_owned(),
+        status: answer.status,
+        why: Untrusted::new(why),
+    };
     let leaves = xml::leaves(answer.body.expose()).map_err(|_| garbled("it is not the XML that AWS sends"))?;
     let leaf = |path: &str| leaves.iter().find(|(p, _)| p.ends_with(path)).map(|(_, text)| text.as_str());
     if !answer.is_success() {
@@ -92,6 +102,7 @@ fn read(answer: &Response, role: &RoleArn, wish: &SessionWish) -> Result<Credent
         };
         return Err(CloudError::Refused {
             cloud: CloudId::Aws,
+            status: answer.status,
             code: Untrusted::new(code),
             message: Untrusted::new(message),
             request_id: Untrusted::new(leaf("RequestId").unwrap_or_default()),
@@ -141,13 +152,25 @@ mod tests {
         assert_eq!(host(cn, None, &[]), "https://sts.cn-north-1.amazonaws.com.cn/");
         assert_eq!(host(cn, Some("cn-northwest-1"), &[]), "https://sts.cn-northwest-1.amazonaws.com.cn/");
         assert_eq!(host(cn, Some("eu-west-1"), &[]), "https://sts.cn-north-1.amazonaws.com.cn/");
-        assert_eq!(host(gov, Some("us-gov-east-1"), &[("AWS_USE_FIPS_ENDPOINT", "true")]), "https://sts.us-gov-east-1.amazonaws.com/");
-        assert_eq!(host(aws, Some("us-east-2"), &[("AWS_USE_FIPS_ENDPOINT", "true")]), "https://sts-fips.us-east-2.amazonaws.com/");
+        assert_eq!(
+            host(gov, Some("us-gov-east-1"), &[("AWS_USE_FIPS_ENDPOINT", "true")]),
+            "https://sts.us-gov-east-1.amazonaws.com/"
+        );
+        assert_eq!(
+            host(aws, Some("us-east-2"), &[("AWS_USE_FIPS_ENDPOINT", "true")]),
+            "https://sts-fips.us-east-2.amazonaws.com/"
+        );
         assert_eq!(host(aws, None, &[("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:1/")]), "http://127.0.0.1:1/ foreign");
-        assert_eq!(host(aws, None, &[("AWS_ENDPOINT_URL", "https://sts.eu-west-1.amazonaws.com")]), "https://sts.eu-west-1.amazonaws.com/");
+        assert_eq!(
+            host(aws, None, &[("AWS_ENDPOINT_URL", "https://sts.eu-west-1.amazonaws.com")]),
+            "https://sts.eu-west-1.amazonaws.com/"
+        );
         let ignored = [("AWS_ENDPOINT_URL", "https://x.example/"), ("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true")];
         assert_eq!(host(aws, None, &ignored), "https://sts.amazonaws.com/");
-        assert_eq!(host(aws, None, &[("AWS_ENDPOINT_URL_STS", "https://amazonaws.com.evil.example/")]), "https://amazonaws.com.evil.example/ foreign");
+        assert_eq!(
+            host(aws, None, &[("AWS_ENDPOINT_URL_STS", "https://amazonaws.com.evil.example/")]),
+            "https://amazonaws.com.evil.example/ foreign"
+        );
         assert!(host(aws, None, &[("AWS_ENDPOINT_URL_STS", "http://x.example/")]).contains("only https"));
     }
 
@@ -172,7 +195,10 @@ mod tests {
     #[test]
     fn reads_the_answer() {
         let credentials = told(200, GOOD).unwrap();
-        assert_eq!((credentials.key_id.as_str(), credentials.secret.expose().as_str(), credentials.expires.utc().as_str()), ("ASIA1", "s/e+c", "2026-01-01T00:00:00Z"));
+        assert_eq!(
+            (credentials.key_id.as_str(), credentials.secret.expose().as_str(), credentials.expires.utc().as_str()),
+            ("ASIA1", "s/e+c", "2026-01-01T00:00:00Z")
+        );
         assert_eq!(credentials.assumed, "arn:aws:sts::1:assumed-role/a/me@example.com");
     }
 
@@ -186,7 +212,13 @@ mod tests {
             error.to_string(),
             "AWS refused the credentials: ValidationError: \"The requested DurationSeconds exceeds the MaxSessionDuration set for this role.\" (request r-1)"
         );
-        for (status, body) in [(200, "<html>"), (200, "<a/>"), (502, "Bad Gateway"), (400, "<ErrorResponse/>"), (200, &GOOD.replace("ASIA1", "A\n[x]"))] {
+        for (status, body) in [
+            (200, "<html>"),
+            (200, "<a/>"),
+            (502, "Bad Gateway"),
+            (400, "<ErrorResponse/>"),
+            (200, &GOOD.replace("ASIA1", "A\n[x]")),
+        ] {
             assert!(matches!(told(status, body), Err(CloudError::Garbled { .. })), "{status} {body}");
         }
     }

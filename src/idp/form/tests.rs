@@ -43,14 +43,22 @@ fn body(form: &crate::http::Form) -> String {
 fn real_pages_are_understood() {
     let cases = [
         (include_str!("../../../fixtures/idp/form/pages/simplesamlphp-login.html"), START, "password username password"),
-        (include_str!("../../../fixtures/idp/form/pages/simplesamlphp-wrong.html"), AFTER_PASSWORD, "refused Incorrect username or password"),
+        (
+            include_str!("../../../fixtures/idp/form/pages/simplesamlphp-wrong.html"),
+            AFTER_PASSWORD,
+            "refused Incorrect username or password",
+        ),
         (include_str!("../../../fixtures/idp/form/pages/simplesamlphp-source.html"), START, "Staff | Guests"),
         (include_str!("../../../fixtures/idp/form/pages/lemonldap-login.html"), START, "password user password"),
         (include_str!("../../../fixtures/idp/form/pages/lemonldap-wrong.html"), AFTER_PASSWORD, "refused message PE5"),
         (include_str!("../../../fixtures/idp/form/pages/lemonldap-totp.html"), AFTER_PASSWORD, "code code"),
         (include_str!("../../../fixtures/idp/form/pages/samlp-login.html"), START, "password username password"),
         (include_str!("../../../fixtures/idp/form/pages/samlp-user.html"), START, "username username"),
-        (include_str!("../../../fixtures/idp/form/pages/samlp-wrong.html"), AFTER_PASSWORD, "refused User or password is not right."),
+        (
+            include_str!("../../../fixtures/idp/form/pages/samlp-wrong.html"),
+            AFTER_PASSWORD,
+            "refused User or password is not right.",
+        ),
         (include_str!("../../../fixtures/idp/form/pages/samlp-code.html"), AFTER_PASSWORD, "code otp"),
     ];
     for (index, (html, sent, expected)) in cases.into_iter().enumerate() {
@@ -76,17 +84,33 @@ fn made_pages_are_understood() {
         (&response("urn:amazon:webservices", "https://evil.example/saml"), START, "stolen"),
         (&response("urn:broker", "https://broker.example/acs"), START, "send https://broker.example/acs"),
         ("<form method=post action=x><input type=hidden name=SAMLResponse value='%%%'></form>", START, "stolen"),
-        ("<form action=/next><input type=hidden name=SAMLRequest value=x><noscript><input type=submit value=Go></noscript></form>", START, "send /next"),
+        (
+            "<form action=/next><input type=hidden name=SAMLRequest value=x><noscript><input type=submit value=Go></noscript></form>",
+            START,
+            "send /next",
+        ),
         ("<form><input type=password name=old><input type=password name=new></form>", AFTER_PASSWORD, "lost"),
         ("<form><input type=password name=passcode></form>", AFTER_PASSWORD, "code passcode"),
         ("<form><input type=tel name=x autocomplete=one-time-code></form>", START, "code x"),
         ("<form><input name=promo_code><input name=login><input type=password name=p></form>", START, "password login p"),
         ("<form><input name=otp></form>", Sent { code: true, ..AFTER_PASSWORD }, "code refused otp"),
         ("<form><input name=login></form>", Sent { username: true, ..START }, "refused "),
-        ("<form><select name=language><option>a<option>b</select></form><form action=go><button>Continue</button></form>", START, "send go"),
+        (
+            "<form><select name=language><option>a<option>b</select></form><form action=go><button>Continue</button></form>",
+            START,
+            "send go",
+        ),
         ("<form><button name=a value=1>Renovate</button></form>", START, "send "),
-        ("<form><input type=hidden name=h value=1><button name=yes value=1>Yes</button><button name=no>No</button></form>", START, "consent h=1&yes=1"),
-        ("<form><input type=radio name=f value=sms id=s><label for=s>SMS</label><input type=radio name=f value=app><button>Go</button></form>", AFTER_PASSWORD, "s SMS (sms) | app"),
+        (
+            "<form><input type=hidden name=h value=1><button name=yes value=1>Yes</button><button name=no>No</button></form>",
+            START,
+            "consent h=1&yes=1",
+        ),
+        (
+            "<form><input type=radio name=f value=sms id=s><label for=s>SMS</label><input type=radio name=f value=app><button>Go</button></form>",
+            AFTER_PASSWORD,
+            "s SMS (sms) | app",
+        ),
         ("<form><select name=f><option value=1>Phone<option value=2>App</select></form>", AFTER_PASSWORD, "Phone (1) | App (2)"),
         ("<meta http-equiv=refresh content='0;url=/on'>", START, "refresh /on"),
         ("<script>location='x'</script>", START, "lost"),

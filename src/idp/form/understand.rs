@@ -58,7 +58,8 @@ pub(super) fn understand(page: &Page, sent: Sent, sp: &ServiceProvider) -> Step 
     if let Some(step) = page.forms.iter().find_map(|form| password(form, sent)) {
         return step;
     }
-    if let Some((form, code)) = page.forms.iter().find_map(|form| code_field(form, sent).map(|input| (form, input.name.clone()))) {
+    if let Some((form, code)) = page.forms.iter().find_map(|form| code_field(form, sent).map(|input| (form, input.name.clone())))
+    {
         let (form, code) = (form.clone(), code);
         return if sent.code { Step::CodeRefused { form, code } } else { Step::Code { form, code } };
     }
@@ -75,7 +76,9 @@ fn response(page: &Page, form: &Form, sp: &ServiceProvider) -> Step {
     }
     let value = form.get("SAMLResponse").map(|input| input.value.expose().clone()).unwrap_or_default();
     match crate::saml::Reading::of(&crate::types::SamlResponse::new(&value)) {
-        Ok(reading) if reading.audiences.iter().all(|a| *a != sp.entity_id) && !reading.audiences.is_empty() => Step::Send(form.clone()),
+        Ok(reading) if reading.audiences.iter().all(|a| *a != sp.entity_id) && !reading.audiences.is_empty() => {
+            Step::Send(form.clone())
+        }
         _ => Step::Stolen(form.clone()),
     }
 }
@@ -90,8 +93,19 @@ fn told(input: &Input) -> String {
     format!("{} {}", input.name, input.hints)
 }
 
-const CODE_WORDS: &[&str] =
-    &["otp", "one-time", "onetime", "one time", "passcode", "verification", "authenticator", "mfa", "2fa", "second factor", "twofactor"];
+const CODE_WORDS: &[&str] = &[
+    "otp",
+    "one-time",
+    "onetime",
+    "one time",
+    "passcode",
+    "verification",
+    "authenticator",
+    "mfa",
+    "2fa",
+    "second factor",
+    "twofactor",
+];
 /// Words that mean a code only after the password has been sent: other pages use them for other things.
 const LATER_CODE_WORDS: &[&str] = &["code", "token", "pin", "response", "challenge"];
 const USER_WORDS: &[&str] = &["user", "login", "mail", "account", "identifier", "uid", "uname", "userid", "principal", "signin"];
@@ -120,7 +134,8 @@ fn password(form: &Form, sent: Sent) -> Option<Step> {
 }
 
 fn is_line(input: &&Input) -> bool {
-    matches!(input.kind, InputKind::Text | InputKind::Email | InputKind::Tel | InputKind::Number | InputKind::Password) && !input.name.is_empty()
+    matches!(input.kind, InputKind::Text | InputKind::Email | InputKind::Tel | InputKind::Number | InputKind::Password)
+        && !input.name.is_empty()
 }
 
 fn code_field(form: &Form, sent: Sent) -> Option<&Input> {
@@ -137,7 +152,8 @@ fn username_field(form: &Form) -> Option<&Input> {
     })
 }
 
-const NO_WORDS: &[&str] = &["no", "cancel", "deny", "decline", "refuse", "reject", "abort", "back", "logout", "disagree", "cancelled"];
+const NO_WORDS: &[&str] =
+    &["no", "cancel", "deny", "decline", "refuse", "reject", "abort", "back", "logout", "disagree", "cancelled"];
 
 /// Whether pressing it says no. Whole words only: `Renovate` is no refusal.
 fn says_no(button: &Button) -> bool {
@@ -148,7 +164,8 @@ fn says_no(button: &Button) -> bool {
 /// A page without a line to fill in: agree, choose, send or follow.
 fn onward(page: &Page) -> Step {
     // Forms that only change the language are not part of the sign-in.
-    let forms: Vec<&Form> = page.forms.iter().filter(|f| !f.inputs.iter().any(|i| has_word(&i.name, &["lang", "locale"]))).collect();
+    let forms: Vec<&Form> =
+        page.forms.iter().filter(|f| !f.inputs.iter().any(|i| has_word(&i.name, &["lang", "locale"]))).collect();
     let mut ways: Vec<(bool, Way)> = Vec::new();
     for form in &forms {
         ways.extend(ways_of(form));
@@ -175,7 +192,8 @@ fn onward(page: &Page) -> Step {
 /// The ways that one form offers: its radio buttons or its select's options, else its buttons, else itself.
 fn ways_of(form: &Form) -> Vec<(bool, Way)> {
     let first_yes = form.buttons.iter().position(|b| !says_no(b));
-    let choice = form.inputs.iter().find(|i| matches!(i.kind, InputKind::Radio) || (i.kind == InputKind::Select && i.options.len() > 1));
+    let choice =
+        form.inputs.iter().find(|i| matches!(i.kind, InputKind::Radio) || (i.kind == InputKind::Select && i.options.len() > 1));
     if let Some(choice) = choice {
         let options: Vec<(String, String)> = match choice.kind {
             InputKind::Select => choice.options.clone(),
