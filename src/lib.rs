@@ -24,7 +24,7 @@
 //! | [`idp`] | identity providers | types, world, ask, http, saml, mfa |
 //! | [`cloud`] | the clouds | types, text, world, saml |
 //! | [`config`] | accounts | types, text, world, idp, cloud |
-//! | [`app`] | use cases | all above |
+//! | [`app`] | use cases | types, world, ask, http, saml, idp, cloud, config |
 //! | [`cli`] | the person at a terminal | types, world, ask, config, app |
 //!
 //! `tests/shape.rs` holds the code against this table.

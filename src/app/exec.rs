@@ -9,6 +9,16 @@ use crate::config::Account;
 use crate::types::Credentials;
 use crate::world::World;
 
+/// Variables with long-lived secrets for us, and for the tools whose variables we read.
+const OURS: &[&str] = &[
+    "SAML2CLOUD_PASSWORD",
+    "SAML2CLOUD_MFA_TOKEN",
+    "SAML2AWS_PASSWORD",
+    "SAML2AWS_MFA_TOKEN",
+    "SAML2ALIBABACLOUD_PASSWORD",
+    "SAML2ALIBABACLOUD_MFA_TOKEN",
+];
+
 /// Becomes the child. Returns only when that failed.
 pub fn exec(world: &World<'_>, account: &Account, credentials: &Credentials, argv: &[OsString]) -> Error {
     let store = store_of(world, account);
@@ -16,7 +26,9 @@ pub fn exec(world: &World<'_>, account: &Account, credentials: &Credentials, arg
     let profile = holds.then_some(&account.profile);
     let region =
         account.place.region.clone().or_else(|| store.region(&account.profile)).or_else(|| credentials.home_region.clone());
-    let changes = cloud::find(account.cloud).environment(credentials, profile, region.as_ref());
+    let mut changes = cloud::find(account.cloud).environment(credentials, profile, region.as_ref());
+    // What let the person sign in is not the child's business: it works with keys that end soon.
+    changes.extend(OURS.iter().map(|name| (*name, None)));
     let source = world.launcher.replace(argv, &changes);
     Error::CannotRun { program: argv.first().map(|program| program.to_string_lossy().into_owned()).unwrap_or_default(), source }
 }

@@ -121,7 +121,8 @@ async fn credentials_of_person(
 ) -> Result<String, Error> {
     let unanswered = |topic| move |why| Error::from(SignInError::Unanswered { topic, why });
     let configured = account.username.as_ref().map(|name| name.as_str());
-    if (configured.is_none() && !answers.knows(Topic::Username)) || !answers.knows(Topic::Password) {
+    let will_ask = |topic| !answers.knows(topic) && answers.can_ask(topic);
+    if (configured.is_none() && will_ask(Topic::Username)) || will_ask(Topic::Password) {
         witness.tell(&Event::AboutToAsk);
     }
     let username = match configured {
@@ -153,7 +154,7 @@ async fn choose(world: &World<'_>, answers: &dyn Answers, account: &Account, off
     if why != Unchosen::Ambiguous {
         return Err(unchosen(why));
     }
-    let aliases = if answers.can_ask() { aliases(world, account, offer).await } else { BTreeMap::new() };
+    let aliases = if answers.can_ask(Topic::Role) { aliases(world, account, offer).await } else { BTreeMap::new() };
     let labels: Vec<Untrusted> = offer.roles().iter().map(|role| label(role, &aliases)).collect();
     match answers.choose(&Question::new(Topic::Role, "Please choose the role"), &labels).await {
         Ok(index) => offer.pick(index).ok_or_else(|| unchosen(Unchosen::Ambiguous)),

@@ -45,8 +45,8 @@ impl Answers for Chain<'_> {
         self.0.iter().any(|source| source.knows(topic))
     }
 
-    fn can_ask(&self) -> bool {
-        self.0.iter().any(|source| source.can_ask())
+    fn can_ask(&self, topic: Topic) -> bool {
+        self.0.iter().any(|source| source.can_ask(topic))
     }
 
     fn notify(&self, notice: &str) {

@@ -74,8 +74,8 @@ pub trait Answers: Send + Sync {
     fn knows(&self, _topic: Topic) -> bool {
         false
     }
-    /// Whether there is a person to ask.
-    fn can_ask(&self) -> bool {
+    /// Whether there is a person to ask about that.
+    fn can_ask(&self, _topic: Topic) -> bool {
         false
     }
     /// Tells something that the person must see to go on ("Approve number 42 on your phone"). Server's words in it

@@ -83,8 +83,8 @@ impl Answers for Person {
         .ok_or(NoAnswer::Cancelled)
     }
 
-    fn can_ask(&self) -> bool {
-        true
+    fn can_ask(&self, topic: Topic) -> bool {
+        !self.spared.contains(&topic)
     }
 
     fn notify(&self, _: &str) {}

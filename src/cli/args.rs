@@ -17,7 +17,7 @@ First login:
 Every day:
   saml2cloud exec -a production -- terraform plan
 
-Every flag below can also be set by a variable: --url by SAML2CLOUD_URL, --idp-account by
+The settings of an account can also be set by variables: --url by SAML2CLOUD_URL, --idp-account by
 SAML2CLOUD_IDP_ACCOUNT, and so on. The variables of saml2aws (SAML2AWS_…) and saml2alibabacloud
 (SAML2ALIBABACLOUD_…) work too. A password is best given as SAML2CLOUD_PASSWORD.
 

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod args;
+mod manual;
 mod report;
 mod show;
 
@@ -10,11 +11,13 @@ use std::sync::Arc;
 
 use clap::Parser as _;
 
+pub use self::manual::manual;
+
 use self::args::{Args, Command, Global};
 use self::report::{Exit, Failure};
 use self::show::Talk;
 use crate::app::{self, Account, Accounts, ConfigError, Draft, Error, Found, Key};
-use crate::ask::{Answers, Chain, Given, GivenAnswer, NoAnswer, Person, Topic};
+use crate::ask::{Answers, Chain, Given, GivenAnswer, Person, Topic};
 use crate::config::variable;
 use crate::types::{AccountName, CloudId};
 use crate::world::tty::Terminal;
@@ -127,7 +130,7 @@ impl Context<'_> {
         let name = self.name()?;
         let draft = own.draft();
         let saved = self.asking(async |answers| {
-            let ask = !self.global.skip_prompt && answers.can_ask();
+            let ask = !self.global.skip_prompt && answers.can_ask(Topic::Field("provider"));
             let overlay = |cloud| self.overlay(cloud, &draft);
             app::configure::configure(&mut accounts, &name, self.wished, self.called_as, overlay, answers, ask)
                 .await
@@ -258,9 +261,4 @@ impl Global {
         }
         draft
     }
-}
-
-/// Whether an error is a person's refusal to answer.
-fn is_cancelled(error: &Error) -> bool {
-    matches!(error, Error::SignIn(crate::idp::SignInError::Unanswered { why: NoAnswer::Cancelled, .. }))
 }

@@ -1,6 +1,5 @@
 //! Failure: one place that words it and picks the exit code. Nothing else ends the process.
 
-use super::is_cancelled;
 use super::show::talk;
 use crate::app::{Error, Kind};
 use crate::types::Untrusted;
@@ -19,6 +18,19 @@ pub(super) enum Exit {
     NotFound = 127,
     Interrupted = 130,
 }
+
+/// What each code means, for the manual.
+pub(super) const CODES: &[(Exit, &str)] = &[
+    (Exit::Success, "done"),
+    (Exit::Other, "another failure: a file, a page or an answer that is not what it should be"),
+    (Exit::Usage, "the command line or the configuration"),
+    (Exit::Refused, "the identity provider or the cloud said no"),
+    (Exit::NeedsPerson, "somebody would have to answer, and there is no terminal, or the question was left"),
+    (Exit::Network, "no connection, or none that can be trusted"),
+    (Exit::NotRunnable, "`exec`: the command is there and cannot be run"),
+    (Exit::NotFound, "`exec`: there is no such command"),
+    (Exit::Interrupted, "interrupted with Ctrl-C"),
+];
 
 /// Why a command did not succeed.
 #[derive(Debug, thiserror::Error)]
@@ -46,7 +58,6 @@ pub(super) enum Failure {
 impl Failure {
     fn exit(&self) -> Exit {
         match self {
-            Self::App(error) if is_cancelled(error) => Exit::NeedsPerson,
             Self::App(error) => match error.kind() {
                 Kind::Other => Exit::Other,
                 Kind::Usage => Exit::Usage,

@@ -7,6 +7,7 @@
 mod cookie;
 mod form;
 mod page;
+mod reader;
 mod retry;
 
 pub use form::{Button, Form, Input, InputKind};

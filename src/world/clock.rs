@@ -25,6 +25,7 @@ impl Clock for SystemClock {
         Timestamp::system_now()
     }
 
+    #[allow(clippy::disallowed_methods, reason = "waiting is done here")]
     async fn sleep(&self, pause: Duration) {
         tokio::time::sleep(pause).await;
     }

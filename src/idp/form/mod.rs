@@ -92,6 +92,7 @@ impl Idp for Configured {
                     press_first(&mut form);
                     form
                 }
+                Step::CodeDenied => return Err(self.code_refused(&page)),
                 Step::CodeRefused { .. } if codes >= CODES => return Err(self.code_refused(&page)),
                 Step::Code { mut form, code } => {
                     fill(&mut form, &code, self.code(session).await?.into());

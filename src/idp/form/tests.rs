@@ -24,6 +24,7 @@ fn told(html: &str, sent: Sent) -> String {
         Step::Username { username, .. } => format!("username {username}"),
         Step::Code { code, .. } => format!("code {code}"),
         Step::CodeRefused { code, .. } => format!("code refused {code}"),
+        Step::CodeDenied => format!("code denied {}", page.said()),
         Step::Choice(ways) => ways.iter().map(|way| way.label.to_string()).collect::<Vec<_>>().join(" | "),
         Step::Send(form) => format!("send {}", form.action),
         Step::Consent(form) => format!("consent {}", body(&form)),
@@ -115,6 +116,9 @@ fn made_pages_are_understood() {
         ("<meta http-equiv=refresh content='0;url=/on'>", START, "refresh /on"),
         ("<script>location='x'</script>", START, "lost"),
         ("<form><input name=q><button>Search</button></form>", START, "lost"),
+        ("<p class=error>Locked for an hour.</p><a href=/>Home</a>", AFTER_PASSWORD, "refused Locked for an hour."),
+        ("<p class=error>Wrong code.</p>", Sent { code: true, ..AFTER_PASSWORD }, "code denied Wrong code."),
+        ("<p class=error>Maintenance.</p>", START, "lost"),
         ("", START, "lost"),
     ];
     for (html, sent, expected) in cases {

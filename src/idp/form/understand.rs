@@ -46,6 +46,8 @@ pub(super) enum Step {
     Refused,
     /// The code was asked for again.
     CodeRefused { form: Form, code: String },
+    /// The page complains and leads nowhere: the code was wrong, and that was the last try.
+    CodeDenied,
     /// None of these.
     Lost,
 }
@@ -66,7 +68,12 @@ pub(super) fn understand(page: &Page, sent: Sent, sp: &ServiceProvider) -> Step 
     if let Some((form, field)) = page.forms.iter().find_map(|form| username_field(form).map(|input| (form, input.name.clone()))) {
         return if sent.username { Step::Refused } else { Step::Username { form: form.clone(), username: field } };
     }
-    onward(page)
+    match onward(page) {
+        // Nothing to send and something to complain of: that is an answer, not a page that is not understood.
+        Step::Lost if page.forms.is_empty() && !page.complaints.is_empty() && sent.code => Step::CodeDenied,
+        Step::Lost if page.forms.is_empty() && !page.complaints.is_empty() && sent.password => Step::Refused,
+        step => step,
+    }
 }
 
 /// A page with a response in it: for the cloud, or for somebody on the way who signs again.

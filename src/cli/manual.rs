@@ -1,0 +1,69 @@
+//! The manual, from the same lists that the program itself reads.
+
+use clap::CommandFactory as _;
+
+use super::args::Args;
+use crate::app::{KNOWN_ELSEWHERE, Key, PROVIDERS};
+use crate::types::CloudId;
+
+/// `docs/manual.md`.
+pub fn manual() -> String {
+    let mut text = String::from(
+        "# Manual\n\nGenerated from the program: `SAML2CLOUD_WRITE_DOCS=1 cargo test --test docs`.\n\n\
+         Stdout is data, stderr is talk. A flag wins over a variable, a variable over the account in the file.\n",
+    );
+    let mut root = Args::command();
+    root.build();
+    text += &format!("\n## saml2cloud\n\n```text\n{}```\n", help(&mut root));
+    let names: Vec<String> = root.get_subcommands().map(|c| c.get_name().to_owned()).filter(|name| name != "help").collect();
+    for name in names {
+        if let Some(command) = root.find_subcommand_mut(&name) {
+            text += &format!("\n## saml2cloud {name}\n\n```text\n{}```\n", own_help(command));
+        }
+    }
+    text += "\n## Settings\n\nIn the accounts file, by flag, by variable. The variables of the old tools (`SAML2AWS_…` for AWS accounts, \
+             `SAML2ALIBABACLOUD_…` for Alibaba Cloud ones) count where ours is not set.\n\n\
+             | Key for AWS | Key for Alibaba Cloud | Flag | Variable | Meaning |\n|---|---|---|---|---|\n";
+    for key in Key::ALL {
+        let (aws, alibaba) = (key.in_file(CloudId::Aws), key.in_file(CloudId::Alibaba));
+        let alibaba = if aws == alibaba { "the same".to_owned() } else { format!("`{alibaba}`") };
+        let flag = key.flag().map_or_else(String::new, |flag| format!("`{flag}`"));
+        let variable = key.variable().map_or_else(String::new, |name| format!("`SAML2CLOUD_{name}`"));
+        text += &format!("| `{aws}` | {alibaba} | {flag} | {variable} | {} |\n", key.help());
+    }
+    text += "\nOnly by flag or variable: `--idp-account` (`SAML2CLOUD_IDP_ACCOUNT`), `--config` (`SAML2CLOUD_CONFIGFILE`), the password \
+             (`SAML2CLOUD_PASSWORD`), `--mfa-token` (`SAML2CLOUD_MFA_TOKEN`).\n\n\
+             ## Identity providers\n\n| Word | What it is | Words of `--mfa` |\n|---|---|---|\n";
+    for provider in PROVIDERS {
+        let methods: Vec<String> = provider.methods().iter().map(|m| format!("`{}`", m.name)).collect();
+        let file = provider.id().to_lowercase();
+        text += &format!("| [`{}`](providers/{file}.md) | {} | {} |\n", provider.id(), provider.title(), methods.join(", "));
+    }
+    text += &format!(
+        "\nKnown from the old tools and not built yet: {}. Accounts may name them; `login` says so.\n",
+        KNOWN_ELSEWHERE.join(", ")
+    );
+    text += "\n## Exit codes\n\n| Code | Meaning |\n|---|---|\n";
+    for (code, meaning) in super::report::CODES {
+        text += &format!("| {} | {meaning} |\n", *code as u8);
+    }
+    text += "\n`exec` ends with the code of its command; it becomes that command, so signals reach it too.\n";
+    text
+}
+
+/// A command's help without colours, in a width that does not depend on the terminal.
+fn help(command: &mut clap::Command) -> String {
+    let text = command.clone().term_width(100).render_help().to_string();
+    text.lines().map(|line| format!("{}\n", line.trim_end())).collect()
+}
+
+/// The same for a subcommand, whose flags for every command are those of the first page.
+fn own_help(command: &mut clap::Command) -> String {
+    let global = |arg: &clap::Arg| arg.is_global_set();
+    let mut own = command.clone();
+    let names: Vec<String> = own.get_arguments().filter(|arg| global(arg)).map(|arg| arg.get_id().to_string()).collect();
+    for name in names {
+        own = own.mut_arg(name, |arg| arg.hide(true));
+    }
+    help(&mut own)
+}

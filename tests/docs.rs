@@ -1,0 +1,51 @@
+//! Documents that come from the code are current. `SAML2CLOUD_WRITE_DOCS=1 cargo test --test docs` writes them anew.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail")]
+#![allow(clippy::disallowed_methods, reason = "the test reads and, when asked, writes documents")]
+
+use std::fs;
+use std::path::Path;
+
+fn current(name: &str, text: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(name);
+    if std::env::var_os("SAML2CLOUD_WRITE_DOCS").is_some() {
+        fs::write(&path, text).unwrap();
+    }
+    let written = fs::read_to_string(&path).unwrap_or_default();
+    assert_eq!(
+        written, text,
+        "docs/{name} is not what the program says; SAML2CLOUD_WRITE_DOCS=1 cargo test --test docs writes it"
+    );
+}
+
+#[test]
+fn the_manual_is_current() {
+    current("manual.md", &saml2cloud::cli::manual());
+}
+
+/// Every link from one of our pages to another leads somewhere.
+#[test]
+fn links_lead_somewhere() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut pages = vec![root.join("README.md")];
+    for folder in ["docs", "docs/decisions", "docs/providers"] {
+        pages.extend(
+            fs::read_dir(root.join(folder))
+                .unwrap()
+                .map(|entry| entry.unwrap().path())
+                .filter(|p| p.extension().is_some_and(|e| e == "md")),
+        );
+    }
+    let mut links = 0;
+    for page in pages {
+        let text = fs::read_to_string(&page).unwrap();
+        for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let file = target.split('#').next().unwrap_or_default();
+            if file.is_empty() || file.contains("://") {
+                continue;
+            }
+            links += 1;
+            assert!(page.parent().unwrap().join(file).exists(), "{}: {target}", page.display());
+        }
+    }
+    assert!(links > 0);
+}

@@ -1,0 +1,17 @@
+//! The whole program in the internet in a box: the binary as users have it, in a home of its own, called from outside.
+#![allow(clippy::disallowed_methods, reason = "tests look at real files and start the program; the list is about the product")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says what went wrong by failing")]
+
+mod accounts;
+mod cloud;
+mod exec;
+mod files;
+mod form;
+mod killed;
+mod login;
+mod secrets;
+mod support;
+#[cfg(unix)]
+mod pty;
+#[cfg(unix)]
+mod terminal;
