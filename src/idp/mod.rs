@@ -222,10 +222,10 @@ fn unanswered(topic: Topic, why: NoAnswer) -> String {
         Topic::Factor => "the second factor",
         Topic::Role => "the role",
         Topic::Cloud => "the cloud",
-        Topic::Field(key) => return format!("no `{key}` was given and there is no terminal to ask on"),
+        Topic::Field(key) => return format!("`{key}` is not known, and there is nobody to ask (no terminal, or `--no-input`)"),
     };
     match why {
-        NoAnswer::NotHere => format!("{what} is not known and there is no terminal to ask on"),
+        NoAnswer::NotHere => format!("{what} is not known, and there is nobody to ask (no terminal, or `--no-input`)"),
         NoAnswer::Cancelled => format!("{what} was not given"),
     }
 }

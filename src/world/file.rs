@@ -61,7 +61,7 @@ pub fn edit<E: From<FileError>>(path: &Path, mut change: impl FnMut(Option<&str>
     let target = resolve(path)?;
     let folder = target.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     make_folder(folder)?;
-    let _lock = Lock::take(&target)?;
+    let _lock = Lock::beside(&target)?;
     remove_leftovers(&target, folder);
     for attempt in 1.. {
         let before = mark(&target);
@@ -83,12 +83,18 @@ pub fn edit<E: From<FileError>>(path: &Path, mut change: impl FnMut(Option<&str>
     Ok(())
 }
 
-/// Writes a file of our own whole, with mode 0600.
+/// Writes a file of our own whole, with mode 0600. One lock serves the whole folder, which is ours too.
 ///
 /// # Errors
-/// As [`edit`].
+/// A [`FileError`]; the file is then as it was.
 pub fn replace(path: &Path, text: &str) -> Result<(), FileError> {
-    edit(path, |_| Ok::<_, FileError>(Some(text.to_owned())))
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    make_folder(folder)?;
+    let _lock = Lock::take(&folder.join(".lock"))?;
+    remove_leftovers(path, folder);
+    write_beside(path, folder, text)?.persist(path).map_err(|error| FileError::new("replace", path)(error.error))?;
+    sync_folder(folder);
+    Ok(())
 }
 
 /// Removes a file if it is there.
@@ -197,15 +203,19 @@ fn sync_folder(folder: &Path) {
 struct Lock(#[allow(dead_code, reason = "held, not read")] File);
 
 impl Lock {
+    fn beside(target: &Path) -> Result<Self, FileError> {
+        let name = target.file_name().unwrap_or_default().to_string_lossy();
+        Self::take(&target.with_file_name(format!(".{}.lock", name.trim_start_matches('.'))))
+    }
+
     #[allow(clippy::disallowed_methods, reason = "files are locked here")]
-    fn take(target: &Path) -> Result<Self, FileError> {
-        let path = target.with_file_name(format!(".{}.lock", target.file_name().unwrap_or_default().to_string_lossy()));
+    fn take(path: &Path) -> Result<Self, FileError> {
         let mut options = File::options();
         options.create(true).truncate(false).write(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let file = options.open(&path).map_err(FileError::new("open the lock", &path))?;
-        file.lock().map_err(FileError::new("lock", &path))?;
+        let file = options.open(path).map_err(FileError::new("open the lock", path))?;
+        file.lock().map_err(FileError::new("lock", path))?;
         Ok(Self(file))
     }
 }
