@@ -85,13 +85,13 @@ impl Error {
                 }
                 SignInError::FactorUnsupported { .. } => Kind::Refused,
                 SignInError::Ambiguous { .. } | SignInError::Unanswered { .. } => Kind::NeedsPerson,
-                SignInError::Browse(BrowseError::Transport(_)) => Kind::Network,
+                SignInError::Browse(BrowseError::Transport(error)) => transport_kind(error),
                 SignInError::Browse(_) | SignInError::Unrecognised { .. } | SignInError::Garbled { .. } => Kind::Other,
             },
             Self::Cloud(CloudError::Refused { .. } | CloudError::NoRoles { .. } | CloudError::BadRoles { .. }) => Kind::Refused,
             Self::Cloud(CloudError::Response(crate::saml::BadResponse::Failed(_))) => Kind::Refused,
             Self::Cloud(CloudError::Endpoint { .. }) => Kind::Usage,
-            Self::Cloud(CloudError::Transport(_)) | Self::Transport(_) => Kind::Network,
+            Self::Cloud(CloudError::Transport(error)) | Self::Transport(error) => transport_kind(error),
             Self::Cloud(CloudError::Garbled { .. } | CloudError::Response(_)) => Kind::Other,
             Self::Store(StoreError::NotOurs { .. }) => Kind::Usage,
             Self::Store(_) => Kind::Other,
@@ -142,6 +142,14 @@ impl Error {
     }
 }
 
+/// An answer that is too long is no failure of the network.
+fn transport_kind(error: &TransportError) -> Kind {
+    match error {
+        TransportError::TooLong { .. } | TransportError::Setup(_) => Kind::Other,
+        TransportError::Unreachable { .. } | TransportError::Untrusted { .. } | TransportError::Late { .. } => Kind::Network,
+    }
+}
+
 fn config_hint(error: &ConfigError) -> Option<String> {
     Some(match error {
         ConfigError::Unknown { known, .. } if known.is_empty() => "`saml2cloud configure` makes one".to_owned(),
@@ -178,7 +186,7 @@ fn sign_in_hint(error: &SignInError) -> Option<String> {
     Some(match error {
         SignInError::Unanswered { topic, why: NoAnswer::NotHere } => match topic {
             Topic::Username => "set `SAML2CLOUD_USERNAME`, or give `--username`".to_owned(),
-            Topic::Password => "set `SAML2CLOUD_PASSWORD`, or give `--password`".to_owned(),
+            Topic::Password => "set `SAML2CLOUD_PASSWORD`".to_owned(),
             Topic::Otp => "give `--mfa-token CODE`, or set `SAML2CLOUD_MFA_TOKEN`".to_owned(),
             Topic::Factor => "name one with `--mfa NAME`, or set `SAML2CLOUD_MFA`".to_owned(),
             Topic::Role => "name one with `--role ARN`, or set `SAML2CLOUD_ROLE`".to_owned(),

@@ -135,7 +135,9 @@ impl Witness for Talk {
                 let name = if *cloud == CloudId::Aws { "AWS" } else { "AlibabaCloud" };
                 self.say(&format!("Requesting {name} credentials using SAML assertion"));
             }
-            Event::Unverified { host } => talk(&format!("warning: the certificate of {host} is not verified")),
+            Event::Unverified { host } => {
+                talk(&format!("warning: no certificate of the identity provider ({host} and where it leads) is verified"))
+            }
             Event::ForeignEndpoint { url } => {
                 talk(&format!("note: the security token service asked is {url}, which is not one of the cloud's own"))
             }

@@ -100,7 +100,7 @@ pub struct SessionWish {
 #[derive(Debug, thiserror::Error)]
 pub enum CloudError {
     /// The SAML response cannot be read.
-    #[error("cannot read the SAML response of the identity provider: {0}")]
+    #[error("cannot read the SAML response of the identity provider")]
     Response(#[from] BadResponse),
     /// No roles of this cloud in it.
     #[error("the identity provider grants you no role in {}{}", .cloud.title(), for_other(*.other))]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{ConfigError, Draft, Found, Key};
+use super::{ConfigError, Draft, Found, Key, Origin};
 use crate::cloud::Place;
 use crate::idp::{self, Idp, KNOWN_ELSEWHERE, PROVIDERS, Provider, Settings};
 use crate::types::{AccountName, CloudId, ProfileName, Region, RoleArn, RoleWish, SessionDuration, Username, WebUrl};
@@ -60,7 +60,14 @@ impl Account {
     /// [`ConfigError`] names the key and what is wrong with it.
     pub fn check(found: &Found, draft: &Draft) -> Result<Self, ConfigError> {
         let (name, cloud) = (&found.name, found.cloud);
-        let bad = |key: Key, why: String| ConfigError::Bad { name: name.to_string(), key: key.in_file(cloud), why };
+        let bad = |key: Key, why: String| {
+            let place = match (draft.origin(key), key.flag()) {
+                (Some(Origin::Variable(variable)), _) => format!("`{variable}`"),
+                (Some(Origin::Given), Some(flag)) => format!("`{flag}`"),
+                _ => format!("`{}` of account `{name}`", key.in_file(cloud)),
+            };
+            ConfigError::Bad { place, why }
+        };
         let needed = |key: Key| draft.get(key).ok_or(ConfigError::Missing { name: name.to_string(), key, cloud });
         let role = match draft.get(Key::Role) {
             None => RoleWish::Any,

@@ -6,10 +6,21 @@ use super::Key;
 use crate::types::CloudId;
 use crate::world::Env;
 
+/// Where a setting was typed, so that a complaint names the right place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// In the account's section.
+    File,
+    /// In the environment, in this variable.
+    Variable(String),
+    /// On the command line, or in answer to a question.
+    Given,
+}
+
 /// Settings as they were typed. Later layers are put over earlier ones: file, then variables, then flags.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Draft {
-    values: BTreeMap<Key, String>,
+    values: BTreeMap<Key, (String, Origin)>,
     /// Whose keys the file's section has, if only one cloud's.
     kind: Option<CloudId>,
     /// Whether 3600 seconds means "not set": the old tools wrote it into every section.
@@ -19,12 +30,17 @@ pub struct Draft {
 impl Draft {
     /// The value of a setting; an empty one counts as none.
     pub fn get(&self, key: Key) -> Option<&str> {
-        self.values.get(&key).map(String::as_str).filter(|value| !value.trim().is_empty())
+        self.values.get(&key).map(|(value, _)| value.as_str()).filter(|value| !value.trim().is_empty())
     }
 
-    /// Sets a value.
+    /// Where a setting was typed.
+    pub fn origin(&self, key: Key) -> Option<&Origin> {
+        self.values.get(&key).map(|(_, origin)| origin)
+    }
+
+    /// Sets a value that was given.
     pub fn set(&mut self, key: Key, value: impl Into<String>) {
-        self.values.insert(key, value.into());
+        self.values.insert(key, (value.into(), Origin::Given));
     }
 
     /// These settings over those: what is set here wins.
@@ -32,8 +48,8 @@ impl Draft {
     pub fn over(&self, below: &Self) -> Self {
         let mut result = below.clone();
         for key in Key::ALL {
-            if let Some(value) = self.get(key) {
-                result.set(key, value);
+            if let (Some(_), Some(typed)) = (self.get(key), self.values.get(&key)) {
+                result.values.insert(key, typed.clone());
                 if key == Key::SessionDuration {
                     result.default_duration_is_unset = false;
                 }
@@ -47,8 +63,8 @@ impl Draft {
     pub fn from_env(env: &Env, cloud: Option<CloudId>) -> Self {
         let mut draft = Self::default();
         for key in Key::ALL {
-            if let Some((_, value)) = key.variable().and_then(|name| variable(env, cloud, name)) {
-                draft.set(key, value);
+            if let Some((name, value)) = key.variable().and_then(|name| variable(env, cloud, name)) {
+                draft.values.insert(key, (value.to_owned(), Origin::Variable(name)));
             }
         }
         // saml2aws called this one differently.
@@ -56,7 +72,7 @@ impl Draft {
             && cloud == Some(CloudId::Aws)
             && let Some(urn) = env.get("SAML2AWS_AWS_URN")
         {
-            draft.set(Key::Urn, urn);
+            draft.values.insert(Key::Urn, (urn.to_owned(), Origin::Variable("SAML2AWS_AWS_URN".to_owned())));
         }
         draft
     }
@@ -69,7 +85,7 @@ impl Draft {
             kinds[0] |= name.starts_with("aws_");
             kinds[1] |= name.starts_with("alibabacloud_");
             if let Some(key) = Key::from_file(name) {
-                draft.set(key, value);
+                draft.values.insert(key, (value, Origin::File));
             }
         }
         draft.kind = match kinds {

@@ -35,6 +35,9 @@ impl Dialect {
     fn of(text: &str) -> Result<Self, String> {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let toml_error = match text.parse::<DocumentMut>() {
+            Ok(document) if document.iter().any(|(_, item)| item.is_array_of_tables()) => {
+                return Err("an account's header has one pair of brackets, `[name]`, not two".to_owned());
+            }
             Ok(document) => return Ok(Self::Toml(Box::new(document))),
             Err(error) => error,
         };

@@ -13,8 +13,8 @@ mod toml;
 use std::path::PathBuf;
 
 pub use account::{Account, IdpSettings};
-pub use draft::Draft;
 pub(crate) use draft::variable;
+pub use draft::{Draft, Origin};
 pub use file::{AccountsFile, Dialect};
 pub use key::Key;
 
@@ -81,12 +81,10 @@ pub enum ConfigError {
         cloud: CloudId,
     },
     /// A setting will not do.
-    #[error("`{key}` of account `{name}` will not do: {why}")]
+    #[error("{place} will not do: {why}")]
     Bad {
-        /// The account.
-        name: String,
-        /// The key in its file.
-        key: &'static str,
+        /// The flag, the variable, or the key in the account.
+        place: String,
         /// What is wrong.
         why: String,
     },

@@ -222,7 +222,12 @@ impl Configured {
         }
         match open.as_slice() {
             [] => Err(unsupported(if offered.is_empty() { "none is set up".to_owned() } else { offered.join(", ") })),
-            [(.., factor)] => Ok(*factor),
+            [(kind, _, factor)] => {
+                if self.wish != "auto" {
+                    session.answers.notify(&format!("{NAME} does not offer `{}`; taking `{kind}`", self.wish));
+                }
+                Ok(*factor)
+            }
             several => {
                 let labels: Vec<Untrusted> = several.iter().map(|(_, label, _)| Untrusted::new(*label)).collect();
                 let question = Question::new(Topic::Factor, "Select which MFA option to use");
@@ -252,7 +257,9 @@ impl Configured {
                 Verdict::Factor(_) => Untrusted::new("MFA required."),
                 Verdict::Strange(why) => return Err(garbled("the one-time code", &answer, why)),
             };
-            session.answers.notify(&format!("{NAME} did not take the code: \"{said}\""));
+            if session.answers.can_ask(Topic::Otp) {
+                session.answers.notify(&format!("{NAME} did not take the code: \"{said}\""));
+            }
             refused = Some(SignInError::FactorRefused { provider: NAME.into(), factor: Factor::Otp, said });
         }
         Err(refused.unwrap_or(SignInError::FactorRefused {

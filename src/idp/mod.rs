@@ -222,10 +222,14 @@ fn unanswered(topic: Topic, why: NoAnswer) -> String {
         Topic::Factor => "the second factor",
         Topic::Role => "the role",
         Topic::Cloud => "the cloud",
-        Topic::Field(key) => return format!("`{key}` is not known, and there is nobody to ask (no terminal, or `--no-input`)"),
+        Topic::Field(key) => {
+            return format!("`{key}` is not known, and nobody can be asked (no terminal, `--no-input` or `--skip-prompt`)");
+        }
     };
     match why {
-        NoAnswer::NotHere => format!("{what} is not known, and there is nobody to ask (no terminal, or `--no-input`)"),
+        NoAnswer::NotHere => {
+            format!("{what} is not known, and nobody can be asked (no terminal, `--no-input` or `--skip-prompt`)")
+        }
         NoAnswer::Cancelled => format!("{what} was not given"),
     }
 }

@@ -50,34 +50,74 @@ fn delimiter(line: &str) -> Option<usize> {
     line.find(['=', ':'])
 }
 
+/// What one line is, seen in its text.
+enum Said<'t> {
+    Section(&'t str),
+    Key(&'t str),
+    Continuation,
+    Quiet,
+    Strange,
+}
+
+/// The lines of a text with their line ends, and what each is.
+fn lines(text: &str) -> impl Iterator<Item = (&str, Said<'_>)> {
+    // How far the key above is indented: only what is indented further belongs to its value.
+    let mut above: Option<usize> = None;
+    text.split_inclusive('\n').map(move |raw| {
+        let line = body(raw);
+        let trimmed = line.trim_start_matches('\u{feff}').trim();
+        let said = if trimmed.is_empty() || trimmed.starts_with(['#', ';']) {
+            Said::Quiet
+        } else if above.is_some_and(|indent| indentation(line) > indent) {
+            Said::Continuation
+        } else if let Some(inner) = trimmed.strip_prefix('[').and_then(|t| t.rfind(']').map(|end| &t[..end])) {
+            Said::Section(inner.trim())
+        } else if let Some(at) = delimiter(trimmed) {
+            Said::Key(trimmed[..at].trim())
+        } else {
+            Said::Strange
+        };
+        match said {
+            Said::Key(_) => above = Some(indentation(line)),
+            Said::Section(_) | Said::Strange => above = None,
+            Said::Continuation | Said::Quiet => {}
+        }
+        (raw, said)
+    })
+}
+
+/// The raw value of a key, as [`Ini::get`] gives it, without taking the whole text apart: for files of thousands of profiles on
+/// the way to a child.
+pub fn find<'t>(text: &'t str, section: &str, key: &str) -> Option<&'t str> {
+    let mut inside = false;
+    let mut found = None;
+    for (raw, said) in lines(text) {
+        match said {
+            Said::Section(name) => inside = name == section,
+            Said::Key(name) if inside && name == key => {
+                let line = body(raw);
+                found = delimiter(line).map(|at| line[at + 1..].trim());
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
 impl Ini {
     /// Takes a text apart. Whatever it is, printing it gives the same bytes again.
     pub fn parse(text: &str) -> Self {
-        let mut lines: Vec<Line> = Vec::new();
-        // How far the key above is indented: only what is indented further belongs to its value.
-        let mut above: Option<usize> = None;
-        for raw in text.split_inclusive('\n') {
-            let line = body(raw);
-            let trimmed = line.trim_start_matches('\u{feff}').trim();
-            let kind = if trimmed.is_empty() || trimmed.starts_with(['#', ';']) {
-                Kind::Quiet
-            } else if above.is_some_and(|indent| indentation(line) > indent) {
-                Kind::Continuation
-            } else if let Some(inner) = trimmed.strip_prefix('[').and_then(|t| t.rfind(']').map(|end| &t[..end])) {
-                Kind::Section(inner.trim().to_owned())
-            } else if let Some(at) = delimiter(trimmed) {
-                Kind::Key(trimmed[..at].trim().to_owned())
-            } else {
-                Kind::Strange
-            };
-            match kind {
-                Kind::Key(_) => above = Some(indentation(line)),
-                Kind::Section(_) | Kind::Strange => above = None,
-                Kind::Continuation | Kind::Quiet => {}
-            }
-            lines.push(Line { raw: raw.to_owned(), kind });
-        }
-        Self { lines }
+        let owned = |(raw, kind): (&str, Said<'_>)| Line {
+            raw: raw.to_owned(),
+            kind: match kind {
+                Said::Section(name) => Kind::Section(name.to_owned()),
+                Said::Key(name) => Kind::Key(name.to_owned()),
+                Said::Continuation => Kind::Continuation,
+                Said::Quiet => Kind::Quiet,
+                Said::Strange => Kind::Strange,
+            },
+        };
+        Self { lines: lines(text).map(owned).collect() }
     }
 
     /// The names of the sections, in order, each once.
@@ -300,8 +340,11 @@ mod tests {
             let mut ini = Ini::parse(&text);
             let before: Vec<(String, String)> = ini.pairs("a").iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
             ini.set("b", &[("k", &value)], 1);
-            let again = Ini::parse(&ini.to_string());
+            let printed = ini.to_string();
+            let again = Ini::parse(&printed);
             prop_assert_eq!(again.get("b", "k"), Some(value.as_str()));
+            prop_assert_eq!(find(&printed, "b", "k"), again.get("b", "k"));
+            prop_assert_eq!(find(&printed, "a", "a"), again.get("a", "a"));
             let after: Vec<(String, String)> = again.pairs("a").iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
             prop_assert_eq!(before, after);
         }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::cloud::{Store, StoreError};
-use crate::text::ini::Ini;
+use crate::text::ini::{self, Ini};
 use crate::types::{Credentials, ProfileName, Region, RoleArn, Secret, Timestamp};
 use crate::world::file;
 
@@ -87,14 +87,13 @@ impl Store for Profiles {
 
     fn holds(&self, profile: &ProfileName, key_id: &str) -> bool {
         let Ok(Some(text)) = file::read(&self.credentials) else { return false };
-        Ini::parse(&text).get(profile.as_str(), KEY_ID) == Some(key_id)
+        ini::find(&text, profile.as_str(), KEY_ID) == Some(key_id)
     }
 
     fn region(&self, profile: &ProfileName) -> Option<Region> {
         let read = |path: &Path| file::read(path).ok().flatten().unwrap_or_default();
         let (credentials, config) = (read(&self.credentials), read(&self.config));
-        let own = Ini::parse(&credentials);
-        let region = own.get(profile.as_str(), "region").map(str::to_owned);
+        let region = ini::find(&credentials, profile.as_str(), "region").map(str::to_owned);
         region.or_else(|| section_of(&Ini::parse(&config), profile, "region")).and_then(|text| Region::parse(&text).ok())
     }
 }

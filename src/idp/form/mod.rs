@@ -102,7 +102,9 @@ impl Idp for Configured {
                 }
                 Step::CodeRefused { mut form, code } => {
                     let refused = self.code_refused(&page);
-                    session.answers.notify(&refused.to_string());
+                    if session.answers.can_ask(Topic::Otp) {
+                        session.answers.notify(&refused.to_string());
+                    }
                     let Ok(again) = self.code(session).await else { return Err(refused) };
                     fill(&mut form, &code, again.into());
                     codes += 1;

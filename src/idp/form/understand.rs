@@ -170,27 +170,24 @@ fn says_no(button: &Button) -> bool {
 
 /// A page without a line to fill in: agree, choose, send or follow.
 fn onward(page: &Page) -> Step {
-    // Forms that only change the language are not part of the sign-in.
-    let forms: Vec<&Form> =
-        page.forms.iter().filter(|f| !f.inputs.iter().any(|i| has_word(&i.name, &["lang", "locale"]))).collect();
+    // A form with a line that nobody asked us to fill in (a search box), or one that only changes the language, is not part of the
+    // sign-in.
+    let is_apart = |form: &&Form| {
+        form.visible().any(|i| is_line(&i) || i.kind == InputKind::Textarea)
+            || form.inputs.iter().any(|i| has_word(&i.name, &["lang", "locale"]))
+    };
+    let forms: Vec<&Form> = page.forms.iter().filter(|form| !is_apart(form)).collect();
     let mut ways: Vec<(bool, Way)> = Vec::new();
     for form in &forms {
         ways.extend(ways_of(form));
     }
     let declines = ways.iter().any(|(no, _)| *no);
     let mut ways: Vec<Way> = ways.into_iter().filter(|(no, _)| !no).map(|(_, way)| way).collect();
-    let is_filled_in = |form: &Form| form.visible().any(|i| !matches!(i.kind, InputKind::Checkbox));
     match ways.len() {
         0 => page.refresh.clone().map_or(Step::Lost, Step::Refresh),
         1 => {
             let form = ways.remove(0).form;
-            if declines {
-                Step::Consent(form)
-            } else if is_filled_in(&form) && !form.inputs.iter().any(|i| matches!(i.kind, InputKind::Radio | InputKind::Select)) {
-                Step::Lost
-            } else {
-                Step::Send(form)
-            }
+            if declines { Step::Consent(form) } else { Step::Send(form) }
         }
         _ => Step::Choice(ways),
     }
