@@ -53,7 +53,7 @@ pub async fn login(
         && let Some(credentials) = cached(world, account)
     {
         let held = store.holds(&account.profile, &credentials.key_id);
-        let stored = !held && put(&*store, account, &credentials, options)?;
+        let stored = !held && put(witness, &*store, account, &credentials, options)?;
         return Ok(Outcome { credentials, from_cache: true, stored });
     }
     // Before anybody types a code for nothing.
@@ -68,7 +68,7 @@ pub async fn login(
     if let Err(error) = cache::keep(world.paths, account, &credentials) {
         witness.tell(&Event::NotKept { why: error.to_string() });
     }
-    let stored = put(&*store, account, &credentials, options)?;
+    let stored = put(witness, &*store, account, &credentials, options)?;
     Ok(Outcome { credentials, from_cache: false, stored })
 }
 
@@ -78,9 +78,18 @@ pub(super) fn store_of(world: &World<'_>, account: &Account) -> Box<dyn Store> {
     cloud::find(account.cloud).profiles(world.paths, world.env, custom)
 }
 
-fn put(store: &dyn Store, account: &Account, credentials: &Credentials, options: Options) -> Result<bool, Error> {
+fn put(
+    witness: &dyn Witness,
+    store: &dyn Store,
+    account: &Account,
+    credentials: &Credentials,
+    options: Options,
+) -> Result<bool, Error> {
     match store.put(&account.profile, credentials, account.place.region.as_ref(), options.force_profile) {
-        Err(cloud::StoreError::NotOurs { .. }) if options.profile_is_optional => Ok(false),
+        Err(error @ cloud::StoreError::NotOurs { .. }) if options.profile_is_optional => {
+            witness.tell(&Event::ProfileLeft { why: error.to_string() });
+            Ok(false)
+        }
         outcome => outcome.map(|()| true).map_err(Error::from),
     }
 }

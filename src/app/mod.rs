@@ -61,6 +61,11 @@ pub enum Event<'e> {
         /// The cloud's words.
         said: String,
     },
+    /// The profile is not ours, and a child does not need it.
+    ProfileLeft {
+        /// What is in the way.
+        why: String,
+    },
     /// A copy for later could not be kept; the credentials are good all the same.
     NotKept {
         /// What is wrong.
