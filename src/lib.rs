@@ -17,15 +17,16 @@
 //! | [`types`] | the words of the domain | — |
 //! | [`text`] | INI and XML, read and edited | types |
 //! | [`world`] | the operating system | types |
+//! | [`vault`] | secrets that rest | types, world |
 //! | [`ask`] | where answers come from | types, world |
 //! | [`http`] | a browser without a screen | types, world |
 //! | [`saml`] | what a client reads in a SAML response | types, text |
 //! | [`mfa`] | second factors | types, world, ask, http |
-//! | [`idp`] | identity providers | types, world, ask, http, saml, mfa |
+//! | [`idp`] | identity providers | types, world, vault, ask, http, saml, mfa |
 //! | [`cloud`] | the clouds | types, text, world, saml |
 //! | [`config`] | accounts | types, text, world, idp, cloud |
-//! | [`app`] | use cases | types, world, ask, http, saml, idp, cloud, config |
-//! | [`cli`] | the person at a terminal | types, world, ask, config, app |
+//! | [`app`] | use cases | types, world, vault, ask, http, saml, idp, cloud, config |
+//! | [`cli`] | the person at a terminal | types, world, vault, ask, config, app |
 //!
 //! `tests/shape.rs` holds the code against this table.
 
@@ -40,4 +41,5 @@ pub mod mfa;
 pub mod saml;
 pub mod text;
 pub mod types;
+pub mod vault;
 pub mod world;

@@ -5,6 +5,8 @@
 use std::fs;
 use std::path::Path;
 
+const HOW: &str = "SAML2CLOUD_WRITE_DOCS=1 cargo test --test docs writes it";
+
 fn current(name: &str, text: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(name);
     if std::env::var_os("SAML2CLOUD_WRITE_DOCS").is_some() {

@@ -11,15 +11,16 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("types", &[]),
     ("text", &["types"]),
     ("world", &["types"]),
+    ("vault", &["types", "world"]),
     ("ask", &["types", "world"]),
     ("http", &["types", "world"]),
     ("saml", &["types", "text"]),
     ("mfa", &["types", "world", "ask", "http"]),
-    ("idp", &["types", "world", "ask", "http", "saml", "mfa"]),
+    ("idp", &["types", "world", "vault", "ask", "http", "saml", "mfa"]),
     ("cloud", &["types", "text", "world", "saml"]),
     ("config", &["types", "text", "world", "idp", "cloud"]),
-    ("app", &["types", "world", "ask", "http", "saml", "idp", "cloud", "config"]),
-    ("cli", &["types", "world", "ask", "config", "app"]),
+    ("app", &["types", "world", "vault", "ask", "http", "saml", "idp", "cloud", "config"]),
+    ("cli", &["types", "world", "vault", "ask", "config", "app"]),
 ];
 
 fn source() -> PathBuf {

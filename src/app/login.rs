@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::memory::Remembered;
 use super::{Error, Event, Witness, cache, cached};
 use crate::ask::{Answers, Chain, Given, GivenAnswer, NoAnswer, Question, Topic};
 use crate::cloud::{self, CloudError, SessionWish, Store};
@@ -10,6 +11,7 @@ use crate::config::Account;
 use crate::http::{Browser, Policy, Retrying};
 use crate::idp::{Session, SignInError};
 use crate::types::{Choice, CloudAccountId, Credentials, Offer, OfferedRole, RoleArn, SessionDuration, Unchosen, Untrusted};
+use crate::vault::{Key, Kind, Nothing};
 use crate::world::{Tls, World};
 
 /// How long the cloud's sign-in page may take to tell account names, which are only a decoration.
@@ -108,15 +110,19 @@ pub(super) async fn sign_in(
         witness.tell(&Event::Unverified { host: account.url.host() });
     }
     let known = Given::default();
+    let mut person = String::new();
     if account.provider()?.wants_password() {
-        let username = credentials_of_person(answers, witness, account, &known).await?;
-        witness.tell(&Event::Authenticating { username: &username });
+        person = credentials_of_person(answers, witness, account, &known).await?;
+        witness.tell(&Event::Authenticating { username: &person });
     }
     let transport = world.network.open(&Tls { skip_verify: account.idp.skip_verify })?;
     let transport = Retrying::new(transport, world.clock, account.idp.attempts, account.idp.retry_pause);
     let sp = cloud.service_provider(account.idp.urn.as_deref(), account.idp.target.as_ref());
     let chain = Chain(vec![&known, answers]);
-    let mut session = Session { browser: Browser::new(&transport), answers: &chain, clock: world.clock, sp: &sp };
+    let whose = Key { url: account.url.expose().to_string(), username: person, cloud: account.cloud, kind: Kind::Password };
+    let memory = Remembered::new(&Nothing, witness, whose);
+    let mut session =
+        Session { browser: Browser::new(&transport), answers: &chain, clock: world.clock, memory: &memory, sp: &sp };
     let assertion = idp.sign_in(&mut session).await?;
     Ok(cloud.offer(assertion)?)
 }

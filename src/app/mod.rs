@@ -5,6 +5,7 @@ pub mod configure;
 mod error;
 pub mod exec;
 pub mod login;
+mod memory;
 pub mod roles;
 
 pub use cache::cached;
@@ -60,6 +61,11 @@ pub enum Event<'e> {
         wished: SessionDuration,
         /// The cloud's words.
         said: String,
+    },
+    /// The keychain did not do what it was asked; the login goes on.
+    NotRemembered {
+        /// What is wrong.
+        why: String,
     },
     /// The profile is not ours, and a child does not need it.
     ProfileLeft {

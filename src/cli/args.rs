@@ -4,6 +4,7 @@ use std::ffi::OsString;
 
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 
+use crate::app::login::Options;
 use crate::app::{Draft, Key};
 
 const EXAMPLES: &str = "\
@@ -141,6 +142,24 @@ impl Target {
     }
 }
 
+/// What a login may pass over.
+#[derive(clap::Args)]
+pub(super) struct Force {
+    /// Sign in although the keys are still fresh
+    #[arg(long)]
+    pub(super) force: bool,
+    /// Overwrite the profile even if it holds long-lived keys, or gets its keys in another way
+    #[arg(long)]
+    force_profile: bool,
+}
+
+impl Force {
+    /// For a login; a child can do without the profile.
+    pub(super) fn options(&self, profile_is_optional: bool) -> Options {
+        Options { force: self.force, force_profile: self.force_profile, profile_is_optional }
+    }
+}
+
 #[derive(clap::Args)]
 pub(super) struct Configure {
     #[command(flatten)]
@@ -157,12 +176,8 @@ impl Configure {
 pub(super) struct Login {
     #[command(flatten)]
     target: Target,
-    /// Sign in although the keys are still fresh
-    #[arg(long)]
-    pub(super) force: bool,
-    /// Overwrite the profile even if it holds long-lived keys, or gets its keys in another way
-    #[arg(long)]
-    pub(super) force_profile: bool,
+    #[command(flatten)]
+    pub(super) force: Force,
 }
 
 impl Login {
@@ -175,12 +190,8 @@ impl Login {
 pub(super) struct Exec {
     #[command(flatten)]
     target: Target,
-    /// Sign in although the keys are still fresh
-    #[arg(long)]
-    pub(super) force: bool,
-    /// Overwrite the profile even if it holds long-lived keys, or gets its keys in another way
-    #[arg(long)]
-    pub(super) force_profile: bool,
+    #[command(flatten)]
+    pub(super) force: Force,
     /// The command and its arguments, run as they are and never by a shell
     #[arg(required = true, trailing_var_arg = true, action = ArgAction::Append, value_name = "COMMAND")]
     pub(super) command: Vec<OsString>,

@@ -142,7 +142,7 @@ impl Context<'_> {
 
     fn login(&self, own: &args::Login) -> Result<(), Failure> {
         let draft = own.draft();
-        let options = app::login::Options { force: own.force, force_profile: own.force_profile, profile_is_optional: false };
+        let options = own.force.options(false);
         let (account, outcome) = self.asking(async |answers| {
             let account = self.account(answers, &draft).await?;
             let outcome = app::login::login(&self.world, answers, self.talk, &account, options).await?;
@@ -157,14 +157,14 @@ impl Context<'_> {
         // The usual case, credentials that are still fresh, needs no runtime, no network and nobody's answer.
         let accounts = self.accounts()?;
         if let [found] = self.find(&accounts, &draft)?.as_slice()
-            && !own.force
+            && !own.force.force
         {
             let account = self.check(found, &draft)?;
             if let Some(credentials) = app::cached(&self.world, &account) {
                 return Err(app::exec::exec(&self.world, &account, &credentials, &own.command).into());
             }
         }
-        let options = app::login::Options { force: own.force, force_profile: own.force_profile, profile_is_optional: true };
+        let options = own.force.options(true);
         let (account, outcome) = self.asking(async |answers| {
             let account = self.account(answers, &draft).await?;
             let outcome = app::login::login(&self.world, answers, self.talk, &account, options).await?;

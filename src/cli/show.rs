@@ -144,6 +144,7 @@ impl Witness for Talk {
             Event::Shortened { wished, said } => talk(&format!(
                 "note: the identity provider wishes keys for {wished} seconds, which the role does not allow ({said}); they are asked for 3600 instead"
             )),
+            Event::NotRemembered { why } => self.say(&format!("note: nothing is remembered: {why}")),
             Event::ProfileLeft { why } => self.say(&format!("note: the keys go to the command alone: {why}")),
             Event::NotKept { why } => talk(&format!("note: the keys could not be kept for the next run: {why}")),
         }

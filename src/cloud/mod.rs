@@ -27,11 +27,16 @@ pub trait Cloud: Sync {
     /// Whom assertions are for. `urn` is an account's own entity ID, `target` an assertion consumer service beside the cloud's.
     fn service_provider(&self, urn: Option<&str>, target: Option<&WebUrl>) -> ServiceProvider;
 
+    /// What the names of its SAML attributes begin with.
+    fn attributes(&self) -> &'static str;
+
     /// Reads what an assertion grants.
     ///
     /// # Errors
     /// [`CloudError`] when it cannot be read, or is for another cloud.
-    fn offer(&self, assertion: Assertion) -> Result<Offer, CloudError>;
+    fn offer(&self, assertion: Assertion) -> Result<Offer, CloudError> {
+        offer(self.id(), assertion)
+    }
 
     /// Where to exchange an assertion for credentials of `role`.
     ///
@@ -274,21 +279,22 @@ fn federated(cloud: CloudId, values: &[&str]) -> (Vec<OfferedRole>, Option<Untru
 }
 
 /// Makes an offer of what an assertion says under a cloud's attribute names.
-fn offer(cloud: CloudId, prefix: &str, other: (CloudId, &str), assertion: Assertion) -> Result<Offer, CloudError> {
+fn offer(cloud: CloudId, assertion: Assertion) -> Result<Offer, CloudError> {
     let Assertion::Saml(response) = &assertion;
     let reading = crate::saml::Reading::of(response)?;
-    let name = |prefix: &str, attribute| format!("{prefix}{attribute}");
+    let name = |cloud, attribute| format!("{}{attribute}", find(cloud).attributes());
     let values: Vec<&str> =
-        reading.attributes.iter().filter(|(n, _)| *n == name(prefix, "Role")).flat_map(|(_, v)| v).map(|v| v.trim()).collect();
+        reading.attributes.iter().filter(|(n, _)| *n == name(cloud, "Role")).flat_map(|(_, v)| v).map(|v| v.trim()).collect();
     let (roles, bad) = federated(cloud, &values);
     if roles.is_empty() {
-        let for_other = reading.attributes.iter().any(|(n, _)| *n == name(other.1, "Role")).then_some(other.0);
+        let is_for = |other: &CloudId| reading.attributes.iter().any(|(n, _)| *n == name(*other, "Role"));
+        let for_other = CloudId::ALL.into_iter().find(is_for);
         return Err(match bad {
             Some(example) => CloudError::BadRoles { cloud, example },
             None => CloudError::NoRoles { cloud, other: for_other },
         });
     }
-    let duration = reading.values(&name(prefix, "SessionDuration")).find_map(|v| SessionDuration::parse(v).ok());
+    let duration = reading.values(&name(cloud, "SessionDuration")).find_map(|v| SessionDuration::parse(v).ok());
     Ok(Offer::new(assertion, roles, duration))
 }
 

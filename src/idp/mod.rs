@@ -16,6 +16,7 @@ use crate::ask::{Answers, NoAnswer, Question, Topic};
 use crate::http::{BrowseError, Browser, Outline};
 use crate::mfa::Factor;
 use crate::types::{Assertion, Secret, ServiceProvider, Untrusted};
+use crate::vault::Kind;
 use crate::world::{Clock, TransportError};
 
 /// A second factor under a provider's own name for it.
@@ -92,6 +93,16 @@ pub fn find(id: &str) -> Option<&'static dyn Provider> {
     PROVIDERS.iter().copied().find(|provider| provider.id() == id)
 }
 
+/// What is remembered between sign-ins of this person at this provider. Remembering is a courtesy, so nothing here fails.
+pub trait Memory: Send + Sync {
+    /// What was kept.
+    fn recall(&self, kind: Kind) -> Option<Secret<String>>;
+    /// Keeps something for the next sign-in.
+    fn keep(&self, kind: Kind, value: &Secret<String>);
+    /// Drops what proved to be no longer good.
+    fn forget(&self, kind: Kind);
+}
+
 /// Everything a provider may touch during a sign-in.
 pub struct Session<'s> {
     /// The browser, without cookies yet.
@@ -100,6 +111,8 @@ pub struct Session<'s> {
     pub answers: &'s dyn Answers,
     /// Time.
     pub clock: &'s dyn Clock,
+    /// What the last sign-in left.
+    pub memory: &'s dyn Memory,
     /// Whom the assertion is for.
     pub sp: &'s ServiceProvider,
 }

@@ -11,14 +11,12 @@ use std::path::PathBuf;
 
 use async_trait::async_trait;
 
-use super::{Cloud, CloudError, Endpoint, Place, SessionWish, Store, aws};
-use crate::types::{
-    Assertion, Choice, CloudAccountId, CloudId, Credentials, Offer, ProfileName, Region, RoleArn, ServiceProvider, WebUrl,
-};
+use super::{Cloud, CloudError, Endpoint, Place, SessionWish, Store};
+use crate::types::{Choice, CloudAccountId, CloudId, Credentials, Offer, ProfileName, Region, RoleArn, ServiceProvider, WebUrl};
 use crate::world::{Env, EnvChange, Paths, Transport};
 
 /// What the names of SAML attributes begin with, on both sites.
-pub(super) const ATTRIBUTES: &str = "https://www.aliyun.com/SAML-Role/Attributes/";
+const ATTRIBUTES: &str = "https://www.aliyun.com/SAML-Role/Attributes/";
 /// The entity ID of the China site; the international one is this with `:international`.
 const ENTITY_ID: &str = "urn:alibaba:cloudcomputing";
 
@@ -35,8 +33,8 @@ impl Cloud for Alibaba {
         ServiceProvider { entity_id: urn.unwrap_or(ENTITY_ID).to_owned(), is_acs: signin::is_acs, target: target.cloned() }
     }
 
-    fn offer(&self, assertion: Assertion) -> Result<Offer, CloudError> {
-        super::offer(self.id(), ATTRIBUTES, (CloudId::Aws, aws::ATTRIBUTES), assertion)
+    fn attributes(&self) -> &'static str {
+        ATTRIBUTES
     }
 
     fn endpoint(&self, _: &RoleArn, place: &Place, env: &Env) -> Result<Endpoint, CloudError> {

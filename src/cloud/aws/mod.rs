@@ -11,14 +11,12 @@ use std::path::PathBuf;
 
 use async_trait::async_trait;
 
-use super::{Cloud, CloudError, Endpoint, Place, SessionWish, Store, alibaba};
-use crate::types::{
-    Assertion, Choice, CloudAccountId, CloudId, Credentials, Offer, ProfileName, Region, RoleArn, ServiceProvider, WebUrl,
-};
+use super::{Cloud, CloudError, Endpoint, Place, SessionWish, Store};
+use crate::types::{Choice, CloudAccountId, CloudId, Credentials, Offer, ProfileName, Region, RoleArn, ServiceProvider, WebUrl};
 use crate::world::{Env, EnvChange, Paths, Transport};
 
 /// What the names of SAML attributes begin with.
-pub(super) const ATTRIBUTES: &str = "https://aws.amazon.com/SAML/Attributes/";
+const ATTRIBUTES: &str = "https://aws.amazon.com/SAML/Attributes/";
 /// The entity ID of the global partition.
 const ENTITY_ID: &str = "urn:amazon:webservices";
 
@@ -35,8 +33,8 @@ impl Cloud for Aws {
         ServiceProvider { entity_id: urn.unwrap_or(ENTITY_ID).to_owned(), is_acs: signin::is_acs, target: target.cloned() }
     }
 
-    fn offer(&self, assertion: Assertion) -> Result<Offer, CloudError> {
-        super::offer(self.id(), ATTRIBUTES, (CloudId::Alibaba, alibaba::ATTRIBUTES), assertion)
+    fn attributes(&self) -> &'static str {
+        ATTRIBUTES
     }
 
     fn endpoint(&self, role: &RoleArn, place: &Place, env: &Env) -> Result<Endpoint, CloudError> {
