@@ -137,7 +137,8 @@ fn files_stay_small_enough_to_hold_in_the_head() {
 fn secrets_are_exposed_in_few_rooms() {
     for (path, text) in files(&source()) {
         let inside = path.strip_prefix(source()).unwrap().display().to_string();
-        let speaks = inside.starts_with("cli/");
+        // What a person asked to be printed is printed: by these two, and nowhere else.
+        let speaks = inside.starts_with("cli/") && !matches!(inside.as_str(), "cli/show.rs" | "cli/shell.rs");
         assert!(!(speaks && text.contains(".expose()")), "{inside} talks to people and must not open secrets");
     }
 }

@@ -12,8 +12,26 @@ use crate::types::{Credentials, Region, RoleArn, RoleWish, Secret, Timestamp};
 use crate::world::file::{self, FileError};
 use crate::world::{Paths, World};
 
-/// `login` and `exec` take what has this much life left.
-pub(super) const MARGIN: Duration = Duration::from_secs(5 * 60);
+/// How much life must be left in what is taken without asking the network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Freshness {
+    /// For a person and for a command: five minutes.
+    #[default]
+    Command,
+    /// For an SDK that asks again by itself: fifteen minutes, but no more than a third of the lifetime, or short sessions would never
+    /// be fresh.
+    Process,
+}
+
+impl Freshness {
+    fn is_met(self, credentials: &Credentials, now: Timestamp) -> bool {
+        let margin = match self {
+            Self::Command => Duration::from_secs(5 * 60),
+            Self::Process => Duration::from_secs(15 * 60).min(credentials.expires.since(credentials.issued) / 3),
+        };
+        credentials.is_fresh(now, margin)
+    }
+}
 
 #[derive(Deserialize)]
 struct Entry {
@@ -30,19 +48,18 @@ struct Entry {
 
 /// The fresh credentials of the wished role that this machine has, without any network: from our own cache, else from the profile
 /// if that says whose they are. Without a wish, those of the role that was taken last.
-pub fn cached(world: &World<'_>, account: &Account) -> Option<Credentials> {
+pub fn cached(world: &World<'_>, account: &Account, freshness: Freshness) -> Option<Credentials> {
     let role = match &account.role {
         RoleWish::Arn(role) => role.clone(),
-        RoleWish::Any => RoleArn::parse(&file::read(&last(world.paths, account)).ok()??).ok()?,
+        wish => RoleArn::parse(&file::read(&last(world.paths, account)).ok()??).ok().filter(|role| wish.is(role))?,
     };
     let now = world.clock.now();
     let from_profile = || {
         let custom = account.credentials_file.as_deref().map(|path| world.paths.expand(path));
         crate::cloud::find(account.cloud).profiles(world.paths, world.env, custom).get(&account.profile, &role).ok().flatten()
     };
-    read(world.paths, account, &role)
-        .filter(|c| c.is_fresh(now, MARGIN))
-        .or_else(|| from_profile().filter(|c| c.is_fresh(now, MARGIN)))
+    let is_met = |credentials: &Credentials| freshness.is_met(credentials, now);
+    read(world.paths, account, &role).filter(is_met).or_else(|| from_profile().filter(is_met))
 }
 
 fn read(paths: &Paths, account: &Account, role: &RoleArn) -> Option<Credentials> {

@@ -34,6 +34,8 @@ pub async fn configure(
     ask: bool,
 ) -> Result<Saved, Error> {
     let untold = overlay(called_as.unwrap_or(CloudId::Aws));
+    // Whoever calls by an old name means that tool's accounts, unless something says otherwise.
+    let wished = wished.or_else(|| told_cloud(&untold)).or(called_as);
     let found = match accounts.find(name, wished, called_as, &untold) {
         Ok(mut found) if found.len() == 1 => found.remove(0),
         Ok(found) => {
@@ -41,12 +43,12 @@ pub async fn configure(
             found.into_iter().find(|f| f.cloud == cloud).ok_or(ConfigError::NoCloud(name.to_string()))?
         }
         // In a file of both clouds a name can be only one of them; elsewhere each cloud has a file of its own.
-        Err(ConfigError::Unknown { .. }) => fresh(accounts, name, wished, called_as, &untold, answers).await?,
+        Err(ConfigError::Unknown { .. }) => fresh(accounts, name, wished, answers).await?,
         Err(error @ ConfigError::OtherCloud { .. }) => {
             if accounts.files().len() == 1 {
                 return Err(error.into());
             }
-            fresh(accounts, name, wished, called_as, &untold, answers).await?
+            fresh(accounts, name, wished, answers).await?
         }
         Err(error) => return Err(error.into()),
     };
@@ -76,18 +78,15 @@ pub async fn configure(
     Ok(Saved { account, is_built, path: file.display() })
 }
 
+/// The cloud that flags and variables tell: by name, or by the role.
+fn told_cloud(overlay: &Draft) -> Option<CloudId> {
+    let by_name = overlay.get(Key::Cloud).and_then(CloudId::from_word);
+    by_name.or_else(|| overlay.get(Key::Role).and_then(|role| crate::types::RoleArn::parse(role).ok()).map(|role| role.cloud()))
+}
+
 /// A new account, in the file of its cloud.
-async fn fresh(
-    accounts: &Accounts,
-    name: &AccountName,
-    wished: Option<CloudId>,
-    called_as: Option<CloudId>,
-    overlay: &Draft,
-    answers: &dyn Answers,
-) -> Result<Found, Error> {
-    let from_role = || overlay.get(Key::Role).and_then(|role| crate::types::RoleArn::parse(role).ok()).map(|role| role.cloud());
-    let told = wished.or_else(|| overlay.get(Key::Cloud).and_then(CloudId::from_word)).or_else(from_role).or(called_as);
-    let cloud = match told {
+async fn fresh(accounts: &Accounts, name: &AccountName, wished: Option<CloudId>, answers: &dyn Answers) -> Result<Found, Error> {
+    let cloud = match wished {
         Some(cloud) => cloud,
         None => ask_cloud(answers, name, None).await?,
     };

@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::memory::Remembered;
-use super::{Error, Event, Witness, cache, cached};
+use super::{Error, Event, Freshness, Witness, cache, cached};
 use crate::ask::{Answers, Chain, Given, GivenAnswer, NoAnswer, Question, Topic};
 use crate::cloud::{self, CloudError, SessionWish, Store};
 use crate::config::Account;
 use crate::http::{Browser, Policy, Retrying};
 use crate::idp::{Session, SignInError};
-use crate::types::{Choice, CloudAccountId, Credentials, Offer, OfferedRole, RoleArn, SessionDuration, Unchosen, Untrusted};
+use crate::types::{
+    Choice, CloudAccountId, Credentials, Offer, OfferedRole, RoleArn, RoleWish, SessionDuration, Unchosen, Untrusted,
+};
 use crate::vault::{Key, Kind, Nothing};
 use crate::world::{Tls, World};
 
@@ -24,6 +26,10 @@ pub struct Options {
     pub force: bool,
     /// Overwrite a profile that is not ours.
     pub force_profile: bool,
+    /// How much life fresh credentials must have left.
+    pub freshness: Freshness,
+    /// Leave the profile alone: the credentials go to whoever asked, and to our own cache.
+    pub no_profile: bool,
     /// Go on without writing the profile if it is not ours: a child needs only its environment.
     pub profile_is_optional: bool,
 }
@@ -52,15 +58,18 @@ pub async fn login(
 ) -> Result<Outcome, Error> {
     let store = store_of(world, account);
     if !options.force
-        && let Some(credentials) = cached(world, account)
+        && let Some(credentials) = cached(world, account, options.freshness)
     {
-        let held = store.holds(&account.profile, &credentials.key_id);
+        let held = options.no_profile || store.holds(&account.profile, &credentials.key_id);
         let stored = !held && put(witness, &*store, account, &credentials, options)?;
         return Ok(Outcome { credentials, from_cache: true, stored });
     }
     // Before anybody types a code for nothing.
     account.provider()?;
-    if !options.force_profile && !options.profile_is_optional {
+    if let RoleWish::Arn(role) = &account.role {
+        cloud::find(account.cloud).endpoint(role, &account.place, world.env)?;
+    }
+    if !options.force_profile && !options.profile_is_optional && !options.no_profile {
         store.check(&account.profile)?;
     }
     let offer = sign_in(world, answers, witness, account).await?;
@@ -87,6 +96,9 @@ fn put(
     credentials: &Credentials,
     options: Options,
 ) -> Result<bool, Error> {
+    if options.no_profile {
+        return Ok(false);
+    }
     match store.put(&account.profile, credentials, account.place.region.as_ref(), options.force_profile) {
         Err(error @ cloud::StoreError::NotOurs { .. }) if options.profile_is_optional => {
             witness.tell(&Event::ProfileLeft { why: error.to_string() });

@@ -7,8 +7,9 @@ pub mod exec;
 pub mod login;
 mod memory;
 pub mod roles;
+pub mod show;
 
-pub use cache::cached;
+pub use cache::{Freshness, cached};
 pub use error::{Error, Kind};
 
 pub use crate::config::{Account, Accounts, AccountsFile, ConfigError, Draft, Found, Key};

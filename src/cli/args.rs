@@ -113,6 +113,10 @@ pub(super) enum Command {
     Login(Login),
     /// Run a command with keys in its environment, signing in first if need be
     Exec(Exec),
+    /// Print lines that put keys into a shell's environment: eval "$(saml2cloud script)"
+    Script(Script),
+    /// Print keys as one JSON document, for `credential_process` (AWS) and mode `External` (Alibaba Cloud)
+    CredentialProcess(CredentialProcess),
     /// Sign in and list the roles that you may take
     ListRoles,
     /// List the accounts that are configured
@@ -156,7 +160,7 @@ pub(super) struct Force {
 impl Force {
     /// For a login; a child can do without the profile.
     pub(super) fn options(&self, profile_is_optional: bool) -> Options {
-        Options { force: self.force, force_profile: self.force_profile, profile_is_optional }
+        Options { force: self.force, force_profile: self.force_profile, profile_is_optional, ..Options::default() }
     }
 }
 
@@ -178,6 +182,9 @@ pub(super) struct Login {
     target: Target,
     #[command(flatten)]
     pub(super) force: Force,
+    /// Print the keys as `credential-process` does; the profile is left alone
+    #[arg(long)]
+    pub(super) credential_process: bool,
 }
 
 impl Login {
@@ -204,10 +211,62 @@ impl Exec {
 }
 
 #[derive(clap::Args)]
+pub(super) struct Script {
+    #[command(flatten)]
+    target: Target,
+    #[command(flatten)]
+    pub(super) force: Force,
+    /// Whose language
+    #[arg(long, value_enum, default_value = "bash")]
+    pub(super) shell: Shell,
+}
+
+impl Script {
+    pub(super) fn draft(&self) -> Draft {
+        self.target.draft()
+    }
+}
+
+#[derive(clap::Args)]
+pub(super) struct CredentialProcess {
+    #[command(flatten)]
+    target: Target,
+    /// Sign in although the keys are still fresh
+    #[arg(long)]
+    pub(super) force: bool,
+}
+
+impl CredentialProcess {
+    pub(super) fn draft(&self) -> Draft {
+        self.target.draft()
+    }
+}
+
+#[derive(clap::Args)]
 pub(super) struct Accounts {
     /// How
     #[arg(short, long, value_enum, default_value = "table")]
     pub(super) output: Output,
+}
+
+/// A shell, or a file that is read like one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Shell {
+    /// bash, zsh
+    Bash,
+    /// Any POSIX shell
+    #[value(name = "/bin/sh", alias = "sh")]
+    Sh,
+    /// fish
+    Fish,
+    /// PowerShell
+    Powershell,
+    /// NAME=value, without an expiry
+    Env,
+    /// A `.env` file
+    Dotenv,
+    /// Lines for the file that $GITHUB_ENV names; the masks go to the job's log
+    Github,
 }
 
 #[derive(Clone, Copy, ValueEnum)]

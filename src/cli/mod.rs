@@ -4,6 +4,7 @@ mod accounts;
 mod args;
 mod manual;
 mod report;
+mod shell;
 mod show;
 
 use std::ffi::OsString;
@@ -16,10 +17,11 @@ pub use self::manual::manual;
 use self::args::{Args, Command, Global};
 use self::report::{Exit, Failure};
 use self::show::Talk;
-use crate::app::{self, Account, Accounts, ConfigError, Draft, Error, Found, Key};
+use crate::app::login::{Options, Outcome};
+use crate::app::{self, Account, Accounts, ConfigError, Draft, Error, Found, Freshness, Key};
 use crate::ask::{Answers, Chain, Given, GivenAnswer, Person, Topic};
 use crate::config::variable;
-use crate::types::{AccountName, CloudId};
+use crate::types::{AccountName, CloudId, Credentials};
 use crate::world::tty::Terminal;
 use crate::world::{Env, HttpNetwork, Paths, SystemClock, SystemLauncher, World};
 
@@ -75,6 +77,8 @@ fn dispatch(argv: &[OsString], args: Args, env: &Env, talk: &Talk) -> Result<(),
         Command::Configure(own) => context.configure(&own),
         Command::Login(own) => context.login(&own),
         Command::Exec(own) => context.exec(&own),
+        Command::Script(own) => context.script(&own),
+        Command::CredentialProcess(own) => context.credential_process(&own.draft(), own.force),
         Command::ListRoles => context.list_roles(),
         Command::Accounts(own) => accounts::print(&context.accounts()?, own.output, &paths),
     }
@@ -142,35 +146,57 @@ impl Context<'_> {
 
     fn login(&self, own: &args::Login) -> Result<(), Failure> {
         let draft = own.draft();
-        let options = own.force.options(false);
-        let (account, outcome) = self.asking(async |answers| {
-            let account = self.account(answers, &draft).await?;
-            let outcome = app::login::login(&self.world, answers, self.talk, &account, options).await?;
-            Ok((account, outcome))
-        })?;
+        if own.credential_process {
+            return self.credential_process(&draft, own.force.force);
+        }
+        let (account, outcome) = self.sign_in(&draft, own.force.options(false))?;
         self.talk.logged_in(&account, &outcome);
         Ok(())
     }
 
-    fn exec(&self, own: &args::Exec) -> Result<(), Failure> {
-        let draft = own.draft();
-        // The usual case, credentials that are still fresh, needs no runtime, no network and nobody's answer.
-        let accounts = self.accounts()?;
-        if let [found] = self.find(&accounts, &draft)?.as_slice()
-            && !own.force.force
-        {
-            let account = self.check(found, &draft)?;
-            if let Some(credentials) = app::cached(&self.world, &account) {
-                return Err(app::exec::exec(&self.world, &account, &credentials, &own.command).into());
-            }
-        }
-        let options = own.force.options(true);
-        let (account, outcome) = self.asking(async |answers| {
-            let account = self.account(answers, &draft).await?;
+    fn sign_in(&self, draft: &Draft, options: Options) -> Result<(Account, Outcome), Failure> {
+        self.asking(async |answers| {
+            let account = self.account(answers, draft).await?;
             let outcome = app::login::login(&self.world, answers, self.talk, &account, options).await?;
             Ok((account, outcome))
-        })?;
-        Err(app::exec::exec(&self.world, &account, &outcome.credentials, &own.command).into())
+        })
+    }
+
+    /// The credentials: those that are still fresh, without a runtime, a network or anybody's answer, which is the usual case; else by a
+    /// sign-in.
+    fn credentials(&self, draft: &Draft, options: Options) -> Result<(Account, Credentials), Failure> {
+        let accounts = self.accounts()?;
+        if let [found] = self.find(&accounts, draft)?.as_slice()
+            && !options.force
+        {
+            let account = self.check(found, draft)?;
+            if let Some(credentials) = app::cached(&self.world, &account, options.freshness) {
+                return Ok((account, credentials));
+            }
+        }
+        let (account, outcome) = self.sign_in(draft, options)?;
+        Ok((account, outcome.credentials))
+    }
+
+    fn script(&self, own: &args::Script) -> Result<(), Failure> {
+        let (account, credentials) = self.credentials(&own.draft(), own.force.options(true))?;
+        let variables = app::show::script(&self.world, &account, &credentials);
+        if own.shell == args::Shell::Github {
+            // The log of the job, where masks are read, is stderr's as well as stdout's; stdout goes into the file.
+            show::mask(&shell::masks(&variables));
+        }
+        show::secret_data(&shell::lines(own.shell, &variables))
+    }
+
+    fn credential_process(&self, draft: &Draft, force: bool) -> Result<(), Failure> {
+        let options = Options { force, freshness: Freshness::Process, no_profile: true, ..Options::default() };
+        let (account, credentials) = self.credentials(draft, options)?;
+        show::secret_data(&app::show::process_document(&account, &credentials))
+    }
+
+    fn exec(&self, own: &args::Exec) -> Result<(), Failure> {
+        let (account, credentials) = self.credentials(&own.draft(), own.force.options(true))?;
+        Err(app::exec::exec(&self.world, &account, &credentials, &own.command).into())
     }
 
     fn list_roles(&self) -> Result<(), Failure> {

@@ -54,6 +54,7 @@ impl Talk {
                 "RoleARN",
                 match &account.role {
                     crate::types::RoleWish::Arn(role) => role.to_string(),
+                    crate::types::RoleWish::Name(name) => own(name),
                     crate::types::RoleWish::Any => String::new(),
                 },
             ),
@@ -104,6 +105,7 @@ impl Talk {
 }
 
 fn how_to_use(cloud: CloudId, profile: &ProfileName, region: Option<&Region>) -> String {
+    let profile = super::shell::posix(profile.as_str());
     match cloud {
         CloudId::Aws => {
             format!(
@@ -179,6 +181,19 @@ pub(super) fn data(text: &str) -> Result<(), Failure> {
     }
 }
 
+/// Writes secret data to stdout, on one line at least: whoever ran the command asked for it.
+pub(super) fn secret_data(text: &Secret<String>) -> Result<(), Failure> {
+    let text = text.expose();
+    let end = if text.ends_with('\n') { "" } else { "\n" };
+    data(text)?;
+    data(end)
+}
+
+/// Hides values in a job's log from here on.
+pub(super) fn mask(text: &Secret<String>) {
+    let _ = std::io::stderr().lock().write_all(text.expose().as_bytes());
+}
+
 /// The list of roles: an account a block, as the old tools print it.
 pub(super) fn roles(cloud: CloudId, accounts: &[AccountRoles]) -> Result<(), Failure> {
     let mut text = String::new();
@@ -187,7 +202,7 @@ pub(super) fn roles(cloud: CloudId, accounts: &[AccountRoles]) -> Result<(), Fai
             (CloudId::Aws, Some(alias)) => format!("Account: {alias} ({account})\n"),
             (CloudId::Aws, None) => format!("Account: {account}\n"),
             (CloudId::Alibaba, Some(alias)) => format!("{alias}({account})\n"),
-            (CloudId::Alibaba, None) => format!("{account}\n"),
+            (CloudId::Alibaba, None) => format!("{account}({account})\n"),
         };
         for role in roles {
             text += &format!("{role}\n");

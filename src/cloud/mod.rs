@@ -12,7 +12,7 @@ use async_trait::async_trait;
 
 use crate::saml::BadResponse;
 use crate::types::{
-    Assertion, Choice, CloudAccountId, CloudId, Credentials, IdpArn, Offer, OfferedRole, ProfileName, Region, RoleArn,
+    Assertion, Choice, CloudAccountId, CloudId, Credentials, IdpArn, Offer, OfferedRole, ProfileName, Region, RoleArn, Secret,
     ServiceProvider, SessionDuration, Untrusted, WebUrl,
 };
 use crate::world::file::FileError;
@@ -57,6 +57,17 @@ pub trait Cloud: Sync {
     /// the profile that holds these very credentials, if one does.
     fn environment(&self, credentials: &Credentials, profile: Option<&ProfileName>, region: Option<&Region>) -> Vec<EnvChange>;
 
+    /// The variables that `script` prints, under the names of the old tool and in its order.
+    fn script(
+        &self,
+        credentials: &Credentials,
+        profile: &ProfileName,
+        region: Option<&Region>,
+    ) -> Vec<(&'static str, Secret<String>)>;
+
+    /// The one JSON document that a program of credentials prints: `credential_process` on AWS, mode `External` on Alibaba Cloud.
+    fn process_document(&self, credentials: &Credentials) -> Secret<String>;
+
     /// The cloud's own file of profiles: `custom`, else where the environment says, else its usual place.
     fn profiles(&self, paths: &Paths, env: &Env, custom: Option<PathBuf>) -> Box<dyn Store>;
 }
@@ -70,6 +81,14 @@ pub fn find(id: CloudId) -> &'static dyn Cloud {
         CloudId::Aws => &aws::Aws,
         CloudId::Alibaba => &alibaba::Alibaba,
     }
+}
+
+/// Whether an address or an audience is a cloud's, whichever cloud: what is on its way there is never passed on by a sign-in.
+fn is_clouds(url: &WebUrl, audience: &str) -> bool {
+    CLOUDS
+        .iter()
+        .map(|cloud| cloud.service_provider(None, None))
+        .any(|sp| (sp.is_acs)(url) || audience.starts_with(&sp.entity_id))
 }
 
 /// What an account and a person say about where to ask.
@@ -288,7 +307,7 @@ fn offer(cloud: CloudId, assertion: Assertion) -> Result<Offer, CloudError> {
     let (roles, bad) = federated(cloud, &values);
     if roles.is_empty() {
         let is_for = |other: &CloudId| reading.attributes.iter().any(|(n, _)| *n == name(*other, "Role"));
-        let for_other = CloudId::ALL.into_iter().find(is_for);
+        let for_other = CloudId::ALL.into_iter().filter(|other| *other != cloud).find(is_for);
         return Err(match bad {
             Some(example) => CloudError::BadRoles { cloud, example },
             None => CloudError::NoRoles { cloud, other: for_other },

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{ConfigError, Draft, Found, Key, Origin};
 use crate::cloud::Place;
 use crate::idp::{self, Idp, KNOWN_ELSEWHERE, PROVIDERS, Provider, Settings};
-use crate::types::{AccountName, CloudId, ProfileName, Region, RoleArn, RoleWish, SessionDuration, Username, WebUrl};
+use crate::types::{AccountName, CloudId, ProfileName, Region, RoleWish, SessionDuration, Username, WebUrl};
 
 /// The profile of an account that names none, as in the old tools.
 const DEFAULT_PROFILE: &str = "saml";
@@ -71,7 +71,7 @@ impl Account {
         let needed = |key: Key| draft.get(key).ok_or(ConfigError::Missing { name: name.to_string(), key, cloud });
         let role = match draft.get(Key::Role) {
             None => RoleWish::Any,
-            Some(text) => RoleWish::Arn(RoleArn::parse(text).map_err(|e| bad(Key::Role, e.to_string()))?),
+            Some(text) => RoleWish::parse(text).map_err(|e| bad(Key::Role, e.to_string()))?,
         };
         if let RoleWish::Arn(role) = &role
             && role.cloud() != cloud

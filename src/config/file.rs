@@ -41,7 +41,7 @@ impl Dialect {
             Ok(document) => return Ok(Self::Toml(Box::new(document))),
             Err(error) => error,
         };
-        let ini = Ini::parse(text);
+        let ini = Ini::parse_flat(text);
         match ini.strange() {
             // A file with TOML's own headers was meant as TOML, and is told what TOML says.
             Some(_) if text.contains("[[") => Err(toml_error.to_string().lines().next().unwrap_or_default().to_owned()),

@@ -60,7 +60,7 @@ enum Said<'t> {
 }
 
 /// The lines of a text with their line ends, and what each is.
-fn lines(text: &str) -> impl Iterator<Item = (&str, Said<'_>)> {
+fn lines(text: &str, nested: bool) -> impl Iterator<Item = (&str, Said<'_>)> {
     // How far the key above is indented: only what is indented further belongs to its value.
     let mut above: Option<usize> = None;
     text.split_inclusive('\n').map(move |raw| {
@@ -68,7 +68,7 @@ fn lines(text: &str) -> impl Iterator<Item = (&str, Said<'_>)> {
         let trimmed = line.trim_start_matches('\u{feff}').trim();
         let said = if trimmed.is_empty() || trimmed.starts_with(['#', ';']) {
             Said::Quiet
-        } else if above.is_some_and(|indent| indentation(line) > indent) {
+        } else if nested && above.is_some_and(|indent| indentation(line) > indent) {
             Said::Continuation
         } else if let Some(inner) = trimmed.strip_prefix('[').and_then(|t| t.rfind(']').map(|end| &t[..end])) {
             Said::Section(inner.trim())
@@ -91,7 +91,7 @@ fn lines(text: &str) -> impl Iterator<Item = (&str, Said<'_>)> {
 pub fn find<'t>(text: &'t str, section: &str, key: &str) -> Option<&'t str> {
     let mut inside = false;
     let mut found = None;
-    for (raw, said) in lines(text) {
+    for (raw, said) in lines(text, true) {
         match said {
             Said::Section(name) => inside = name == section,
             Said::Key(name) if inside && name == key => {
@@ -106,7 +106,18 @@ pub fn find<'t>(text: &'t str, section: &str, key: &str) -> Option<&'t str> {
 
 impl Ini {
     /// Takes a text apart. Whatever it is, printing it gives the same bytes again.
+    ///
+    /// What is indented below a key belongs to its value, as botocore's parser has it.
     pub fn parse(text: &str) -> Self {
+        Self::of(lines(text, true))
+    }
+
+    /// The same for a dialect in which indentation means nothing (go-ini's).
+    pub fn parse_flat(text: &str) -> Self {
+        Self::of(lines(text, false))
+    }
+
+    fn of<'t>(lines: impl Iterator<Item = (&'t str, Said<'t>)>) -> Self {
         let owned = |(raw, kind): (&str, Said<'_>)| Line {
             raw: raw.to_owned(),
             kind: match kind {
@@ -117,7 +128,7 @@ impl Ini {
                 Said::Strange => Kind::Strange,
             },
         };
-        Self { lines: lines(text).map(owned).collect() }
+        Self { lines: lines.map(owned).collect() }
     }
 
     /// The names of the sections, in order, each once.

@@ -34,6 +34,8 @@ pub struct ServiceProvider {
     pub entity_id: String,
     /// Whether an address is one of the cloud's assertion consumer services, which are many: sites, partitions, regions.
     pub is_acs: fn(&WebUrl) -> bool,
+    /// Whether an address, or an audience, is any cloud's. A response for one of them is not handed to anybody else.
+    pub is_clouds: fn(&WebUrl, &str) -> bool,
     /// An assertion consumer service that the account names beside them.
     pub target: Option<WebUrl>,
 }

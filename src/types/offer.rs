@@ -1,6 +1,6 @@
 //! From what an assertion grants to the one role that is taken.
 
-use super::{Assertion, CloudAccountId, IdpArn, RoleArn, SessionDuration};
+use super::{Assertion, BadArn, CloudAccountId, IdpArn, RoleArn, SessionDuration};
 
 /// A role that the assertion allows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +43,37 @@ pub enum RoleWish {
     Any,
     /// This very role.
     Arn(RoleArn),
+    /// The role of this name, perhaps with the account before it (`123456789012/Admin`), whichever cloud account or path it is in.
+    Name(String),
+}
+
+impl RoleWish {
+    /// Reads what a person types for a role: a full name, a name, or `account/name`.
+    ///
+    /// # Errors
+    /// [`BadArn`] for what cannot be one of these.
+    pub fn parse(text: &str) -> Result<Self, BadArn> {
+        let text = text.trim();
+        let is_name = !text.is_empty()
+            && !text.contains(':')
+            && text.len() <= 576
+            && text.bytes().all(|b| b.is_ascii_graphic() && b != b',');
+        if is_name { Ok(Self::Name(text.to_owned())) } else { RoleArn::parse(text).map(Self::Arn) }
+    }
+
+    /// Whether `role` is the one that is wished for.
+    pub fn is(&self, role: &RoleArn) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Arn(wished) => wished == role,
+            Self::Name(wished) => {
+                let last = |name: &str| name.rsplit('/').next().unwrap_or_default().to_owned();
+                let with_account = |name: &str| format!("{}/{name}", role.account());
+                let names = [role.name().to_owned(), last(role.name())];
+                names.iter().any(|name| name == wished || with_account(name) == *wished)
+            }
+        }
+    }
 }
 
 /// Why no role was taken.
@@ -56,7 +87,7 @@ pub enum Unchosen {
     Ambiguous,
     /// The wished role is not among them.
     #[error("the identity provider does not grant you {0}")]
-    Absent(RoleArn),
+    Absent(String),
 }
 
 impl Offer {
@@ -85,16 +116,18 @@ impl Offer {
     /// # Errors
     /// [`Unchosen`] says why none, or not that one, can be taken.
     pub fn choose(&self, wish: &RoleWish) -> Result<Choice, Unchosen> {
-        match wish {
-            _ if self.roles.is_empty() => Err(Unchosen::None),
-            RoleWish::Any if self.roles.len() > 1 => Err(Unchosen::Ambiguous),
-            RoleWish::Any => Ok(self.take(&self.roles[0])),
-            RoleWish::Arn(wished) => self
-                .roles
-                .iter()
-                .find(|offered| offered.role() == wished)
-                .map(|offered| self.take(offered))
-                .ok_or_else(|| Unchosen::Absent(wished.clone())),
+        if self.roles.is_empty() {
+            return Err(Unchosen::None);
+        }
+        let mut wished = self.roles.iter().filter(|offered| wish.is(offered.role()));
+        match (wished.next(), wished.next()) {
+            (Some(offered), None) => Ok(self.take(offered)),
+            (Some(_), Some(_)) => Err(Unchosen::Ambiguous),
+            (None, _) => Err(Unchosen::Absent(match wish {
+                RoleWish::Arn(role) => role.to_string(),
+                RoleWish::Name(name) => format!("a role called `{name}`"),
+                RoleWish::Any => String::new(),
+            })),
         }
     }
 
@@ -164,5 +197,13 @@ mod tests {
         assert_eq!(offer(&["a", "b"]).choose(&wish("b")).unwrap().role().name(), "b");
         assert!(matches!(offer(&["a"]).choose(&wish("b")).unwrap_err(), Unchosen::Absent(_)));
         assert!(offer(&["a"]).pick(1).is_none());
+        let by =
+            |names: &[&str], text: &str| offer(names).choose(&RoleWish::parse(text).unwrap()).map(|c| c.role().name().to_owned());
+        assert_eq!(by(&["team/a", "b"], "a").unwrap(), "team/a");
+        assert_eq!(by(&["team/a", "b"], "team/a").unwrap(), "team/a");
+        assert_eq!(by(&["team/a", "b"], "1/a").unwrap(), "team/a");
+        assert_eq!(by(&["team/a", "b"], "2/a").unwrap_err(), Unchosen::Absent("a role called `2/a`".to_owned()));
+        assert_eq!(by(&["x/a", "y/a"], "a").unwrap_err(), Unchosen::Ambiguous);
+        assert!(RoleWish::parse("arn:aws:iam::1:user/x").is_err() && RoleWish::parse("a b").is_err());
     }
 }

@@ -3,15 +3,16 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says what went wrong by failing")]
 
 mod accounts;
+mod call;
 mod cloud;
 mod exec;
 mod files;
 mod form;
 mod killed;
 mod login;
-mod secrets;
-mod support;
 #[cfg(unix)]
 mod pty;
+mod secrets;
+mod support;
 #[cfg(unix)]
 mod terminal;

@@ -12,7 +12,9 @@ use std::path::PathBuf;
 use async_trait::async_trait;
 
 use super::{Cloud, CloudError, Endpoint, Place, SessionWish, Store};
-use crate::types::{Choice, CloudAccountId, CloudId, Credentials, Offer, ProfileName, Region, RoleArn, ServiceProvider, WebUrl};
+use crate::types::{
+    Choice, CloudAccountId, CloudId, Credentials, Offer, ProfileName, Region, RoleArn, Secret, ServiceProvider, WebUrl,
+};
 use crate::world::{Env, EnvChange, Paths, Transport};
 
 /// What the names of SAML attributes begin with, on both sites.
@@ -30,7 +32,12 @@ impl Cloud for Alibaba {
     }
 
     fn service_provider(&self, urn: Option<&str>, target: Option<&WebUrl>) -> ServiceProvider {
-        ServiceProvider { entity_id: urn.unwrap_or(ENTITY_ID).to_owned(), is_acs: signin::is_acs, target: target.cloned() }
+        ServiceProvider {
+            entity_id: urn.unwrap_or(ENTITY_ID).to_owned(),
+            is_acs: signin::is_acs,
+            is_clouds: super::is_clouds,
+            target: target.cloned(),
+        }
     }
 
     fn attributes(&self) -> &'static str {
@@ -111,6 +118,48 @@ impl Cloud for Alibaba {
             "ALICLOUD_CREDENTIALS_URI",
         ]));
         changes
+    }
+
+    fn script(
+        &self,
+        credentials: &Credentials,
+        profile: &ProfileName,
+        region: Option<&Region>,
+    ) -> Vec<(&'static str, Secret<String>)> {
+        let (key_id, profile) = (Secret::from(credentials.key_id.as_str()), Secret::from(profile.as_str()));
+        let mut lines = vec![
+            ("ALIBABA_CLOUD_ACCESS_KEY_ID", key_id.clone()),
+            ("ALIBABA_CLOUD_ACCESS_KEY_SECRET", credentials.secret.clone()),
+            // The old tool put the role's session name here, which it never had.
+            ("ALIBABA_CLOUD_SESSION_TOKEN", Secret::from("")),
+            ("ALIBABA_CLOUD_SECURITY_TOKEN", credentials.token.clone()),
+            ("ALICLOUD_ACCESS_KEY", key_id),
+            ("ALICLOUD_SECRET_KEY", credentials.secret.clone()),
+            ("ALICLOUD_SECURITY_TOKEN", credentials.token.clone()),
+            ("ALICLOUD_PROFILE", profile.clone()),
+            ("SAML2ALIBABA_CLOUD_PROFILE", profile),
+        ];
+        if let Some(region) = region {
+            lines.extend([
+                ("ALIBABA_CLOUD_REGION_ID", Secret::from(region.as_str())),
+                ("ALICLOUD_REGION", Secret::from(region.as_str())),
+            ]);
+        }
+        lines
+    }
+
+    /// <https://github.com/aliyun/aliyun-cli>: without `mode` the tool would run the program for ever; SDKs take whole seconds in UTC only.
+    fn process_document(&self, credentials: &Credentials) -> Secret<String> {
+        Secret::new(
+            serde_json::json!({
+                "mode": "StsToken",
+                "access_key_id": credentials.key_id,
+                "access_key_secret": credentials.secret.expose(),
+                "sts_token": credentials.token.expose(),
+                "expiration": credentials.expires.utc(),
+            })
+            .to_string(),
+        )
     }
 
     fn profiles(&self, paths: &Paths, _: &Env, custom: Option<PathBuf>) -> Box<dyn Store> {

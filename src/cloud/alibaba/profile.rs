@@ -66,6 +66,10 @@ impl Profiles {
     }
 
     fn document<'t>(&self, text: &'t str) -> Result<Document<'t>, StoreError> {
+        // A list would be read as the document's fields in their order.
+        if !text.trim_start().starts_with('{') {
+            return Err(self.broken("it is no object"));
+        }
         serde_json::from_str(text).map_err(|error| self.broken(error))
     }
 

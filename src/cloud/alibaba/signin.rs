@@ -51,7 +51,7 @@ fn read(html: &str) -> BTreeMap<CloudAccountId, String> {
     };
     page.aliases
         .into_iter()
-        .filter(|(_, alias)| good(alias))
+        .filter(|(id, alias)| good(alias) && id != alias)
         .filter_map(|(id, alias)| CloudAccountId::parse(&id).ok().map(|id| (id, alias)))
         .collect()
 }

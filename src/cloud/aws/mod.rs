@@ -12,7 +12,9 @@ use std::path::PathBuf;
 use async_trait::async_trait;
 
 use super::{Cloud, CloudError, Endpoint, Place, SessionWish, Store};
-use crate::types::{Choice, CloudAccountId, CloudId, Credentials, Offer, ProfileName, Region, RoleArn, ServiceProvider, WebUrl};
+use crate::types::{
+    Choice, CloudAccountId, CloudId, Credentials, Offer, ProfileName, Region, RoleArn, Secret, ServiceProvider, WebUrl,
+};
 use crate::world::{Env, EnvChange, Paths, Transport};
 
 /// What the names of SAML attributes begin with.
@@ -30,7 +32,12 @@ impl Cloud for Aws {
     }
 
     fn service_provider(&self, urn: Option<&str>, target: Option<&WebUrl>) -> ServiceProvider {
-        ServiceProvider { entity_id: urn.unwrap_or(ENTITY_ID).to_owned(), is_acs: signin::is_acs, target: target.cloned() }
+        ServiceProvider {
+            entity_id: urn.unwrap_or(ENTITY_ID).to_owned(),
+            is_acs: signin::is_acs,
+            is_clouds: super::is_clouds,
+            target: target.cloned(),
+        }
     }
 
     fn attributes(&self) -> &'static str {
@@ -69,6 +76,40 @@ impl Cloud for Aws {
             changes.push(("AWS_DEFAULT_REGION", Some(region.as_str().into())));
         }
         changes
+    }
+
+    fn script(
+        &self,
+        credentials: &Credentials,
+        profile: &ProfileName,
+        region: Option<&Region>,
+    ) -> Vec<(&'static str, Secret<String>)> {
+        let mut lines = vec![
+            ("AWS_ACCESS_KEY_ID", Secret::from(credentials.key_id.as_str())),
+            ("AWS_SECRET_ACCESS_KEY", credentials.secret.clone()),
+            ("AWS_SESSION_TOKEN", credentials.token.clone()),
+            ("AWS_SECURITY_TOKEN", credentials.token.clone()),
+            ("SAML2AWS_PROFILE", Secret::from(profile.as_str())),
+            ("AWS_CREDENTIAL_EXPIRATION", Secret::new(credentials.expires.local_rfc3339())),
+        ];
+        if let Some(region) = region {
+            lines.extend([("AWS_REGION", Secret::from(region.as_str())), ("AWS_DEFAULT_REGION", Secret::from(region.as_str()))]);
+        }
+        lines
+    }
+
+    /// <https://docs.aws.amazon.com/sdkref/latest/guide/feature-process-credentials.html>, in saml2aws's order.
+    fn process_document(&self, credentials: &Credentials) -> Secret<String> {
+        Secret::new(
+            serde_json::json!({
+                "Version": 1,
+                "AccessKeyId": credentials.key_id,
+                "SecretAccessKey": credentials.secret.expose(),
+                "SessionToken": credentials.token.expose(),
+                "Expiration": credentials.expires.utc(),
+            })
+            .to_string(),
+        )
     }
 
     fn profiles(&self, paths: &Paths, env: &Env, custom: Option<PathBuf>) -> Box<dyn Store> {

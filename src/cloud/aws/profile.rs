@@ -77,8 +77,8 @@ impl Store for Profiles {
             secret: Secret::from(secret),
             token: Secret::from(token),
             expires,
-            // Not written in the file; a short life is the careful guess.
-            issued: expires,
+            // Not written in the file; the usual hour is the guess.
+            issued: Timestamp::from_unix(expires.unix() - 3600).unwrap_or(expires),
             role: wished.clone(),
             assumed: assumed.to_owned(),
             home_region: None,

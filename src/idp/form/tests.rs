@@ -11,6 +11,7 @@ fn sp() -> ServiceProvider {
     ServiceProvider {
         entity_id: "urn:amazon:webservices".into(),
         is_acs: |url| url.to_string() == "https://signin.aws.amazon.com/saml",
+        is_clouds: |url, audience| url.host() == "signin.other.example" || audience == "urn:other:cloud",
         target: None,
     }
 }
@@ -83,6 +84,8 @@ fn made_pages_are_understood() {
     let cases: &[(&str, Sent, &str)] = &[
         (&response("urn:amazon:webservices", "https://signin.aws.amazon.com/saml"), START, "done"),
         (&response("urn:amazon:webservices", "https://evil.example/saml"), START, "stolen"),
+        (&response("urn:other:cloud", "https://evil.example/saml"), START, "stolen"),
+        (&response("urn:broker", "https://signin.other.example/saml"), START, "stolen"),
         (&response("urn:broker", "https://broker.example/acs"), START, "send https://broker.example/acs"),
         ("<form method=post action=x><input type=hidden name=SAMLResponse value='%%%'></form>", START, "stolen"),
         (

@@ -78,14 +78,15 @@ pub(super) fn understand(page: &Page, sent: Sent, sp: &ServiceProvider) -> Step 
 
 /// A page with a response in it: for the cloud, or for somebody on the way who signs again.
 fn response(page: &Page, form: &Form, sp: &ServiceProvider) -> Step {
-    if form.target(&page.url).is_ok_and(|target| sp.receives_at(&target)) {
+    let Ok(target) = form.target(&page.url) else { return Step::Stolen(form.clone()) };
+    if sp.receives_at(&target) {
         return Step::Done(form.clone());
     }
     let value = form.get("SAMLResponse").map(|input| input.value.expose().clone()).unwrap_or_default();
+    // Only what is plainly for somebody on the way goes on: addressed to nobody's cloud, and not sent to one either.
+    let is_ours = |audience: &String| *audience == sp.entity_id || (sp.is_clouds)(&target, audience);
     match crate::saml::Reading::of(&crate::types::SamlResponse::new(&value)) {
-        Ok(reading) if reading.audiences.iter().all(|a| *a != sp.entity_id) && !reading.audiences.is_empty() => {
-            Step::Send(form.clone())
-        }
+        Ok(reading) if !reading.audiences.is_empty() && !reading.audiences.iter().any(is_ours) => Step::Send(form.clone()),
         _ => Step::Stolen(form.clone()),
     }
 }
