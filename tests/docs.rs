@@ -13,10 +13,11 @@ fn current(name: &str, text: &str) {
         fs::write(&path, text).unwrap();
     }
     let written = fs::read_to_string(&path).unwrap_or_default();
-    assert_eq!(
-        written, text,
-        "docs/{name} is not what the program says; SAML2CLOUD_WRITE_DOCS=1 cargo test --test docs writes it"
-    );
+    let differs = written.lines().zip(text.lines()).enumerate().find(|(_, (written, now))| written != now);
+    if let Some((line, (written, now))) = differs {
+        panic!("docs/{name}, line {}: `{written}`, but the program says `{now}`; {HOW}", line + 1);
+    }
+    assert_eq!(written.len(), text.len(), "docs/{name} is longer or shorter than what the program says; {HOW}");
 }
 
 #[test]
