@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::config::Account;
+use crate::config::{Account, Limits};
 use crate::types::{Credentials, Region, RoleArn, RoleWish, Secret, Timestamp};
 use crate::world::file::{self, FileError};
 use crate::world::{Paths, World};
@@ -56,7 +56,11 @@ pub fn cached(world: &World<'_>, account: &Account, freshness: Freshness) -> Opt
     let now = world.clock.now();
     let from_profile = || {
         let custom = account.credentials_file.as_deref().map(|path| world.paths.expand(path));
-        crate::cloud::find(account.cloud).profiles(world.paths, world.env, custom).get(&account.profile, &role).ok().flatten()
+        crate::cloud::find(account.cloud)
+            .profiles(world.paths, world.env, custom)
+            .get(account.profile_for(&role), &role)
+            .ok()
+            .flatten()
     };
     let is_met = |credentials: &Credentials| freshness.is_met(credentials, now);
     read(world.paths, account, &role).filter(is_met).or_else(|| from_profile().filter(is_met))
@@ -114,7 +118,9 @@ fn last(paths: &Paths, account: &Account) -> PathBuf {
 /// provider or person has other credentials.
 fn name(account: &Account, role: &str) -> String {
     let username = account.username.as_ref().map_or("", |name| name.as_str());
-    let whole = [account.cloud.word(), account.name.as_str(), account.url.expose().as_str(), username, role].join("\0");
+    // Keys that a policy limits are not those that none limits.
+    let limits = format!("{:?}", (&account.limits != &Limits::default()).then_some(&account.limits));
+    let whole = [account.cloud.word(), account.name.as_str(), account.url.expose().as_str(), username, role, &limits].join("\0");
     let digest = ring::digest::digest(&ring::digest::SHA256, whole.as_bytes());
     let unique: String = digest.as_ref().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
     let readable: String =

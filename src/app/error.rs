@@ -34,6 +34,21 @@ pub enum Error {
         /// What is granted.
         granted: Vec<RoleArn>,
     },
+    /// The command that knows the password failed.
+    #[error("`password_command` of account `{account}` gave no password")]
+    PasswordCommand {
+        /// The account.
+        account: String,
+        #[source]
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file with a policy cannot be read.
+    #[error("there is no policy in `{path}`")]
+    NoPolicy {
+        /// The file.
+        path: String,
+    },
     /// The command cannot be run.
     #[error("cannot run `{}`", Untrusted::new(program.clone()))]
     CannotRun {
@@ -97,6 +112,7 @@ impl Error {
             Self::Store(_) => Kind::Other,
             Self::Unchosen { why: Unchosen::Ambiguous, .. } => Kind::NeedsPerson,
             Self::Unchosen { .. } => Kind::Refused,
+            Self::PasswordCommand { .. } | Self::NoPolicy { .. } => Kind::Usage,
             Self::CannotRun { source, .. } if source.kind() == std::io::ErrorKind::NotFound => Kind::NotFound,
             Self::CannotRun { .. } => Kind::NotRunnable,
         }

@@ -22,8 +22,8 @@ const OURS: &[&str] = &[
 /// Becomes the child. Returns only when that failed.
 pub fn exec(world: &World<'_>, account: &Account, credentials: &Credentials, argv: &[OsString]) -> Error {
     let store = store_of(world, account);
-    let holds = store.holds(&account.profile, &credentials.key_id);
-    let profile = holds.then_some(&account.profile);
+    let profile = account.profile_for(&credentials.role);
+    let profile = store.holds(profile, &credentials.key_id).then_some(profile);
     let region =
         account.place.region.clone().or_else(|| store.region(&account.profile)).or_else(|| credentials.home_region.clone());
     let mut changes = cloud::find(account.cloud).environment(credentials, profile, region.as_ref());

@@ -60,7 +60,7 @@ pub async fn login(
     if !options.force
         && let Some(credentials) = cached(world, account, options.freshness)
     {
-        let held = options.no_profile || store.holds(&account.profile, &credentials.key_id);
+        let held = options.no_profile || store.holds(account.profile_for(&credentials.role), &credentials.key_id);
         let stored = !held && put(witness, &*store, account, &credentials, options)?;
         return Ok(Outcome { credentials, from_cache: true, stored });
     }
@@ -70,7 +70,11 @@ pub async fn login(
         cloud::find(account.cloud).endpoint(role, &account.place, world.env)?;
     }
     if !options.force_profile && !options.profile_is_optional && !options.no_profile {
-        store.check(&account.profile)?;
+        let profile = match &account.role {
+            RoleWish::Arn(role) => account.profile_for(role),
+            _ => &account.profile,
+        };
+        store.check(profile)?;
     }
     let offer = sign_in(world, answers, witness, account).await?;
     let choice = choose(world, answers, account, &offer).await?;
@@ -99,13 +103,27 @@ fn put(
     if options.no_profile {
         return Ok(false);
     }
-    match store.put(&account.profile, credentials, account.place.region.as_ref(), options.force_profile) {
+    let profile = account.profile_for(&credentials.role);
+    let held = store.held_role(profile).filter(|held| !same_role(held, &credentials.assumed));
+    match store.put(profile, credentials, account.place.region.as_ref(), options.force_profile) {
         Err(error @ cloud::StoreError::NotOurs { .. }) if options.profile_is_optional => {
             witness.tell(&Event::ProfileLeft { why: error.to_string() });
             Ok(false)
         }
-        outcome => outcome.map(|()| true).map_err(Error::from),
+        Err(error) => Err(error.into()),
+        Ok(()) => {
+            if let Some(from) = &held {
+                witness.tell(&Event::RoleSwitched { profile: profile.as_str(), from });
+            }
+            Ok(true)
+        }
     }
+}
+
+/// Whether two assumed-role names are of the same role: they differ only in the session after the last slash.
+fn same_role(one: &str, other: &str) -> bool {
+    let role = |name: &str| name.rsplit_once('/').map(|(role, _)| role.to_owned());
+    role(one) == role(other)
 }
 
 /// Signs in and reads what is granted.
@@ -124,7 +142,7 @@ pub(super) async fn sign_in(
     let known = Given::default();
     let mut person = String::new();
     if account.provider()?.wants_password() {
-        person = credentials_of_person(answers, witness, account, &known).await?;
+        person = credentials_of_person(world, answers, witness, account, &known).await?;
         witness.tell(&Event::Authenticating { username: &person });
     }
     let transport = world.network.open(&Tls { skip_verify: account.idp.skip_verify })?;
@@ -141,6 +159,7 @@ pub(super) async fn sign_in(
 
 /// Asks for user name and password, as far as they are not known, and remembers them for the sign-in.
 async fn credentials_of_person(
+    world: &World<'_>,
     answers: &dyn Answers,
     witness: &dyn Witness,
     account: &Account,
@@ -148,7 +167,10 @@ async fn credentials_of_person(
 ) -> Result<String, Error> {
     let unanswered = |topic| move |why| Error::from(SignInError::Unanswered { topic, why });
     let configured = account.username.as_ref().map(|name| name.as_str());
-    let will_ask = |topic| !answers.knows(topic) && answers.can_ask(topic);
+    let will_ask = |topic| {
+        let is_commanded = topic == Topic::Password && account.password_command.is_some();
+        !answers.knows(topic) && !is_commanded && answers.can_ask(topic)
+    };
     if (configured.is_none() && will_ask(Topic::Username)) || will_ask(Topic::Password) {
         witness.tell(&Event::AboutToAsk);
     }
@@ -160,7 +182,13 @@ async fn credentials_of_person(
         return Err(unanswered(Topic::Username)(NoAnswer::Cancelled));
     }
     known.add(Topic::Username, GivenAnswer { value: username.as_str().into(), once: false });
-    let password = answers.secret(&Question::new(Topic::Password, "Password")).await.map_err(unanswered(Topic::Password))?;
+    let password = match &account.password_command {
+        Some(command) if !answers.knows(Topic::Password) => {
+            let failed = |source| Error::PasswordCommand { account: account.name.to_string(), source };
+            world.launcher.first_line(command).map_err(failed)?
+        }
+        _ => answers.secret(&Question::new(Topic::Password, "Password")).await.map_err(unanswered(Topic::Password))?,
+    };
     if password.expose().is_empty() {
         return Err(unanswered(Topic::Password)(NoAnswer::Cancelled));
     }
@@ -225,7 +253,14 @@ async fn assume(
     witness.tell(&Event::Requesting { cloud: account.cloud });
     // Always verified: what the account says of its identity provider does not reach here.
     let transport = world.network.open(&Tls::default())?;
-    let wish = |duration| SessionWish { duration, endpoint: endpoint.url.clone(), now: world.clock.now() };
+    let policy = policy(world, account)?;
+    let wish = |duration| SessionWish {
+        duration,
+        endpoint: endpoint.url.clone(),
+        policy: policy.clone(),
+        policy_arns: account.limits.policy_arns.clone(),
+        now: world.clock.now(),
+    };
     let duration = account.duration.or(offer.duration()).unwrap_or(SessionDuration::DEFAULT);
     // Each try is a call of its own, with its own time and nonce.
     let call = async |duration| {
@@ -247,6 +282,13 @@ async fn assume(
         }
         outcome => Ok(outcome?),
     }
+}
+
+/// The text of the account's policy file.
+fn policy(world: &World<'_>, account: &Account) -> Result<Option<String>, Error> {
+    let Some(path) = &account.limits.policy_file else { return Ok(None) };
+    let text = crate::world::file::read(&world.paths.expand(path)).map_err(cloud::StoreError::from)?;
+    text.filter(|text| !text.trim().is_empty()).map(Some).ok_or_else(|| Error::NoPolicy { path: path.clone() })
 }
 
 /// The roles of an offer by account, in the offer's order.

@@ -68,6 +68,13 @@ pub enum Event<'e> {
         /// What is wrong.
         why: String,
     },
+    /// The profile held keys of another role until now.
+    RoleSwitched {
+        /// The profile.
+        profile: &'e str,
+        /// Whose keys it held.
+        from: &'e str,
+    },
     /// The profile is not ours, and a child does not need it.
     ProfileLeft {
         /// What is in the way.

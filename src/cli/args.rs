@@ -81,6 +81,15 @@ pub(super) struct Global {
     /// The entity ID that the assertion is for, where it is not the cloud's usual one
     #[arg(long, alias = "aws-urn", global = true, value_name = "URN", help_heading = "Account")]
     pub(super) urn: Option<String>,
+    /// A file with a policy that limits the keys further
+    #[arg(long, global = true, value_name = "FILE", hide = true)]
+    pub(super) policyfile: Option<String>,
+    /// Policies that limit the keys further, by their ARNs (AWS)
+    #[arg(long, global = true, value_name = "ARN,ARN", hide = true)]
+    pub(super) policyarns: Option<String>,
+    /// Read the password from the first line of standard input
+    #[arg(long, global = true, conflicts_with = "password", help_heading = "Account")]
+    pub(super) password_stdin: bool,
     /// Trust any certificate of the identity provider (never of the cloud)
     #[arg(short, long, global = true, help_heading = "Account")]
     pub(super) skip_verify: bool,

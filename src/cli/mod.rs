@@ -21,7 +21,7 @@ use crate::app::login::{Options, Outcome};
 use crate::app::{self, Account, Accounts, ConfigError, Draft, Error, Found, Freshness, Key};
 use crate::ask::{Answers, Chain, Given, GivenAnswer, Person, Topic};
 use crate::config::variable;
-use crate::types::{AccountName, CloudId, Credentials};
+use crate::types::{AccountName, CloudId, Credentials, Secret};
 use crate::world::tty::Terminal;
 use crate::world::{Env, HttpNetwork, Paths, SystemClock, SystemLauncher, World};
 
@@ -213,7 +213,7 @@ impl Context<'_> {
     fn asking<T>(&self, work: impl AsyncFnOnce(&dyn Answers) -> Result<T, Failure>) -> Result<T, Failure> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::Runtime)?;
         let terminal = if self.global.no_input { None } else { Terminal::open().map(Arc::new) };
-        let given = self.given();
+        let given = self.given()?;
         let spared = if self.global.skip_prompt { vec![Topic::Username, Topic::Password] } else { Vec::new() };
         let person = terminal.as_ref().map(|terminal| Person::new(Arc::clone(terminal), spared));
         let mut chain: Vec<&dyn Answers> = vec![self.talk, &given];
@@ -235,7 +235,7 @@ impl Context<'_> {
     }
 
     /// What flags and variables answer. With `--ask` a password that is known is asked for all the same.
-    fn given(&self) -> Given {
+    fn given(&self) -> Result<Given, Failure> {
         let given = Given::default();
         let env = self.world.env;
         // The variables of both old tools count until the account, and so its cloud, is known.
@@ -246,18 +246,29 @@ impl Context<'_> {
         let from_env =
             |name: &str| clouds.iter().find_map(|cloud| variable(env, Some(*cloud), name)).map(|(_, value)| value.to_owned());
         let answers = [
-            (Topic::Password, self.global.password.clone().or_else(|| from_env("PASSWORD")), false),
-            (Topic::Otp, self.global.mfa_token.clone().or_else(|| from_env("MFA_TOKEN")), true),
+            (Topic::Password, self.password()?.or_else(|| from_env("PASSWORD").map(Secret::new)), false),
+            (Topic::Otp, self.global.mfa_token.clone().or_else(|| from_env("MFA_TOKEN")).map(Secret::new), true),
         ];
         for (topic, value, once) in answers {
             if let Some(value) = value.filter(|_| !(self.global.ask && topic == Topic::Password)) {
-                given.add(topic, GivenAnswer { value: value.into(), once });
+                given.add(topic, GivenAnswer { value, once });
             }
         }
         if self.global.password.is_some() {
             self.talk.exposed("--password", "SAML2CLOUD_PASSWORD");
         }
-        given
+        Ok(given)
+    }
+
+    /// The password of the command line, or of standard input: its first line and not a byte more, for the rest may be a child's.
+    fn password(&self) -> Result<Option<Secret<String>>, Failure> {
+        if !self.global.password_stdin {
+            return Ok(self.global.password.clone().map(Secret::new));
+        }
+        match crate::world::tty::first_line_of_stdin().map_err(Failure::Input)? {
+            line if line.expose().is_empty() => Err(Failure::NoPassword),
+            line => Ok(Some(line)),
+        }
     }
 }
 
@@ -276,6 +287,8 @@ impl Global {
             (Key::SessionDuration, &self.session_duration),
             (Key::Region, &self.region),
             (Key::StsEndpoint, &self.sts_endpoint),
+            (Key::PolicyFile, &self.policyfile),
+            (Key::PolicyArns, &self.policyarns),
         ];
         for (key, value) in texts {
             if let Some(value) = value {

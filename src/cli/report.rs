@@ -44,6 +44,12 @@ pub(super) enum Failure {
     /// A cloud that nobody knows.
     #[error("`{}` is no cloud; there are `aws` and `alibaba`", Untrusted::new(.0.clone()))]
     BadCloud(String),
+    /// Stdin cannot be read.
+    #[error("cannot read the password from stdin")]
+    Input(#[source] std::io::Error),
+    /// Stdin is empty.
+    #[error("there is no password on stdin")]
+    NoPassword,
     /// Stdout cannot be written.
     #[error("cannot write to stdout")]
     Output(#[source] std::io::Error),
@@ -67,8 +73,8 @@ impl Failure {
                 Kind::NotRunnable => Exit::NotRunnable,
                 Kind::NotFound => Exit::NotFound,
             },
-            Self::NoHome | Self::BadCloud(_) => Exit::Usage,
-            Self::Output(_) | Self::Runtime(_) => Exit::Other,
+            Self::NoHome | Self::BadCloud(_) | Self::NoPassword => Exit::Usage,
+            Self::Input(_) | Self::Output(_) | Self::Runtime(_) => Exit::Other,
             Self::Interrupted => Exit::Interrupted,
         }
     }

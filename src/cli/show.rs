@@ -77,10 +77,11 @@ impl Talk {
     pub(super) fn logged_in(&self, account: &Account, outcome: &Outcome) {
         let credentials = &outcome.credentials;
         let expires = credentials.expires.local_for_people();
+        let profile = account.profile_for(&credentials.role);
         if outcome.from_cache && !outcome.stored {
             self.say(&format!(
                 "The keys of {} in profile {} are good until {expires}; --force signs in again.",
-                credentials.role, account.profile
+                credentials.role, profile
             ));
             return;
         }
@@ -95,7 +96,7 @@ impl Talk {
         self.say(&format!("Your new access key pair has been stored in the {place}"));
         self.say(&format!("Note that it will expire at {expires}"));
         let region = account.place.region.as_ref().or(credentials.home_region.as_ref());
-        self.say(&how_to_use(account.cloud, &account.profile, region));
+        self.say(&how_to_use(account.cloud, profile, region));
         if account.place.region.is_none()
             && let Some(region) = &credentials.home_region
         {
@@ -147,6 +148,9 @@ impl Witness for Talk {
                 "note: the identity provider wishes keys for {wished} seconds, which the role does not allow ({said}); they are asked for 3600 instead"
             )),
             Event::NotRemembered { why } => self.say(&format!("note: nothing is remembered: {why}")),
+            Event::RoleSwitched { profile, from } => {
+                self.say(&format!("Profile {profile} held keys of another role until now: {}", Untrusted::new(*from)));
+            }
             Event::ProfileLeft { why } => self.say(&format!("note: the keys go to the command alone: {why}")),
             Event::NotKept { why } => talk(&format!("note: the keys could not be kept for the next run: {why}")),
         }

@@ -116,6 +116,10 @@ pub struct SessionWish {
     pub duration: SessionDuration,
     /// Where to ask.
     pub endpoint: WebUrl,
+    /// A policy that limits the session further.
+    pub policy: Option<String>,
+    /// Policies that limit it further, by name (AWS).
+    pub policy_arns: Vec<String>,
     /// What time it is.
     pub now: crate::types::Timestamp,
 }
@@ -233,6 +237,11 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// [`StoreError`].
     fn get(&self, profile: &ProfileName, wished: &RoleArn) -> Result<Option<Credentials>, StoreError>;
+
+    /// Whose keys `profile` holds, as the file says: the assumed role's name.
+    fn held_role(&self, _profile: &ProfileName) -> Option<String> {
+        None
+    }
 
     /// Whether `profile` holds the access key with this ID.
     fn holds(&self, profile: &ProfileName, key_id: &str) -> bool;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{ConfigError, Draft, Found, Key, Origin};
 use crate::cloud::Place;
 use crate::idp::{self, Idp, KNOWN_ELSEWHERE, PROVIDERS, Provider, Settings};
-use crate::types::{AccountName, CloudId, ProfileName, Region, RoleWish, SessionDuration, Username, WebUrl};
+use crate::types::{AccountName, CloudId, ProfileName, Region, RoleArn, RoleWish, SessionDuration, Username, WebUrl};
 
 /// The profile of an account that names none, as in the old tools.
 const DEFAULT_PROFILE: &str = "saml";
@@ -26,6 +26,12 @@ pub struct Account {
     pub role: RoleWish,
     /// Where the keys go.
     pub profile: ProfileName,
+    /// Roles with a profile of their own, so that the full role's keys do not land in the everyday profile.
+    profiles: Vec<(RoleWish, ProfileName)>,
+    /// The command that knows the password.
+    pub password_command: Option<String>,
+    /// What limits the keys further.
+    pub limits: Limits,
     /// The file of profiles, if it is not the usual one.
     pub credentials_file: Option<String>,
     /// How long the keys should last, if flag or account say.
@@ -34,6 +40,17 @@ pub struct Account {
     pub place: Place,
     /// How the identity provider is talked to.
     pub idp: IdpSettings,
+    /// The provider's own settings, checked when it is opened.
+    own: Vec<(&'static str, String)>,
+}
+
+/// What limits the keys further than their role does.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// A file with a policy.
+    pub policy_file: Option<String>,
+    /// Policies by their ARNs (AWS).
+    pub policy_arns: Vec<String>,
 }
 
 /// How the identity provider is talked to.
@@ -87,14 +104,32 @@ impl Account {
         };
         let region = |text: &str| Region::parse(text).map_err(|e| bad(Key::Region, e.to_string()));
         needed(Key::Url)?;
+        let provider = provider_word(needed(Key::Provider)?)?;
+        let fields = idp::find(provider).map_or(&[][..], |provider| provider.fields());
         Ok(Self {
             name: name.clone(),
             cloud,
-            provider: provider_word(needed(Key::Provider)?)?,
+            provider,
+            own: fields.iter().filter_map(|f| Some((f.key, draft.other(f.key)?.to_owned()))).collect(),
             url: url(Key::Url)?.ok_or(ConfigError::Missing { name: name.to_string(), key: Key::Url, cloud })?,
             username: draft.get(Key::Username).map(Username::parse).transpose()?,
             role,
             profile: ProfileName::parse(draft.get(Key::Profile).unwrap_or(DEFAULT_PROFILE))?,
+            profiles: match draft.get(Key::Profiles) {
+                None => Vec::new(),
+                Some(text) => profiles(text).map_err(|why| bad(Key::Profiles, why))?,
+            },
+            password_command: draft.get(Key::PasswordCommand).map(str::to_owned),
+            limits: Limits {
+                policy_file: draft.get(Key::PolicyFile).map(str::to_owned),
+                policy_arns: draft
+                    .get(Key::PolicyArns)
+                    .unwrap_or_default()
+                    .split(',')
+                    .map(|arn| arn.trim().to_owned())
+                    .filter(|arn| !arn.is_empty())
+                    .collect(),
+            },
             credentials_file: draft.get(Key::CredentialsFile).map(str::to_owned),
             duration: duration(draft).map_err(|e| bad(Key::SessionDuration, e.to_string()))?,
             place: Place {
@@ -115,6 +150,11 @@ impl Account {
         })
     }
 
+    /// The profile for the keys of `role`.
+    pub fn profile_for(&self, role: &RoleArn) -> &ProfileName {
+        self.profiles.iter().find(|(wish, _)| wish.is(role)).map_or(&self.profile, |(_, profile)| profile)
+    }
+
     /// The provider, described; an error when it is not built yet.
     ///
     /// # Errors
@@ -128,7 +168,9 @@ impl Account {
     /// # Errors
     /// [`ConfigError::NotBuilt`], or the provider's own complaint.
     pub fn open_idp(&self) -> Result<Box<dyn Idp>, ConfigError> {
-        Ok(self.provider()?.open(&Settings { url: self.url.clone(), mfa: self.idp.mfa.clone() })?)
+        let provider = self.provider()?;
+        let own = |key: &str| self.own.iter().find(|(name, _)| *name == key).map(|(_, value)| value.clone());
+        Ok(provider.open(&Settings::new(self.url.clone(), &self.idp.mfa).with_own(provider.fields(), own))?)
     }
 }
 
@@ -139,6 +181,15 @@ pub(crate) fn provider_word(given: &str) -> Result<&'static str, ConfigError> {
         given: given.escape_debug().to_string(),
         meant: all().find(|id| id.eq_ignore_ascii_case(given)),
     })
+}
+
+/// `{ "AdminFull" = "production-full" }`.
+fn profiles(text: &str) -> Result<Vec<(RoleWish, ProfileName)>, String> {
+    let pairs = super::toml::table_in(text).ok_or("it should look like `{ \"ROLE\" = \"PROFILE\" }`")?;
+    let parse = |(role, profile): &(String, String)| {
+        Ok((RoleWish::parse(role).map_err(|e| e.to_string())?, ProfileName::parse(profile).map_err(|e| e.to_string())?))
+    };
+    pairs.iter().map(parse).collect()
 }
 
 fn duration(draft: &Draft) -> Result<Option<SessionDuration>, crate::types::BadDuration> {

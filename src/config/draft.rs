@@ -21,6 +21,8 @@ pub enum Origin {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Draft {
     values: BTreeMap<Key, (String, Origin)>,
+    /// What the file's section says under names that are not every account's: a provider's own settings, and what is nobody's.
+    others: BTreeMap<String, String>,
     /// Whose keys the file's section has, if only one cloud's.
     kind: Option<CloudId>,
     /// Whether 3600 seconds means "not set": the old tools wrote it into every section.
@@ -36,6 +38,11 @@ impl Draft {
     /// Where a setting was typed.
     pub fn origin(&self, key: Key) -> Option<&Origin> {
         self.values.get(&key).map(|(_, origin)| origin)
+    }
+
+    /// What the file says under a name that is a provider's own.
+    pub fn other(&self, name: &str) -> Option<&str> {
+        self.others.get(name).map(String::as_str)
     }
 
     /// Sets a value that was given.
@@ -77,15 +84,16 @@ impl Draft {
         draft
     }
 
-    /// Takes what a file's section says. Keys that are not ours are passed over; they stay in the file.
+    /// Takes what a file's section says. Keys that are nobody's do nothing; they stay in the file.
     pub(super) fn from_pairs<'p>(pairs: impl IntoIterator<Item = (&'p str, String)>) -> Self {
         let mut draft = Self::default();
         let mut kinds = [false; 2];
         for (name, value) in pairs {
             kinds[0] |= name.starts_with("aws_");
             kinds[1] |= name.starts_with("alibabacloud_");
-            if let Some(key) = Key::from_file(name) {
-                draft.values.insert(key, (value, Origin::File));
+            match Key::from_file(name) {
+                Some(key) => _ = draft.values.insert(key, (value, Origin::File)),
+                None => _ = draft.others.insert(name.to_owned(), value),
             }
         }
         draft.kind = match kinds {
@@ -122,6 +130,7 @@ mod tests {
             ("url", "https://file/".to_owned()),
             ("username", "me".to_owned()),
             ("aws_profile", "saml".to_owned()),
+            ("disable_sessions", "true".to_owned()),
         ]);
         let env = Env::of([
             ("SAML2AWS_URL", "https://old/"),
@@ -136,5 +145,6 @@ mod tests {
         );
         assert_eq!(Draft::from_env(&env, Some(CloudId::Alibaba)).get(Key::Url), None);
         assert_eq!(draft.kind_of_keys(), Some(CloudId::Aws));
+        assert_eq!((draft.other("disable_sessions"), draft.other("url")), (Some("true"), None));
     }
 }

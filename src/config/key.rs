@@ -24,11 +24,15 @@ pub enum Key {
     TargetUrl,
     HttpAttempts,
     HttpRetryDelay,
+    PasswordCommand,
+    PolicyFile,
+    PolicyArns,
+    Profiles,
 }
 
 impl Key {
     /// All, in the order in which they are written.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 20] = [
         Self::Cloud,
         Self::Url,
         Self::Username,
@@ -45,6 +49,10 @@ impl Key {
         Self::TargetUrl,
         Self::HttpAttempts,
         Self::HttpRetryDelay,
+        Self::PasswordCommand,
+        Self::PolicyFile,
+        Self::PolicyArns,
+        Self::Profiles,
     ];
 
     /// Its name in the accounts file: the old tool's.
@@ -67,6 +75,10 @@ impl Key {
             Self::TargetUrl => "target_url",
             Self::HttpAttempts => "http_attempts_count",
             Self::HttpRetryDelay => "http_retry_delay",
+            Self::PasswordCommand => "password_command",
+            Self::PolicyFile => "policy_file",
+            Self::PolicyArns => "policy_arn_list",
+            Self::Profiles => "profiles",
         }
     }
 
@@ -91,7 +103,9 @@ impl Key {
             Self::Region => "--region",
             Self::StsEndpoint => "--sts-endpoint",
             Self::CredentialsFile => "--credentials-file",
-            Self::TargetUrl | Self::HttpAttempts | Self::HttpRetryDelay => return None,
+            Self::PolicyFile => "--policyfile",
+            Self::PolicyArns => "--policyarns",
+            Self::TargetUrl | Self::HttpAttempts | Self::HttpRetryDelay | Self::PasswordCommand | Self::Profiles => return None,
         })
     }
 
@@ -111,7 +125,9 @@ impl Key {
             Self::Region => "REGION",
             Self::StsEndpoint => "STS_ENDPOINT",
             Self::CredentialsFile => "CREDENTIALS_FILE",
-            Self::TargetUrl | Self::HttpAttempts | Self::HttpRetryDelay => return None,
+            Self::PolicyFile => "POLICY_FILE",
+            Self::PolicyArns => "POLICY_ARNS",
+            Self::TargetUrl | Self::HttpAttempts | Self::HttpRetryDelay | Self::PasswordCommand | Self::Profiles => return None,
         })
     }
 
@@ -134,6 +150,14 @@ impl Key {
             Self::TargetUrl => "an address beside the cloud's own where the SAML response may be received",
             Self::HttpAttempts => "how often a page of the identity provider is asked for when no connection comes about",
             Self::HttpRetryDelay => "seconds to wait before asking again",
+            Self::PasswordCommand => {
+                "a command line whose first line of output is the password (`op read op://vault/item/password`, `pass show idp`)"
+            }
+            Self::PolicyFile => "a file with a policy that limits the keys further",
+            Self::PolicyArns => "policies that limit the keys further, by their ARNs, with commas between (AWS)",
+            Self::Profiles => {
+                "profiles for single roles: `{ \"AdminFull\" = \"production-full\" }`; the others go to the account's profile"
+            }
         }
     }
 }

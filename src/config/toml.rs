@@ -40,9 +40,16 @@ pub(super) fn pairs<'d>(document: &'d DocumentMut, name: &str) -> Option<Vec<(&'
         Value::String(text) => Some(text.value().clone()),
         Value::Integer(number) => Some(number.value().to_string()),
         Value::Boolean(switch) => Some(switch.value().to_string()),
+        Value::InlineTable(table) => Some(table.to_string().trim().to_owned()),
         _ => None,
     };
     Some(table.iter().filter_map(|(key, item)| item.as_value().and_then(text).map(|value| (key, value))).collect())
+}
+
+/// The pairs of a table that stands in a value: `{ "a" = "b" }`, in TOML or as the text of an INI value.
+pub(super) fn table_in(text: &str) -> Option<Vec<(String, String)>> {
+    let value: Value = text.parse().ok()?;
+    value.as_inline_table()?.iter().map(|(key, value)| Some((key.to_owned(), value.as_str()?.to_owned()))).collect()
 }
 
 /// Sets keys of an account; comments and spacing of their lines stay.

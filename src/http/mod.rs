@@ -54,6 +54,16 @@ impl<'t> Browser<'t> {
         Self { transport, cookies: cookie::Jar::default() }
     }
 
+    /// The value of the cookie `name` that the next request to `url` would carry.
+    pub fn cookie(&self, url: &WebUrl, name: &str) -> Option<Secret<String>> {
+        self.cookies.get(url, name)
+    }
+
+    /// Gives the browser a cookie of an earlier sign-in, for the host of `url` alone.
+    pub fn set_cookie(&mut self, url: &WebUrl, name: &str, value: &Secret<String>) {
+        self.cookies.set(url, name, value);
+    }
+
     /// Sends one request with its cookies and keeps those of the answer. Redirects are not followed.
     ///
     /// # Errors

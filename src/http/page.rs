@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::form::Form;
 use super::reader;
-use crate::types::{Untrusted, WebUrl};
+use crate::types::{Secret, Untrusted, WebUrl};
 
 /// A page.
 #[derive(Clone)]
@@ -23,6 +23,8 @@ pub struct Page {
     pub complaints: Vec<Untrusted>,
     /// The beginning of the visible text.
     pub text: Untrusted,
+    /// The page as it came, for what only a script in it says. There may be secrets in it.
+    pub source: Secret<String>,
 }
 
 impl Page {
@@ -44,6 +46,7 @@ impl Page {
             refresh: reader.refresh,
             complaints,
             text: Untrusted::new(reader.text),
+            source: html.into(),
         }
     }
 

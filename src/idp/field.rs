@@ -1,5 +1,7 @@
 //! What a provider wants to be told, as data: from it come the flag, the variable, the key, the prompt and the manual's line.
 
+use std::collections::BTreeMap;
+
 use crate::types::WebUrl;
 
 /// A setting of one provider.
@@ -20,6 +22,41 @@ pub struct Settings {
     pub url: WebUrl,
     /// The word of the key `mfa`.
     pub mfa: String,
+    /// The provider's own settings, as typed, by the keys of its [`Field`]s.
+    own: BTreeMap<&'static str, String>,
+}
+
+impl Settings {
+    /// The settings that every account has.
+    pub fn new(url: WebUrl, mfa: impl Into<String>) -> Self {
+        Self { url, mfa: mfa.into(), own: BTreeMap::new() }
+    }
+
+    /// With those of the provider's own settings that `lookup` knows by their keys.
+    #[must_use]
+    pub fn with_own(mut self, fields: &[Field], lookup: impl Fn(&str) -> Option<String>) -> Self {
+        self.own = fields.iter().filter_map(|field| Some((field.key, lookup(field.key)?))).collect();
+        self
+    }
+
+    /// One of the provider's own settings; an empty one counts as none.
+    pub fn own(&self, key: &str) -> Option<&str> {
+        self.own.get(key).map(String::as_str).filter(|value| !value.trim().is_empty())
+    }
+
+    /// One of the provider's own settings that is on or off; off if it is not set.
+    ///
+    /// # Errors
+    /// [`SettingsError`] for another word.
+    pub fn switch(&self, provider: &'static str, key: &'static str) -> Result<bool, SettingsError> {
+        match self.own(key).map(|value| value.trim().to_ascii_lowercase()).as_deref() {
+            None | Some("false" | "f" | "0" | "no" | "n" | "off") => Ok(false),
+            Some("true" | "t" | "1" | "yes" | "y" | "on") => Ok(true),
+            Some(other) => {
+                Err(SettingsError { key, provider, why: format!("`{}` is neither true nor false", other.escape_debug()) })
+            }
+        }
+    }
 }
 
 /// A setting that will not do.
@@ -32,4 +69,25 @@ pub struct SettingsError {
     pub provider: &'static str,
     /// What is wrong, and what would be right.
     pub why: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FIELDS: &[Field] = &[Field { key: "quiet", help: "", needed: false }, Field { key: "name", help: "", needed: false }];
+
+    #[test]
+    fn own_settings_are_those_of_the_fields() {
+        let url = WebUrl::parse("https://idp.example/").unwrap();
+        let with = |quiet: &str| {
+            let quiet = quiet.to_owned();
+            Settings::new(url.clone(), "Auto").with_own(FIELDS, move |key| (key != "name").then(|| quiet.clone()))
+        };
+        assert_eq!((with("x").own("quiet"), with("x").own("name"), with(" ").own("quiet")), (Some("x"), None, None));
+        assert_eq!(with("Yes").switch("P", "quiet"), Ok(true));
+        assert_eq!((with("0").switch("P", "quiet"), with("").switch("P", "quiet")), (Ok(false), Ok(false)));
+        let error = with("perhaps").switch("P", "quiet").unwrap_err();
+        assert_eq!(error.to_string(), "`quiet` will not do for P: `perhaps` is neither true nor false");
+    }
 }

@@ -363,9 +363,8 @@ mod tests {
 
     #[test]
     fn wants_an_application_and_a_known_factor() {
-        let open = |url: &str, mfa: &str| {
-            PROVIDER.open(&Settings { url: WebUrl::parse(url).unwrap(), mfa: mfa.to_owned() }).map(|_| ()).map_err(|e| e.key)
-        };
+        let open =
+            |url: &str, mfa: &str| PROVIDER.open(&Settings::new(WebUrl::parse(url).unwrap(), mfa)).map(|_| ()).map_err(|e| e.key);
         assert_eq!(open("https://sso.jumpcloud.com/saml2/acme-prod", "Auto"), Ok(()));
         assert_eq!(open("https://sso.jumpcloud.com/saml2/acme-prod", "totp"), Ok(()));
         assert_eq!(open("https://sso.jumpcloud.com/saml2/acme-prod", "pigeon"), Err("mfa"));

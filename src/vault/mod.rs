@@ -1,9 +1,19 @@
 //! Where secrets rest that live longer than a session's keys: passwords, sessions at identity providers, remembered devices.
 //!
-//! A vault is a courtesy: one that fails, is locked or absent never stops a login.
+//! A vault is a courtesy: one that fails, is locked or absent never stops a login. Which one it is says [`Choice`];
+//! [`open`] makes it without touching anything, so that a run which needs no secret never wakes a keychain.
 
+mod choice;
+mod file;
+#[cfg(feature = "keyring")]
+mod keychain;
+mod names;
 mod none;
 
+pub use choice::{Choice, ChoiceError, open};
+pub use file::{Ask, File, Holder, Keys, Wanted};
+#[cfg(feature = "keyring")]
+pub use keychain::Keychain;
 pub use none::Nothing;
 
 use crate::types::{CloudId, Secret};

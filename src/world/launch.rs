@@ -3,6 +3,8 @@
 use std::ffi::OsString;
 use std::io;
 
+use crate::types::Secret;
+
 /// A change to the environment that a child gets: a value to set, or nothing to take the variable away.
 pub type EnvChange = (&'static str, Option<OsString>);
 
@@ -13,7 +15,17 @@ pub trait Launcher: Send + Sync {
     ///
     /// On systems that cannot do that, the child runs to its end and this process ends with its code.
     fn replace(&self, argv: &[OsString], changes: &[EnvChange]) -> io::Error;
+
+    /// Runs a command line that the person wrote into their own configuration, by the system's shell, and returns the first line of its
+    /// output. It may talk to the person on the terminal.
+    ///
+    /// # Errors
+    /// It cannot be run, fails, or prints no text.
+    fn first_line(&self, command_line: &str) -> io::Result<Secret<String>>;
 }
+
+/// The longest output of a helper that is read.
+const LONGEST: u64 = 64 * 1024;
 
 /// The operating system's.
 #[derive(Debug, Default, Clone, Copy)]
@@ -43,6 +55,29 @@ impl Launcher for SystemLauncher {
                 Ok(status) => std::process::exit(status.code().unwrap_or(1)),
                 Err(error) => error,
             }
+        }
+    }
+
+    #[allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "processes are started here")]
+    fn first_line(&self, command_line: &str) -> io::Result<Secret<String>> {
+        use std::io::Read as _;
+        let (shell, switch) = if cfg!(windows) { ("cmd", "/C") } else { ("/bin/sh", "-c") };
+        let mut command = std::process::Command::new(shell);
+        let mut child = command.arg(switch).arg(command_line).stdout(std::process::Stdio::piped()).spawn()?;
+        let mut output = Secret::new(String::new());
+        if let Some(stdout) = child.stdout.take() {
+            let mut text = String::new();
+            let read = stdout.take(LONGEST).read_to_string(&mut text);
+            output = Secret::new(text);
+            read?;
+        }
+        let status = child.wait()?;
+        if !status.success() {
+            return Err(io::Error::other(format!("it ended with {status}")));
+        }
+        match output.expose().lines().next().filter(|line| !line.is_empty()) {
+            Some(line) => Ok(Secret::from(line)),
+            None => Err(io::Error::other("it printed nothing")),
         }
     }
 }

@@ -9,25 +9,33 @@ use super::Env;
 pub struct Paths {
     home: PathBuf,
     cache: PathBuf,
+    state: PathBuf,
 }
 
 impl Paths {
-    /// From the environment: `HOME` (`USERPROFILE` on Windows) and `XDG_CACHE_HOME`.
+    /// From the environment: `HOME` (`USERPROFILE` on Windows), `XDG_CACHE_HOME` and `XDG_STATE_HOME`.
     /// Nothing if there is no home.
     pub fn system(env: &Env) -> Option<Self> {
         let home = PathBuf::from(env.raw("HOME").or_else(|| env.raw("USERPROFILE"))?);
-        let cache = match env.raw("XDG_CACHE_HOME").map(Path::new).filter(|path| path.is_absolute()) {
-            Some(path) => path.to_owned(),
+        let given = |name| env.raw(name).map(PathBuf::from).filter(|path| path.is_absolute());
+        let cache = match given("XDG_CACHE_HOME") {
+            Some(path) => path,
             None if cfg!(target_os = "macos") => home.join("Library/Caches"),
             None if cfg!(windows) => env.raw("LOCALAPPDATA").map_or_else(|| home.join("AppData/Local"), PathBuf::from),
             None => home.join(".cache"),
         };
-        Some(Self { cache: cache.join("saml2cloud"), home })
+        let state = match given("XDG_STATE_HOME") {
+            Some(path) => path,
+            None if cfg!(target_os = "macos") => home.join("Library/Application Support"),
+            None if cfg!(windows) => env.raw("LOCALAPPDATA").map_or_else(|| home.join("AppData/Local"), PathBuf::from),
+            None => home.join(".local/state"),
+        };
+        Some(Self { cache: cache.join("saml2cloud"), state: state.join("saml2cloud"), home })
     }
 
     /// Everything below one folder, for tests.
     pub fn below(folder: &Path) -> Self {
-        Self { home: folder.to_owned(), cache: folder.join(".cache/saml2cloud") }
+        Self { home: folder.to_owned(), cache: folder.join(".cache/saml2cloud"), state: folder.join(".local/state/saml2cloud") }
     }
 
     /// The AWS accounts: `~/.saml2aws`.
@@ -58,6 +66,11 @@ impl Paths {
     /// Our own cache of credentials.
     pub fn credentials_cache(&self) -> PathBuf {
         self.cache.join("credentials")
+    }
+
+    /// The vault's encrypted file.
+    pub fn vault(&self) -> PathBuf {
+        self.state.join("vault")
     }
 
     /// `path` with a leading `~/` replaced by the home.

@@ -1,6 +1,10 @@
 //! The terminal device itself, wherever stdin and stdout go.
 
+use std::io::Read as _;
+
 use console::Term;
+
+use crate::types::Secret;
 
 /// The terminal that the person sits at. Prompts are written to it and answers read from it, so stdout stays
 /// data even in the middle of a pipe.
@@ -44,4 +48,32 @@ impl Terminal {
         }
         let _ = self.term.show_cursor();
     }
+}
+
+/// The first line of standard input, without its end and without reading on: what follows may be for a child.
+///
+/// # Errors
+/// Standard input cannot be read, or its first line is no text.
+pub fn first_line_of_stdin() -> std::io::Result<Secret<String>> {
+    // Not `std::io::stdin`, which reads ahead.
+    let mut stdin = unbuffered_stdin()?;
+    let mut line = Vec::new();
+    let mut byte = [0_u8];
+    while line.len() < 64 * 1024 && stdin.read(&mut byte)? == 1 && byte[0] != b'\n' {
+        line.push(byte[0]);
+    }
+    let line = String::from_utf8(line).map_err(|_| std::io::Error::new(std::io::ErrorKind::InvalidData, "it is no text"))?;
+    let whole = Secret::new(line);
+    Ok(Secret::from(whole.expose().trim_end_matches('\r')))
+}
+
+#[cfg(unix)]
+fn unbuffered_stdin() -> std::io::Result<std::fs::File> {
+    use std::os::fd::AsFd as _;
+    std::io::stdin().as_fd().try_clone_to_owned().map(std::fs::File::from)
+}
+
+#[cfg(not(unix))]
+fn unbuffered_stdin() -> std::io::Result<std::io::Stdin> {
+    Ok(std::io::stdin())
 }

@@ -8,6 +8,7 @@ mod cloud;
 mod exec;
 mod files;
 mod form;
+mod handed;
 mod killed;
 mod login;
 #[cfg(unix)]

@@ -56,12 +56,13 @@ pub(super) async fn assume_with_saml(
         ("SignatureNonce", &nonce),
     ]);
     let duration = wish.duration.to_string();
-    let body = [
+    let mut body = vec![
         ("RoleArn", role.as_str()),
         ("SAMLProviderArn", idp.as_str()),
         ("SAMLAssertion", response.expose()),
         ("DurationSeconds", &duration),
     ];
+    body.extend(wish.policy.as_deref().map(|policy| ("Policy", policy)));
     let answer = net.send(&Request::form(url, body).header("accept", "application/json")).await?;
     let home = Reading::of(response).ok().and_then(|reading| signin::home_region(&reading));
     read(&answer, role, wish).map(|credentials| Credentials { home_region: home, ..credentials })
@@ -173,6 +174,8 @@ mod tests {
         let wish = SessionWish {
             duration: crate::types::SessionDuration::DEFAULT,
             endpoint: WebUrl::parse("https://sts.aliyuncs.com/").unwrap(),
+            policy: None,
+            policy_arns: Vec::new(),
             now: Timestamp::from_unix(0).unwrap(),
         };
         read(&Response { status, headers: Vec::new(), body: body.into() }, &RoleArn::parse("acs:ram::1:role/a").unwrap(), &wish)

@@ -90,6 +90,11 @@ impl Store for Profiles {
         ini::find(&text, profile.as_str(), KEY_ID) == Some(key_id)
     }
 
+    fn held_role(&self, profile: &ProfileName) -> Option<String> {
+        let text = file::read(&self.credentials).ok().flatten()?;
+        ini::find(&text, profile.as_str(), PRINCIPAL).and_then(Credentials::one_word).map(str::to_owned)
+    }
+
     fn region(&self, profile: &ProfileName) -> Option<Region> {
         let read = |path: &Path| file::read(path).ok().flatten().unwrap_or_default();
         let (credentials, config) = (read(&self.credentials), read(&self.config));

@@ -72,17 +72,19 @@ pub(super) async fn assume_with_saml(
     let Assertion::Saml(response) = choice.assertion();
     let OfferedRole::Federated { role, idp } = choice.offered();
     let duration = wish.duration.to_string();
-    let request = Request::form(
-        wish.endpoint.clone(),
-        [
-            ("Action", "AssumeRoleWithSAML"),
-            ("Version", "2011-06-15"),
-            ("RoleArn", role.as_str()),
-            ("PrincipalArn", idp.as_str()),
-            ("SAMLAssertion", response.expose()),
-            ("DurationSeconds", &duration),
-        ],
+    let mut pairs = vec![
+        ("Action".to_owned(), "AssumeRoleWithSAML"),
+        ("Version".to_owned(), "2011-06-15"),
+        ("RoleArn".to_owned(), role.as_str()),
+        ("PrincipalArn".to_owned(), idp.as_str()),
+        ("SAMLAssertion".to_owned(), response.expose()),
+        ("DurationSeconds".to_owned(), &duration),
+    ];
+    pairs.extend(wish.policy.as_deref().map(|policy| ("Policy".to_owned(), policy)));
+    pairs.extend(
+        wish.policy_arns.iter().enumerate().map(|(index, arn)| (format!("PolicyArns.member.{}.arn", index + 1), arn.as_str())),
     );
+    let request = Request::form(wish.endpoint.clone(), pairs.iter().map(|(name, value)| (name.as_str(), *value)));
     let answer = net.send(&request).await?;
     read(&answer, choice.role(), wish)
 }
@@ -178,6 +180,8 @@ mod tests {
         SessionWish {
             duration: crate::types::SessionDuration::DEFAULT,
             endpoint: WebUrl::parse("https://sts.amazonaws.com/").unwrap(),
+            policy: None,
+            policy_arns: Vec::new(),
             now: Timestamp::from_unix(0).unwrap(),
         }
     }
