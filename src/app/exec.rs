@@ -21,11 +21,10 @@ const OURS: &[&str] = &[
 
 /// Becomes the child. Returns only when that failed.
 pub fn exec(world: &World<'_>, account: &Account, credentials: &Credentials, argv: &[OsString]) -> Error {
-    let store = store_of(world, account);
     let profile = account.profile_for(&credentials.role);
-    let profile = store.holds(profile, &credentials.key_id).then_some(profile);
-    let region =
-        account.place.region.clone().or_else(|| store.region(&account.profile)).or_else(|| credentials.home_region.clone());
+    let held = store_of(world, account).look(profile);
+    let region = super::show::region(account, credentials, &held);
+    let profile = (held.key_id.as_ref() == Some(&credentials.key_id)).then_some(profile);
     let mut changes = cloud::find(account.cloud).environment(credentials, profile, region.as_ref());
     // What let the person sign in is not the child's business: it works with keys that end soon.
     changes.extend(OURS.iter().map(|name| (*name, None)));

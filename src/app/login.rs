@@ -60,7 +60,8 @@ pub async fn login(
     if !options.force
         && let Some(credentials) = cached(world, account, options.freshness)
     {
-        let held = options.no_profile || store.holds(account.profile_for(&credentials.role), &credentials.key_id);
+        let held =
+            options.no_profile || store.look(account.profile_for(&credentials.role)).key_id.as_ref() == Some(&credentials.key_id);
         let stored = !held && put(witness, &*store, account, &credentials, options)?;
         return Ok(Outcome { credentials, from_cache: true, stored });
     }
@@ -104,7 +105,7 @@ fn put(
         return Ok(false);
     }
     let profile = account.profile_for(&credentials.role);
-    let held = store.held_role(profile).filter(|held| !same_role(held, &credentials.assumed));
+    let held = store.look(profile).assumed.filter(|held| !same_role(held, &credentials.assumed));
     match store.put(profile, credentials, account.place.region.as_ref(), options.force_profile) {
         Err(error @ cloud::StoreError::NotOurs { .. }) if options.profile_is_optional => {
             witness.tell(&Event::ProfileLeft { why: error.to_string() });

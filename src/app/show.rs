@@ -1,15 +1,16 @@
 //! Credentials as text for other programs.
 
 use super::login::store_of;
-use crate::cloud;
+use crate::cloud::{self, Held};
 use crate::config::Account;
 use crate::types::{Credentials, Region, Secret};
 use crate::world::World;
 
 /// The variables that `script` prints.
 pub fn script(world: &World<'_>, account: &Account, credentials: &Credentials) -> Vec<(&'static str, Secret<String>)> {
-    let region = region(world, account, credentials);
-    cloud::find(account.cloud).script(credentials, account.profile_for(&credentials.role), region.as_ref())
+    let profile = account.profile_for(&credentials.role);
+    let region = region(account, credentials, &store_of(world, account).look(profile));
+    cloud::find(account.cloud).script(credentials, profile, region.as_ref())
 }
 
 /// The document of `credential-process`.
@@ -18,7 +19,6 @@ pub fn process_document(account: &Account, credentials: &Credentials) -> Secret<
 }
 
 /// The region for tools: flag or account, else the profile's, else the one that the cloud's tools cannot do without.
-pub(super) fn region(world: &World<'_>, account: &Account, credentials: &Credentials) -> Option<Region> {
-    let of_profile = || store_of(world, account).region(account.profile_for(&credentials.role));
-    account.place.region.clone().or_else(of_profile).or_else(|| credentials.home_region.clone())
+pub(super) fn region(account: &Account, credentials: &Credentials, held: &Held) -> Option<Region> {
+    account.place.region.clone().or_else(|| held.region.clone()).or_else(|| credentials.home_region.clone())
 }

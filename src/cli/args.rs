@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use clap::{ArgAction, Parser, Subcommand, ValueEnum};
+use clap::{Arg, ArgAction, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 use crate::app::login::Options;
 use crate::app::{Draft, Key};
@@ -25,6 +25,24 @@ SAML2CLOUD_IDP_ACCOUNT, and so on. The variables of saml2aws (SAML2AWS_…) and 
 Exit codes: 0 done, 1 other failure, 2 usage or configuration, 3 refused by identity provider or
 cloud, 4 somebody would have to answer, 5 no network, 130 interrupted; exec: the child's own
 (126, 127 when it cannot be run).";
+
+/// The command line, with what old scripts expect beside what help shows: every switch has its opposite, `--no-NAME`, which takes it back.
+pub(super) fn command() -> clap::Command {
+    fn with_opposites(command: clap::Command) -> clap::Command {
+        let is_switch = |arg: &&Arg| {
+            matches!(arg.get_action(), ArgAction::SetTrue) && !arg.get_long().is_none_or(|name| name.starts_with("no-"))
+        };
+        let switches: Vec<Arg> = command.get_arguments().filter(is_switch).cloned().collect();
+        let opposite = |switch: &Arg| {
+            let name = format!("no-{}", switch.get_long().unwrap_or_default());
+            let arg = Arg::new(name.clone()).long(name).action(ArgAction::SetTrue).hide(true);
+            arg.global(switch.is_global_set()).overrides_with(switch.get_id().clone())
+        };
+        let command = command.args(switches.iter().map(opposite));
+        command.mut_subcommands(with_opposites)
+    }
+    with_opposites(Args::command())
+}
 
 /// Sign in at your company's identity provider; hand every tool short-lived AWS or Alibaba Cloud keys.
 #[derive(Parser)]
@@ -108,10 +126,60 @@ pub(super) struct Global {
     /// Tell every step, without secrets
     #[arg(long, global = true, help_heading = "Asking and telling")]
     pub(super) verbose: bool,
+    #[command(flatten)]
+    pub(super) old: Old,
     /// Accepted for old scripts; no password is kept
     #[arg(long, global = true, hide = true)]
     #[allow(dead_code, reason = "there is no keychain to switch off")]
     pub(super) disable_keychain: bool,
+}
+
+/// Flags of the old tools whose work is not built, or not needed. Scripts that have them go on; a person is told.
+#[derive(clap::Args, Clone, Default)]
+pub(super) struct Old {
+    #[arg(long, global = true, hide = true, value_name = "NAME")]
+    browser_type: Option<String>,
+    #[arg(long, global = true, hide = true, value_name = "FILE")]
+    browser_executable_path: Option<String>,
+    #[arg(long, global = true, hide = true)]
+    browser_autofill: bool,
+    #[arg(long, global = true, hide = true)]
+    download_browser_driver: bool,
+    #[arg(long, global = true, hide = true, value_name = "NAME")]
+    kc_broker: Option<String>,
+    #[arg(long, global = true, hide = true, value_name = "NAME")]
+    prompter: Option<String>,
+    #[arg(long, global = true, hide = true)]
+    cache_saml: bool,
+    #[arg(long, global = true, hide = true, value_name = "FILE")]
+    cache_file: Option<String>,
+    #[arg(long, global = true, hide = true, value_name = "TEXT")]
+    duo_mfa_option: Option<String>,
+    #[arg(long, global = true, hide = true, value_name = "TEXT")]
+    mfa_ip_address: Option<String>,
+    /// What is known is not asked for anyway.
+    #[arg(long, global = true, hide = true)]
+    #[allow(dead_code, reason = "it asks for what is always so here")]
+    try_no_prompt: bool,
+}
+
+impl Old {
+    /// The flags that were given and do nothing.
+    pub(super) fn given(&self) -> Vec<&'static str> {
+        let flags = [
+            ("--browser-type", self.browser_type.is_some()),
+            ("--browser-executable-path", self.browser_executable_path.is_some()),
+            ("--browser-autofill", self.browser_autofill),
+            ("--download-browser-driver", self.download_browser_driver),
+            ("--kc-broker", self.kc_broker.is_some()),
+            ("--prompter", self.prompter.is_some()),
+            ("--cache-saml", self.cache_saml),
+            ("--cache-file", self.cache_file.is_some()),
+            ("--duo-mfa-option", self.duo_mfa_option.is_some()),
+            ("--mfa-ip-address", self.mfa_ip_address.is_some()),
+        ];
+        flags.into_iter().filter(|(_, given)| *given).map(|(name, _)| name).collect()
+    }
 }
 
 #[derive(Subcommand)]
@@ -288,13 +356,24 @@ pub(super) enum Output {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
+    use clap::FromArgMatches as _;
 
     use super::*;
 
     #[test]
     fn the_command_line_is_sound() {
-        Args::command().debug_assert();
+        command().debug_assert();
+    }
+
+    #[test]
+    fn every_switch_can_be_taken_back() {
+        let parse = |line: &str| Args::from_arg_matches(&command().try_get_matches_from(line.split(' ')).unwrap()).unwrap();
+        let args = parse("saml2cloud login --skip-verify --no-skip-verify --force --no-verbose");
+        let Command::Login(login) = args.command else { panic!() };
+        assert!(!args.global.skip_verify && login.force.force);
+        let args = parse("saml2cloud login --no-force --force --no-skip-prompt --skip-prompt");
+        let Command::Login(login) = args.command else { panic!() };
+        assert!(args.global.skip_prompt && login.force.force);
     }
 
     #[test]

@@ -10,7 +10,7 @@ mod show;
 use std::ffi::OsString;
 use std::sync::Arc;
 
-use clap::Parser as _;
+use clap::FromArgMatches as _;
 
 pub use self::manual::manual;
 
@@ -27,7 +27,7 @@ use crate::world::{Env, HttpNetwork, Paths, SystemClock, SystemLauncher, World};
 
 /// Runs one command and returns the exit code.
 pub fn run(argv: &[OsString], env: &Env) -> u8 {
-    let args = match Args::try_parse_from(argv) {
+    let args = match args::command().try_get_matches_from(argv).and_then(|matches| Args::from_arg_matches(&matches)) {
         Ok(args) => args,
         Err(error) => {
             // Help and version are data on stdout; a wrong command line is talk on stderr. clap knows which is which.
@@ -39,6 +39,9 @@ pub fn run(argv: &[OsString], env: &Env) -> u8 {
         show::trace();
     }
     let talk = Talk::new(args.global.quiet);
+    for flag in args.global.old.given() {
+        talk.idle(flag);
+    }
     match dispatch(argv, args, env, &talk) {
         Ok(()) => Exit::Success as u8,
         Err(failure) => report::report(&failure),

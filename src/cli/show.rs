@@ -36,6 +36,11 @@ impl Talk {
         ));
     }
 
+    /// A flag of the old tools that does nothing here.
+    pub(super) fn idle(&self, flag: &str) {
+        self.say(&format!("note: `{flag}` is not built yet and does nothing"));
+    }
+
     /// After `configure`.
     pub(super) fn saved(&self, saved: &Saved) {
         let account = &saved.account;

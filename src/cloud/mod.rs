@@ -238,16 +238,19 @@ pub trait Store: Send + Sync {
     /// [`StoreError`].
     fn get(&self, profile: &ProfileName, wished: &RoleArn) -> Result<Option<Credentials>, StoreError>;
 
-    /// Whose keys `profile` holds, as the file says: the assumed role's name.
-    fn held_role(&self, _profile: &ProfileName) -> Option<String> {
-        None
-    }
+    /// What the file says of `profile`, read once; nothing of what cannot be read.
+    fn look(&self, profile: &ProfileName) -> Held;
+}
 
-    /// Whether `profile` holds the access key with this ID.
-    fn holds(&self, profile: &ProfileName, key_id: &str) -> bool;
-
-    /// The region that the cloud's own tools use with `profile`.
-    fn region(&self, profile: &ProfileName) -> Option<Region>;
+/// What a file says of a profile.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Held {
+    /// The ID of the access key in it.
+    pub key_id: Option<String>,
+    /// Whose keys they are: the assumed role's name.
+    pub assumed: Option<String>,
+    /// The region that the cloud's own tools use with it.
+    pub region: Option<Region>,
 }
 
 /// Why a profile was not written or read.

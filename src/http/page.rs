@@ -1,5 +1,6 @@
 //! A page as a sign-in needs it: forms, errors, where it leads.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use super::form::Form;
@@ -23,6 +24,8 @@ pub struct Page {
     pub complaints: Vec<Untrusted>,
     /// The beginning of the visible text.
     pub text: Untrusted,
+    /// The texts of the innermost elements that have an `id`, by it.
+    texts: BTreeMap<String, Untrusted>,
     /// The page as it came, for what only a script in it says. There may be secrets in it.
     pub source: Secret<String>,
 }
@@ -46,8 +49,19 @@ impl Page {
             refresh: reader.refresh,
             complaints,
             text: Untrusted::new(reader.text),
+            texts: reader.named.into_iter().map(|(id, text)| (id, Untrusted::new(text.trim()))).collect(),
             source: html.into(),
         }
+    }
+
+    /// What stands in the element with this `id`, if it is a line of text and not empty.
+    pub fn text_of(&self, id: &str) -> Option<&Untrusted> {
+        self.texts.get(id)
+    }
+
+    /// Every such text with its `id`.
+    pub fn texts(&self) -> impl Iterator<Item = (&str, &Untrusted)> {
+        self.texts.iter().map(|(id, text)| (id.as_str(), text))
     }
 
     /// What the page says is wrong: what it marks as an error, else the first line that reads like one, else its title.
@@ -160,6 +174,35 @@ mod tests {
         let said: Vec<String> = page.complaints.iter().map(ToString::to_string).collect();
         assert_eq!(said, ["Wrong user or password"]);
         assert_eq!(page.said().to_string(), "Wrong user or password");
+    }
+
+    #[test]
+    fn knows_texts_by_their_ids() {
+        let page = page(
+            r#"<div id=outer>around<div id=error class=error><span id="errorText" for="">Wrong <b>user</b><br>or password</span></div></div>
+            <p id=first>One<p id=second>7<div id=nested>a<div>b</div>c</div><span id=empty> </span><a id=link href=x>Go</a>
+            <span id=link>not this</span><textarea id=t>no</textarea><script id=s>no</script><label id=open>to the end"#,
+        );
+        let texts: Vec<(&str, String)> = page.texts().map(|(id, text)| (id, text.to_string())).collect();
+        let expected = [
+            ("errorText", "Wrong user or password"),
+            ("first", "One"),
+            ("link", "Go"),
+            ("nested", "a b c"),
+            ("open", "to the end"),
+            ("second", "7"),
+        ];
+        assert_eq!(texts, expected.map(|(id, text)| (id, text.to_owned())));
+        assert_eq!(page.text_of("second").map(Untrusted::raw), Some("7"));
+        assert!(page.text_of("outer").is_none());
+    }
+
+    #[test]
+    fn texts_by_ids_are_few_and_short() {
+        let many: String = (0..5_000).map(|n| format!("<p id=i{n}>{}</p>", "x".repeat(3))).collect();
+        assert_eq!(page(&many).texts().count(), 200);
+        let long = format!("<p id=a>{}", "<b>x</b>".repeat(50_000));
+        assert!(page(&long).text_of("a").is_some_and(|text| text.raw().len() < 2_000));
     }
 
     #[test]

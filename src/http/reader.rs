@@ -2,7 +2,7 @@
 //! break the reading, and the time is linear in the size of the page whatever a server sends (docs/decisions/html-tokenizer.md).
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use html5ever::tendril::StrTendril;
 use html5ever::tokenizer::states::RawKind;
@@ -16,6 +16,9 @@ const MOST_FORMS: usize = 200;
 const MOST_FIELDS: usize = 5_000;
 /// How much of the visible text is kept, in bytes.
 const MOST_TEXT: usize = 8_000;
+/// How many texts are kept by `id`, and how much of each, in characters or so.
+const MOST_NAMED: usize = 200;
+const MOST_OF_NAMED: usize = 1_000;
 
 /// Reads a page.
 pub(super) fn read(html: &str) -> Reader {
@@ -65,6 +68,21 @@ struct Complaint {
     depth: usize,
 }
 
+/// An element with an `id` whose text is being gathered.
+struct Named {
+    id: String,
+    element: String,
+    /// How many elements of the same name are open inside it.
+    depth: usize,
+    text: String,
+}
+
+impl Named {
+    fn add(&mut self, text: &str) {
+        self.text.extend(text.chars().take(MOST_OF_NAMED.saturating_sub(self.text.len())));
+    }
+}
+
 /// Where a field is: its form's number, and its own in the form.
 type At = (usize, usize);
 
@@ -84,12 +102,15 @@ pub(super) struct Reader {
     pub(super) refresh: Option<String>,
     pub(super) complaints: Vec<String>,
     pub(super) text: String,
+    /// The texts of elements with an `id` and no such element inside, by `id`.
+    pub(super) named: BTreeMap<String, String>,
     /// The form that fields belong to now.
     open: Option<usize>,
     fields: usize,
     /// Inside <title>, <script> or <style>.
     inside: Option<&'static str>,
     complaint: Option<Complaint>,
+    naming: Option<Named>,
     button: Option<At>,
     textarea: Option<At>,
     /// The <option> whose text is being read.
@@ -140,6 +161,7 @@ impl Reader {
         } else if complains(tag) && !is_void(name) && !matches!(name, "html" | "body" | "form" | "script" | "style") {
             self.complaint = Some(Complaint { text: String::new(), depth: 1 });
         }
+        self.start_named(tag);
         self.text_break();
         match name {
             "title" => self.inside = Some("title"),
@@ -192,6 +214,7 @@ impl Reader {
                 self.complaints.extend(self.complaint.take().map(|c| c.text));
             }
         }
+        self.end_named(name);
         self.text_break();
         match name {
             "title" | "script" | "style" | "iframe" | "noembed" | "noframes" | "xmp" => self.inside = None,
@@ -244,9 +267,55 @@ impl Reader {
         {
             complaint.text.push_str(text);
         }
+        if let Some(named) = &mut self.naming {
+            named.add(text);
+        }
         if self.text.len() < MOST_TEXT {
             // Tags break lines; those of the source do not.
             self.text.extend(text.chars().map(|c| if c.is_whitespace() { ' ' } else { c }));
+        }
+    }
+
+    /// The innermost element with an `id` is the one that is read; what stands around it is dropped.
+    fn start_named(&mut self, tag: &Tag) {
+        let name = &*tag.name;
+        let is_block = matches!(name, "p" | "div" | "form" | "h1" | "h2" | "ul" | "ol" | "table");
+        if is_block && self.naming.as_ref().is_some_and(|named| named.element == "p") {
+            // A paragraph ends where the next block begins.
+            self.keep_named();
+        }
+        if let Some(named) = &mut self.naming {
+            named.add(" ");
+            if named.element == name && !tag.self_closing {
+                named.depth += 1;
+            }
+        }
+        if !matches!(name, "a" | "div" | "h1" | "h2" | "label" | "li" | "p" | "span" | "strong" | "td") {
+            return;
+        }
+        if let Some(id) = attribute(tag, "id").filter(|id| !id.is_empty()) {
+            self.naming = Some(Named { id: id.to_owned(), element: name.to_owned(), depth: 0, text: String::new() });
+        }
+    }
+
+    fn end_named(&mut self, name: &str) {
+        let Some(named) = &mut self.naming else { return };
+        named.add(" ");
+        if named.element != name {
+            return;
+        }
+        match named.depth.checked_sub(1) {
+            Some(depth) => named.depth = depth,
+            None => self.keep_named(),
+        }
+    }
+
+    fn keep_named(&mut self) {
+        if let Some(Named { id, text, .. }) = self.naming.take()
+            && self.named.len() < MOST_NAMED
+            && !text.trim().is_empty()
+        {
+            self.named.entry(id).or_insert(text);
         }
     }
 
@@ -373,6 +442,7 @@ impl Reader {
     }
 
     fn finish(mut self) -> Self {
+        self.keep_named();
         self.complaints.extend(self.complaint.take().map(|c| c.text));
         self.complaints.truncate(50);
         for (owner, input) in std::mem::take(&mut self.strays) {

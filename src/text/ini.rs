@@ -61,9 +61,14 @@ enum Said<'t> {
 
 /// The lines of a text with their line ends, and what each is.
 fn lines(text: &str, nested: bool) -> impl Iterator<Item = (&str, Said<'_>)> {
+    classify(text.split_inclusive('\n'), nested)
+}
+
+/// The same of lines that are parted already.
+fn classify<'t>(lines: impl Iterator<Item = &'t str>, nested: bool) -> impl Iterator<Item = (&'t str, Said<'t>)> {
     // How far the key above is indented: only what is indented further belongs to its value.
     let mut above: Option<usize> = None;
-    text.split_inclusive('\n').map(move |raw| {
+    lines.map(move |raw| {
         let line = body(raw);
         let trimmed = line.trim_start_matches('\u{feff}').trim();
         let said = if trimmed.is_empty() || trimmed.starts_with(['#', ';']) {
@@ -86,22 +91,34 @@ fn lines(text: &str, nested: bool) -> impl Iterator<Item = (&str, Said<'_>)> {
     })
 }
 
-/// The raw value of a key, as [`Ini::get`] gives it, without taking the whole text apart: for files of thousands of profiles on
-/// the way to a child.
-pub fn find<'t>(text: &'t str, section: &str, key: &str) -> Option<&'t str> {
-    let mut inside = false;
-    let mut found = None;
-    for (raw, said) in lines(text, true) {
+/// The keys of one section with their raw values, as [`Ini::pairs`] gives them, without taking the whole text apart: for files of
+/// thousands of profiles on the way to a child.
+pub fn section<'t>(text: &'t str, section: &str) -> Vec<(&'t str, &'t str)> {
+    // Outside the section only headers count, and a line that begins with a bracket is one. A bracket behind blanks is one or not by
+    // what stands above it, so a text with such lines is read with care.
+    let with_care = text.contains(" [") || text.contains("\t[") || text.starts_with('\u{feff}');
+    let mut inside = with_care;
+    let relevant = text.split_inclusive('\n').filter(move |raw| {
+        let line = raw.trim_start_matches('\u{feff}');
+        if !with_care && line.starts_with('[') {
+            inside = line.trim()[1..].trim_start().starts_with(section);
+            return true;
+        }
+        inside
+    });
+    let mut within = false;
+    let mut pairs = Vec::new();
+    for (raw, said) in classify(relevant, true) {
         match said {
-            Said::Section(name) => inside = name == section,
-            Said::Key(name) if inside && name == key => {
+            Said::Section(name) => within = name == section,
+            Said::Key(name) if within => {
                 let line = body(raw);
-                found = delimiter(line).map(|at| line[at + 1..].trim());
+                pairs.extend(delimiter(line).map(|at| (name, line[at + 1..].trim())));
             }
             _ => {}
         }
     }
-    found
+    pairs
 }
 
 impl Ini {
@@ -354,8 +371,9 @@ mod tests {
             let printed = ini.to_string();
             let again = Ini::parse(&printed);
             prop_assert_eq!(again.get("b", "k"), Some(value.as_str()));
-            prop_assert_eq!(find(&printed, "b", "k"), again.get("b", "k"));
-            prop_assert_eq!(find(&printed, "a", "a"), again.get("a", "a"));
+            prop_assert_eq!(section(&printed, "b"), again.pairs("b"));
+            let whole = Ini::parse(&text);
+            prop_assert_eq!(section(&text, "a"), whole.pairs("a"));
             let after: Vec<(String, String)> = again.pairs("a").iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
             prop_assert_eq!(before, after);
         }

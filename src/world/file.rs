@@ -44,7 +44,9 @@ pub fn read(path: &Path) -> Result<Option<String>, FileError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(FileError::new("read", path)(error)),
     };
-    let mut text = String::new();
+    // Room for the whole file at once; what it really holds is what counts.
+    let size = file.metadata().map_or(0, |data| data.len().min(LARGEST));
+    let mut text = String::with_capacity(usize::try_from(size).unwrap_or_default() + 1);
     let read = file.take(LARGEST + 1).read_to_string(&mut text).map_err(FileError::new("read", path))?;
     if read as u64 > LARGEST {
         return Err(FileError::new("read", path)(io::Error::new(io::ErrorKind::FileTooLarge, "it is larger than 16 MiB")));

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
-use crate::cloud::{Store, StoreError};
+use crate::cloud::{Held, Store, StoreError};
 use crate::types::{Credentials, ProfileName, Region, RoleArn};
 use crate::world::file;
 
@@ -231,15 +231,11 @@ impl Store for Profiles {
         Ok(None)
     }
 
-    fn holds(&self, profile: &ProfileName, key_id: &str) -> bool {
-        let Ok(Some(text)) = file::read(&self.path) else { return false };
-        self.object(&text, profile).ok().flatten().is_some_and(|object| text_of(&object, "access_key_id") == key_id)
-    }
-
-    fn region(&self, profile: &ProfileName) -> Option<Region> {
-        let text = file::read(&self.path).ok().flatten()?;
-        let object = self.object(&text, profile).ok().flatten()?;
-        Region::parse(text_of(&object, "region_id")).ok()
+    fn look(&self, profile: &ProfileName) -> Held {
+        let Ok(Some(text)) = file::read(&self.path) else { return Held::default() };
+        let Ok(Some(object)) = self.object(&text, profile) else { return Held::default() };
+        let key_id = Some(text_of(&object, "access_key_id").to_owned()).filter(|id| !id.is_empty());
+        Held { key_id, assumed: None, region: Region::parse(text_of(&object, "region_id")).ok() }
     }
 }
 

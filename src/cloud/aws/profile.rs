@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::cloud::{Store, StoreError};
+use crate::cloud::{Held, Store, StoreError};
 use crate::text::ini::{self, Ini};
 use crate::types::{Credentials, ProfileName, Region, RoleArn, Secret, Timestamp};
 use crate::world::file;
@@ -85,21 +85,17 @@ impl Store for Profiles {
         }))
     }
 
-    fn holds(&self, profile: &ProfileName, key_id: &str) -> bool {
-        let Ok(Some(text)) = file::read(&self.credentials) else { return false };
-        ini::find(&text, profile.as_str(), KEY_ID) == Some(key_id)
-    }
-
-    fn held_role(&self, profile: &ProfileName) -> Option<String> {
-        let text = file::read(&self.credentials).ok().flatten()?;
-        ini::find(&text, profile.as_str(), PRINCIPAL).and_then(Credentials::one_word).map(str::to_owned)
-    }
-
-    fn region(&self, profile: &ProfileName) -> Option<Region> {
+    fn look(&self, profile: &ProfileName) -> Held {
         let read = |path: &Path| file::read(path).ok().flatten().unwrap_or_default();
-        let (credentials, config) = (read(&self.credentials), read(&self.config));
-        let region = ini::find(&credentials, profile.as_str(), "region").map(str::to_owned);
-        region.or_else(|| section_of(&Ini::parse(&config), profile, "region")).and_then(|text| Region::parse(&text).ok())
+        let credentials = read(&self.credentials);
+        let pairs = ini::section(&credentials, profile.as_str());
+        let value = |key: &str| pairs.iter().rev().find(|(name, _)| *name == key).map(|(_, value)| (*value).to_owned());
+        let in_config = || section_of(&Ini::parse(&read(&self.config)), profile, "region");
+        Held {
+            key_id: value(KEY_ID),
+            assumed: value(PRINCIPAL).filter(|name| Credentials::one_word(name).is_some()),
+            region: value("region").or_else(in_config).and_then(|text| Region::parse(&text).ok()),
+        }
     }
 }
 
