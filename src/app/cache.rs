@@ -54,16 +54,25 @@ pub fn cached(world: &World<'_>, account: &Account, freshness: Freshness) -> Opt
         wish => RoleArn::parse(&file::read(&last(world.paths, account)).ok()??).ok().filter(|role| wish.is(role))?,
     };
     let now = world.clock.now();
+    // A profile that another tool wrote is as good as our own cache. Keys of ours under another name are not: they are another person's,
+    // or a policy limits them, which the profile does not tell.
     let from_profile = || {
         let custom = account.credentials_file.as_deref().map(|path| world.paths.expand(path));
-        crate::cloud::find(account.cloud)
-            .profiles(world.paths, world.env, custom)
-            .get(account.profile_for(&role), &role)
-            .ok()
-            .flatten()
+        let store = crate::cloud::find(account.cloud).profiles(world.paths, world.env, custom);
+        let found = store.get(account.profile_for(&role), &role).ok().flatten()?;
+        (account.limits == Limits::default() && !is_ours(world.paths, &found.key_id)).then_some(found)
     };
     let is_met = |credentials: &Credentials| freshness.is_met(credentials, now);
     read(world.paths, account, &role).filter(is_met).or_else(|| from_profile().filter(is_met))
+}
+
+/// Whether our cache holds the access key with this ID, for whichever account.
+fn is_ours(paths: &Paths, key_id: &str) -> bool {
+    let holds = |path: PathBuf| {
+        let text = file::read(&path).ok().flatten().map(Secret::new)?;
+        serde_json::from_str::<Entry>(text.expose()).ok().filter(|entry| entry.access_key_id == key_id)
+    };
+    file::list(&paths.credentials_cache(), "json").into_iter().any(|path| holds(path).is_some())
 }
 
 fn read(paths: &Paths, account: &Account, role: &RoleArn) -> Option<Credentials> {

@@ -99,6 +99,13 @@ pub fn replace(path: &Path, text: &str) -> Result<(), FileError> {
     Ok(())
 }
 
+/// The files of a folder whose names end so; none if there is no such folder.
+#[allow(clippy::disallowed_methods, reason = "folders are read here")]
+pub fn list(folder: &Path, ending: &str) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+    entries.flatten().map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|e| e == ending)).collect()
+}
+
 /// Removes a file if it is there.
 ///
 /// # Errors

@@ -147,3 +147,30 @@ fn a_role_has_a_profile_of_its_own() {
         .exits(3)
         .says(&["a role called `Nobody`"]);
 }
+
+#[test]
+fn a_policy_limits_the_keys_and_has_keys_of_its_own() {
+    for cloud in CLOUDS {
+        let room = Room::new();
+        room.production(cloud, "bob");
+        room.write("limit.json", r#"{"Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#);
+        room.write("broken.json", "{");
+        room.call("login -a production").by("bob").run().exits(0);
+        room.sandbox.clear_requests();
+        room.call("login -a production --policyfile ~/limit.json").by("bob").run().exits(0);
+        let sent = |name: &str| room.sandbox.requests().iter().any(|seen| seen.params.iter().any(|param| param == name));
+        assert!(sent("Policy"), "keys without a limit are not taken for limited ones");
+        let limited = room.key_id(cloud, "production");
+        room.call("exec -a production -- true").by("bob").run().exits(0);
+        room.call("login -a production").by("bob").run().exits(0);
+        assert_ne!(room.key_id(cloud, "production"), limited, "and limited ones not for keys without a limit");
+        let words = if cloud.accounts == AWS.accounts { "MalformedPolicyDocument" } else { "InvalidParameter.PolicyGrammar" };
+        room.call("login -a production --policyfile ~/broken.json").by("bob").run().exits(3).says(&[words]);
+        room.call("login -a production --policyfile ~/none.json").by("bob").run().exits(2).says(&["there is no policy in"]);
+        if cloud.accounts == AWS.accounts {
+            let arns = "login -a production --policyarns arn:aws:iam::aws:policy/ReadOnlyAccess,arn:aws:iam::aws:policy/IAMReadOnlyAccess";
+            room.call(arns).by("bob").run().exits(0);
+            assert!(sent("PolicyArns.member.1.arn") && sent("PolicyArns.member.2.arn"));
+        }
+    }
+}

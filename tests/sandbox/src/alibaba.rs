@@ -81,8 +81,11 @@ fn assume(world: &mut World, request: &Request, query: &Fields) -> Result<Reply,
     let moment = plain_time(query.get("Timestamp"))?;
     once(world, query.get("SignatureNonce"))?;
     let fields = request.form()?;
-    fields.exactly(&["RoleArn", "SAMLProviderArn", "SAMLAssertion"], &["DurationSeconds"])?;
+    fields.exactly(&["RoleArn", "SAMLProviderArn", "SAMLAssertion"], &["DurationSeconds", "Policy"])?;
     let refuse = |status: u16, code: &str, text: &str| Ok(error(request, status, code, text));
+    if fields.find("Policy").is_some_and(|policy| serde_json::from_str::<Value>(policy).is_err()) {
+        return refuse(400, "InvalidParameter.PolicyGrammar", "The parameter Policy has not passed grammar check.");
+    }
     if too_far(world, moment) {
         return refuse(400, "InvalidTimeStamp.Expired", "Specified time stamp or date value is expired.");
     }

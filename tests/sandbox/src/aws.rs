@@ -65,7 +65,14 @@ fn place(host: &str) -> Result<(Site, &str), Breach> {
 
 fn assume(world: &mut World, request: &Request, fields: &Fields, site: Site) -> Result<Reply, Breach> {
     request.without(&["authorization", "cookie", "x-amz-security-token"])?;
-    fields.exactly(&["Action", "Version", "RoleArn", "PrincipalArn", "SAMLAssertion"], &["DurationSeconds"])?;
+    let limits = ["DurationSeconds", "Policy", "PolicyArns.member.1.arn", "PolicyArns.member.2.arn"];
+    fields.exactly(&["Action", "Version", "RoleArn", "PrincipalArn", "SAMLAssertion"], &limits)?;
+    if fields.find("Policy").is_some_and(|policy| serde_json::from_str::<serde_json::Value>(policy).is_err()) {
+        return Ok(error(400, "MalformedPolicyDocument", "Syntax errors in policy."));
+    }
+    if limits[2..].iter().any(|name| fields.find(name).is_some_and(|arn| !arn.starts_with("arn:aws"))) {
+        return breach("a policy has no ARN");
+    }
     let (role, provider) = (fields.get("RoleArn"), fields.get("PrincipalArn"));
     let Ok(seconds) = fields.find("DurationSeconds").unwrap_or("3600").parse::<u32>() else {
         return breach("parameter `DurationSeconds` is not a number");
