@@ -3,17 +3,16 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::memory::Remembered;
-use super::{Error, Event, Freshness, Witness, cache, cached};
-use crate::ask::{Answers, Chain, Given, GivenAnswer, NoAnswer, Question, Topic};
+use super::sign_in::sign_in;
+use super::{Error, Event, Freshness, Run, Witness, cache, cached};
+use crate::ask::{NoAnswer, Question, Topic};
 use crate::cloud::{self, CloudError, SessionWish, Store};
 use crate::config::Account;
-use crate::http::{Browser, Policy, Retrying};
-use crate::idp::{Session, SignInError};
+use crate::http::Policy;
+use crate::idp::SignInError;
 use crate::types::{
     Choice, CloudAccountId, Credentials, Offer, OfferedRole, RoleArn, RoleWish, SessionDuration, Unchosen, Untrusted,
 };
-use crate::vault::{Key, Kind, Nothing};
 use crate::world::{Tls, World};
 
 /// How long the cloud's sign-in page may take to tell account names, which are only a decoration.
@@ -49,13 +48,8 @@ pub struct Outcome {
 ///
 /// # Errors
 /// [`Error`]. Nothing on disk has changed then.
-pub async fn login(
-    world: &World<'_>,
-    answers: &dyn Answers,
-    witness: &dyn Witness,
-    account: &Account,
-    options: Options,
-) -> Result<Outcome, Error> {
+pub async fn login(run: &Run<'_>, account: &Account, options: Options) -> Result<Outcome, Error> {
+    let Run { world, witness, .. } = *run;
     let store = store_of(world, account);
     if !options.force
         && let Some(credentials) = cached(world, account, options.freshness)
@@ -77,8 +71,8 @@ pub async fn login(
         };
         store.check(profile)?;
     }
-    let offer = sign_in(world, answers, witness, account).await?;
-    let choice = choose(world, answers, account, &offer).await?;
+    let offer = sign_in(run, account).await?;
+    let choice = choose(run, account, &offer).await?;
     witness.tell(&Event::Selected { role: choice.role() });
     let credentials = assume(world, witness, account, &offer, &choice).await?;
     if let Err(error) = cache::keep(world.paths, account, &credentials) {
@@ -127,78 +121,9 @@ fn same_role(one: &str, other: &str) -> bool {
     role(one) == role(other)
 }
 
-/// Signs in and reads what is granted.
-pub(super) async fn sign_in(
-    world: &World<'_>,
-    answers: &dyn Answers,
-    witness: &dyn Witness,
-    account: &Account,
-) -> Result<Offer, Error> {
-    let cloud = cloud::find(account.cloud);
-    let idp = account.open_idp()?;
-    witness.tell(&Event::Using { account: account.name.as_str(), provider: account.provider, url: &account.url });
-    if account.idp.skip_verify {
-        witness.tell(&Event::Unverified { host: account.url.host() });
-    }
-    let known = Given::default();
-    let mut person = String::new();
-    if account.provider()?.wants_password() {
-        person = credentials_of_person(world, answers, witness, account, &known).await?;
-        witness.tell(&Event::Authenticating { username: &person });
-    }
-    let transport = world.network.open(&Tls { skip_verify: account.idp.skip_verify })?;
-    let transport = Retrying::new(transport, world.clock, account.idp.attempts, account.idp.retry_pause);
-    let sp = cloud.service_provider(account.idp.urn.as_deref(), account.idp.target.as_ref());
-    let chain = Chain(vec![&known, answers]);
-    let whose = Key { url: account.url.expose().to_string(), username: person, cloud: account.cloud, kind: Kind::Password };
-    let memory = Remembered::new(&Nothing, witness, whose);
-    let mut session =
-        Session { browser: Browser::new(&transport), answers: &chain, clock: world.clock, memory: &memory, sp: &sp };
-    let assertion = idp.sign_in(&mut session).await?;
-    Ok(cloud.offer(assertion)?)
-}
-
-/// Asks for user name and password, as far as they are not known, and remembers them for the sign-in.
-async fn credentials_of_person(
-    world: &World<'_>,
-    answers: &dyn Answers,
-    witness: &dyn Witness,
-    account: &Account,
-    known: &Given,
-) -> Result<String, Error> {
-    let unanswered = |topic| move |why| Error::from(SignInError::Unanswered { topic, why });
-    let configured = account.username.as_ref().map(|name| name.as_str());
-    let will_ask = |topic| {
-        let is_commanded = topic == Topic::Password && account.password_command.is_some();
-        !answers.knows(topic) && !is_commanded && answers.can_ask(topic)
-    };
-    if (configured.is_none() && will_ask(Topic::Username)) || will_ask(Topic::Password) {
-        witness.tell(&Event::AboutToAsk);
-    }
-    let username = match configured {
-        Some(name) => name.to_owned(),
-        None => answers.text(&Question::new(Topic::Username, "Username")).await.map_err(unanswered(Topic::Username))?,
-    };
-    if username.is_empty() {
-        return Err(unanswered(Topic::Username)(NoAnswer::Cancelled));
-    }
-    known.add(Topic::Username, GivenAnswer { value: username.as_str().into(), once: false });
-    let password = match &account.password_command {
-        Some(command) if !answers.knows(Topic::Password) => {
-            let failed = |source| Error::PasswordCommand { account: account.name.to_string(), source };
-            world.launcher.first_line(command).map_err(failed)?
-        }
-        _ => answers.secret(&Question::new(Topic::Password, "Password")).await.map_err(unanswered(Topic::Password))?,
-    };
-    if password.expose().is_empty() {
-        return Err(unanswered(Topic::Password)(NoAnswer::Cancelled));
-    }
-    known.add(Topic::Password, GivenAnswer { value: password, once: false });
-    Ok(username)
-}
-
 /// Takes the wished role, or the only one, or the one that the person picks.
-async fn choose(world: &World<'_>, answers: &dyn Answers, account: &Account, offer: &Offer) -> Result<Choice, Error> {
+async fn choose(run: &Run<'_>, account: &Account, offer: &Offer) -> Result<Choice, Error> {
+    let Run { world, answers, .. } = *run;
     let unchosen = |why: Unchosen| {
         let granted = if why == Unchosen::None { Vec::new() } else { offer.roles().iter().map(|r| r.role().clone()).collect() };
         Error::Unchosen { why, granted }

@@ -8,6 +8,7 @@ pub mod login;
 mod memory;
 pub mod roles;
 pub mod show;
+mod sign_in;
 
 pub use cache::{Freshness, cached};
 pub use error::{Error, Kind};
@@ -15,7 +16,25 @@ pub use error::{Error, Kind};
 pub use crate::config::{Account, Accounts, AccountsFile, ConfigError, Draft, Found, Key};
 pub use crate::idp::{KNOWN_ELSEWHERE, PROVIDERS};
 
-use crate::types::{CloudId, RoleArn, SessionDuration, WebUrl};
+use crate::ask::Answers;
+use crate::types::{CloudId, RoleArn, SessionDuration, Untrusted, WebUrl};
+use crate::vault::Vault;
+use crate::world::World;
+
+/// What a use case that may sign somebody in works with.
+#[derive(Clone, Copy)]
+pub struct Run<'r> {
+    /// The operating system.
+    pub world: &'r World<'r>,
+    /// Who answers questions.
+    pub answers: &'r dyn Answers,
+    /// Who is told what happens.
+    pub witness: &'r dyn Witness,
+    /// Where passwords and sessions rest.
+    pub vault: &'r dyn Vault,
+    /// Whether a person is asked for a password that is saved.
+    pub ask_anyway: bool,
+}
 
 /// What happens on the way, for a person to follow. The words are the command line's.
 #[derive(Debug, Clone)]
@@ -31,6 +50,13 @@ pub enum Event<'e> {
     },
     /// The person will be asked for user name or password.
     AboutToAsk,
+    /// The saved password is taken.
+    UsingSaved,
+    /// The saved password was wrong; it is dropped and asked for.
+    SavedRefused {
+        /// The provider's words.
+        said: &'e Untrusted,
+    },
     /// User name and password are known; the provider is asked now.
     Authenticating {
         /// Who.

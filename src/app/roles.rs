@@ -1,11 +1,10 @@
 //! Signs in and lists what is granted.
 
-use super::login::{aliases, by_account, sign_in};
-use super::{Error, Witness};
-use crate::ask::Answers;
+use super::login::{aliases, by_account};
+use super::sign_in::sign_in;
+use super::{Error, Run};
 use crate::config::Account;
 use crate::types::{CloudAccountId, RoleArn};
-use crate::world::World;
 
 /// The roles in one cloud account.
 #[derive(Debug, Clone)]
@@ -22,14 +21,9 @@ pub struct AccountRoles {
 ///
 /// # Errors
 /// [`Error`].
-pub async fn list(
-    world: &World<'_>,
-    answers: &dyn Answers,
-    witness: &dyn Witness,
-    account: &Account,
-) -> Result<Vec<AccountRoles>, Error> {
-    let offer = sign_in(world, answers, witness, account).await?;
-    let aliases = aliases(world, account, &offer).await;
+pub async fn list(run: &Run<'_>, account: &Account) -> Result<Vec<AccountRoles>, Error> {
+    let offer = sign_in(run, account).await?;
+    let aliases = aliases(run.world, account, &offer).await;
     let named = |(account, roles)| AccountRoles { alias: aliases.get(&account).cloned(), account, roles };
     Ok(by_account(&offer).into_iter().map(named).collect())
 }

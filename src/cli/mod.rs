@@ -22,6 +22,7 @@ use crate::app::{self, Account, Accounts, ConfigError, Draft, Error, Found, Fres
 use crate::ask::{Answers, Chain, Given, GivenAnswer, Person, Topic};
 use crate::config::variable;
 use crate::types::{AccountName, CloudId, Credentials, Secret};
+use crate::vault::Vault;
 use crate::world::tty::Terminal;
 use crate::world::{Env, HttpNetwork, Paths, SystemClock, SystemLauncher, World};
 
@@ -157,10 +158,20 @@ impl Context<'_> {
         Ok(())
     }
 
+    fn run<'r>(&'r self, answers: &'r dyn Answers, vault: &'r dyn Vault) -> app::Run<'r> {
+        app::Run { world: &self.world, answers, witness: self.talk, vault, ask_anyway: self.global.ask }
+    }
+
+    /// Where passwords and sessions rest. Nothing is opened before it is needed.
+    fn vault(&self) -> Result<Box<dyn Vault>, Failure> {
+        Ok(Box::new(crate::vault::Nothing))
+    }
+
     fn sign_in(&self, draft: &Draft, options: Options) -> Result<(Account, Outcome), Failure> {
+        let vault = self.vault()?;
         self.asking(async |answers| {
             let account = self.account(answers, draft).await?;
-            let outcome = app::login::login(&self.world, answers, self.talk, &account, options).await?;
+            let outcome = app::login::login(&self.run(answers, &*vault), &account, options).await?;
             Ok((account, outcome))
         })
     }
@@ -204,9 +215,10 @@ impl Context<'_> {
 
     fn list_roles(&self) -> Result<(), Failure> {
         let none = Draft::default();
+        let vault = self.vault()?;
         let (account, roles) = self.asking(async |answers| {
             let account = self.account(answers, &none).await?;
-            let roles = app::roles::list(&self.world, answers, self.talk, &account).await?;
+            let roles = app::roles::list(&self.run(answers, &*vault), &account).await?;
             Ok((account, roles))
         })?;
         show::roles(account.cloud, &roles)

@@ -137,6 +137,8 @@ impl Witness for Talk {
                 self.say(&format!("Using IDP Account {} to access {provider} {url}", Untrusted::new(*account)));
             }
             Event::AboutToAsk => self.say("To use saved password just hit enter."),
+            Event::UsingSaved => self.say("Using the saved password; --ask asks for another."),
+            Event::SavedRefused { said } => self.say(&format!("The saved password was refused (\"{said}\") and is forgotten.")),
             Event::Authenticating { username } => self.say(&format!("Authenticating as {} ...", Untrusted::new(*username))),
             Event::Selected { role } => self.say(&format!("Selected role: {role}")),
             Event::Requesting { cloud } => {

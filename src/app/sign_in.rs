@@ -1,0 +1,132 @@
+//! The first half of the pipeline: a person signs in, and the cloud reads what that grants.
+
+use super::memory::Remembered;
+use super::{Error, Event, Run};
+use crate::ask::{Chain, Given, GivenAnswer, NoAnswer, Question, Topic};
+use crate::cloud;
+use crate::config::Account;
+use crate::http::{Browser, Retrying};
+use crate::idp::{Idp, Memory, Session, SignInError};
+use crate::types::{Offer, Secret};
+use crate::vault::{Key, Kind};
+use crate::world::Tls;
+
+/// Signs in and reads what is granted. A saved password that is refused is dropped, and asked for once.
+pub(super) async fn sign_in(run: &Run<'_>, account: &Account) -> Result<Offer, Error> {
+    let idp = account.open_idp()?;
+    run.witness.tell(&Event::Using { account: account.name.as_str(), provider: account.provider, url: &account.url });
+    if account.idp.skip_verify {
+        run.witness.tell(&Event::Unverified { host: account.url.host() });
+    }
+    if !account.provider()?.wants_password() {
+        let memory = memory(run, account, String::new());
+        return attempt(run, account, &*idp, &Given::default(), &memory).await;
+    }
+    let username = username(run, account).await?;
+    let memory = memory(run, account, username.clone());
+    let mut password = password(run, account, &memory, true).await?;
+    run.witness.tell(&Event::Authenticating { username: &username });
+    loop {
+        let known = Given::default();
+        known.add(Topic::Username, GivenAnswer { value: username.as_str().into(), once: false });
+        known.add(Topic::Password, GivenAnswer { value: password.text.clone(), once: false });
+        match attempt(run, account, &*idp, &known, &memory).await {
+            Err(Error::SignIn(SignInError::Refused { provider, said })) if password.source == Source::Saved => {
+                memory.forget(Kind::Password);
+                if !run.answers.can_ask(Topic::Password) {
+                    return Err(SignInError::Refused { provider, said }.into());
+                }
+                run.witness.tell(&Event::SavedRefused { said: &said });
+                password = self::password(run, account, &memory, false).await?;
+            }
+            Ok(offer) => {
+                if password.source == Source::Typed {
+                    memory.keep(Kind::Password, &password.text);
+                }
+                return Ok(offer);
+            }
+            failed => return failed,
+        }
+    }
+}
+
+fn memory<'r>(run: &'r Run<'_>, account: &Account, username: String) -> Remembered<'r> {
+    let whose = Key { url: account.url.expose().to_string(), username, cloud: account.cloud, kind: Kind::Password };
+    Remembered::new(run.vault, run.witness, whose)
+}
+
+/// One sign-in, from the first request to the reading of the assertion.
+async fn attempt(run: &Run<'_>, account: &Account, idp: &dyn Idp, known: &Given, memory: &dyn Memory) -> Result<Offer, Error> {
+    let cloud = cloud::find(account.cloud);
+    let transport = run.world.network.open(&Tls { skip_verify: account.idp.skip_verify })?;
+    let transport = Retrying::new(transport, run.world.clock, account.idp.attempts, account.idp.retry_pause);
+    let sp = cloud.service_provider(account.idp.urn.as_deref(), account.idp.target.as_ref());
+    let answers = Chain(vec![known, run.answers]);
+    let mut session = Session { browser: Browser::new(&transport), answers: &answers, clock: run.world.clock, memory, sp: &sp };
+    let assertion = idp.sign_in(&mut session).await?;
+    Ok(cloud.offer(assertion)?)
+}
+
+/// Where a password came from, which decides what a refusal means and whether it is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Source {
+    /// From a flag, a variable or stdin.
+    Given,
+    /// From the account's command.
+    Command,
+    /// From the vault.
+    Saved,
+    /// From the person.
+    Typed,
+}
+
+struct Password {
+    text: Secret<String>,
+    source: Source,
+}
+
+fn unanswered(topic: Topic) -> impl Fn(NoAnswer) -> Error {
+    move |why| SignInError::Unanswered { topic, why }.into()
+}
+
+async fn username(run: &Run<'_>, account: &Account) -> Result<String, Error> {
+    if let Some(name) = &account.username {
+        return Ok(name.as_str().to_owned());
+    }
+    let topic = Topic::Username;
+    if !run.answers.knows(topic) && run.answers.can_ask(topic) {
+        run.witness.tell(&Event::AboutToAsk);
+    }
+    let name = run.answers.text(&Question::new(topic, "Username")).await.map_err(unanswered(topic))?;
+    if name.is_empty() { Err(unanswered(topic)(NoAnswer::Cancelled)) } else { Ok(name) }
+}
+
+/// The password: given, else the command's, else the saved one, else the person's. Whoever is asked although a password is saved
+/// (`--ask`) may just press Enter.
+async fn password(run: &Run<'_>, account: &Account, memory: &dyn Memory, may_be_saved: bool) -> Result<Password, Error> {
+    let topic = Topic::Password;
+    let question = Question::new(topic, "Password");
+    if run.answers.knows(topic) {
+        let text = run.answers.secret(&question).await.map_err(unanswered(topic))?;
+        return Ok(Password { text, source: Source::Given });
+    }
+    if let Some(command) = &account.password_command {
+        let failed = |source| Error::PasswordCommand { account: account.name.to_string(), source };
+        return Ok(Password { text: run.world.launcher.first_line(command).map_err(failed)?, source: Source::Command });
+    }
+    let saved = if may_be_saved { memory.recall(Kind::Password) } else { None };
+    let is_asked = run.ask_anyway || saved.is_none();
+    if let Some(text) = saved.clone().filter(|_| !is_asked) {
+        run.witness.tell(&Event::UsingSaved);
+        return Ok(Password { text, source: Source::Saved });
+    }
+    if account.username.is_some() && run.answers.can_ask(topic) {
+        run.witness.tell(&Event::AboutToAsk);
+    }
+    let typed = run.answers.secret(&question).await.map_err(unanswered(topic))?;
+    match (typed.expose().is_empty(), saved) {
+        (false, _) => Ok(Password { text: typed, source: Source::Typed }),
+        (true, Some(text)) => Ok(Password { text, source: Source::Saved }),
+        (true, None) => Err(unanswered(topic)(NoAnswer::Cancelled)),
+    }
+}
