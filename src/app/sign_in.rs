@@ -51,7 +51,7 @@ pub(super) async fn sign_in(run: &Run<'_>, account: &Account) -> Result<Offer, E
 }
 
 fn memory<'r>(run: &'r Run<'_>, account: &Account, username: String) -> Remembered<'r> {
-    let whose = Key { url: account.url.expose().to_string(), username, cloud: account.cloud, kind: Kind::Password };
+    let whose = Key { url: account.url_as_written.clone(), username, cloud: account.cloud, kind: Kind::Password };
     Remembered::new(run.vault, run.witness, whose)
 }
 

@@ -6,7 +6,7 @@ mod person;
 
 pub use chain::Chain;
 pub use given::{Given, GivenAnswer};
-pub use person::Person;
+pub use person::{Person, passphrase};
 
 use async_trait::async_trait;
 

@@ -90,6 +90,14 @@ impl Answers for Person {
     fn notify(&self, _: &str) {}
 }
 
+/// Asks for the passphrase of the encrypted file, twice for a new one. Nothing if the person gives none.
+pub fn passphrase(terminal: &Terminal, is_new: bool) -> Option<Secret<String>> {
+    let label = if is_new { "New passphrase for saved passwords (empty: save none)" } else { "Passphrase for saved passwords" };
+    let prompt = Password::with_theme(&Words).with_prompt(label).allow_empty_password(true);
+    let prompt = if is_new { prompt.with_confirmation("Once more", "These differ") } else { prompt };
+    prompt.interact_on(&terminal.term()).ok().filter(|text| !text.is_empty()).map(Secret::new)
+}
+
 /// The look of the prompts: `? Username alice@example.com`, as the old tools' users know it.
 struct Words;
 

@@ -128,9 +128,8 @@ pub(super) struct Global {
     pub(super) verbose: bool,
     #[command(flatten)]
     pub(super) old: Old,
-    /// Accepted for old scripts; no password is kept
-    #[arg(long, global = true, hide = true)]
-    #[allow(dead_code, reason = "there is no keychain to switch off")]
+    /// Neither read nor keep passwords in the keychain
+    #[arg(long, global = true, help_heading = "Asking and telling")]
     pub(super) disable_keychain: bool,
 }
 

@@ -19,10 +19,10 @@ use self::report::{Exit, Failure};
 use self::show::Talk;
 use crate::app::login::{Options, Outcome};
 use crate::app::{self, Account, Accounts, ConfigError, Draft, Error, Found, Freshness, Key};
-use crate::ask::{Answers, Chain, Given, GivenAnswer, Person, Topic};
+use crate::ask::{self, Answers, Chain, Given, GivenAnswer, Person, Topic};
 use crate::config::variable;
 use crate::types::{AccountName, CloudId, Credentials, Secret};
-use crate::vault::Vault;
+use crate::vault::{self, Vault};
 use crate::world::tty::Terminal;
 use crate::world::{Env, HttpNetwork, Paths, SystemClock, SystemLauncher, World};
 
@@ -164,7 +164,22 @@ impl Context<'_> {
 
     /// Where passwords and sessions rest. Nothing is opened before it is needed.
     fn vault(&self) -> Result<Box<dyn Vault>, Failure> {
-        Ok(Box::new(crate::vault::Nothing))
+        let choice = match self.global.disable_keychain || self.is_keychain_disabled() {
+            true => vault::Choice::None,
+            false => vault::Choice::from_env(self.world.env)?,
+        };
+        // The passphrase of the encrypted file is asked for on the terminal, where there may be asking.
+        let may_ask = !self.global.no_input;
+        let ask: vault::Ask = Box::new(move |wanted| {
+            Terminal::open().filter(|_| may_ask).and_then(|t| ask::passphrase(&t, wanted == vault::Wanted::New))
+        });
+        Ok(vault::open(choice, self.world.paths, self.world.env, Some(ask)))
+    }
+
+    /// The old tools' variables for `--disable-keychain`.
+    fn is_keychain_disabled(&self) -> bool {
+        let names = ["SAML2CLOUD_DISABLE_KEYCHAIN", "SAML2AWS_DISABLE_KEYCHAIN", "SAML2ALIBABACLOUD_DISABLE_KEYCHAIN"];
+        names.iter().any(|name| self.world.env.is_on(name))
     }
 
     fn sign_in(&self, draft: &Draft, options: Options) -> Result<(Account, Outcome), Failure> {

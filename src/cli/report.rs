@@ -44,6 +44,9 @@ pub(super) enum Failure {
     /// A cloud that nobody knows.
     #[error("`{}` is no cloud; there are `aws` and `alibaba`", Untrusted::new(.0.clone()))]
     BadCloud(String),
+    /// A keychain that nobody knows.
+    #[error(transparent)]
+    Keychain(#[from] crate::vault::ChoiceError),
     /// Stdin cannot be read.
     #[error("cannot read the password from stdin")]
     Input(#[source] std::io::Error),
@@ -73,7 +76,7 @@ impl Failure {
                 Kind::NotRunnable => Exit::NotRunnable,
                 Kind::NotFound => Exit::NotFound,
             },
-            Self::NoHome | Self::BadCloud(_) | Self::NoPassword => Exit::Usage,
+            Self::NoHome | Self::BadCloud(_) | Self::Keychain(_) | Self::NoPassword => Exit::Usage,
             Self::Input(_) | Self::Output(_) | Self::Runtime(_) => Exit::Other,
             Self::Interrupted => Exit::Interrupted,
         }

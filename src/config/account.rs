@@ -20,6 +20,8 @@ pub struct Account {
     pub provider: &'static str,
     /// Where a sign-in starts.
     pub url: WebUrl,
+    /// The same to the letter as it was written: the old tools name what they keep by it.
+    pub url_as_written: String,
     /// Who signs in, if the account says.
     pub username: Option<Username>,
     /// Which role.
@@ -112,6 +114,7 @@ impl Account {
             provider,
             own: fields.iter().filter_map(|f| Some((f.key, draft.other(f.key)?.to_owned()))).collect(),
             url: url(Key::Url)?.ok_or(ConfigError::Missing { name: name.to_string(), key: Key::Url, cloud })?,
+            url_as_written: draft.get(Key::Url).unwrap_or_default().to_owned(),
             username: draft.get(Key::Username).map(Username::parse).transpose()?,
             role,
             profile: ProfileName::parse(draft.get(Key::Profile).unwrap_or(DEFAULT_PROFILE))?,

@@ -128,21 +128,27 @@ pub fn open(choice: Choice, paths: &Paths, env: &Env, ask: Option<Ask>) -> Box<d
 /// The keychain of that name, or one that says that it is not here.
 fn named(choice: Choice, paths: &Paths) -> Box<dyn Vault> {
     let _ = paths;
+    #[cfg(all(feature = "keyring", target_os = "linux"))]
     match choice {
-        #[cfg(all(feature = "keyring", target_os = "linux"))]
-        Choice::SecretService => Box::new(Keychain::secret_service()),
-        #[cfg(all(feature = "keyring", target_os = "linux"))]
-        Choice::Keyutils => Box::new(Keychain::keyutils()),
-        #[cfg(all(feature = "keyring", target_os = "macos"))]
-        Choice::Macos => Box::new(Keychain::macos()),
-        // It takes too little for a session; the file takes the rest.
-        #[cfg(all(feature = "keyring", windows))]
-        Choice::Windows => Box::new(File::new(paths.vault(), Keys { holder: holder(), ..Keys::default() })),
-        Choice::SecretService => Box::new(Missing("Secret Service")),
-        Choice::Keyutils => Box::new(Missing("kernel keyring")),
-        Choice::Macos => Box::new(Missing("macOS keychain")),
-        _ => Box::new(Missing("Credential Manager")),
+        Choice::SecretService => return Box::new(Keychain::secret_service()),
+        Choice::Keyutils => return Box::new(Keychain::keyutils()),
+        _ => {}
     }
+    #[cfg(all(feature = "keyring", target_os = "macos"))]
+    if choice == Choice::Macos {
+        return Box::new(Keychain::macos());
+    }
+    // It takes too little for a session; the file takes the rest.
+    #[cfg(all(feature = "keyring", windows))]
+    if choice == Choice::Windows {
+        return Box::new(File::new(paths.vault(), Keys { holder: holder(), ..Keys::default() }));
+    }
+    Box::new(Missing(match choice {
+        Choice::SecretService => "Secret Service",
+        Choice::Keyutils => "kernel keyring",
+        Choice::Macos => "macOS keychain",
+        _ => "Credential Manager",
+    }))
 }
 
 /// The system's own keychain, to hold the file's key.
@@ -252,10 +258,12 @@ mod tests {
 
     #[test]
     fn the_first_that_is_there() {
-        let key =
-            Key { url: "https://x".to_owned(), username: "alice".to_owned(), cloud: CloudId::Aws, kind: Kind::Password };
+        let key = Key { url: "https://x".to_owned(), username: "alice".to_owned(), cloud: CloudId::Aws, kind: Kind::Password };
         let none = FirstPresent { vaults: vec![Box::new(Missing("a"))], absent: AtomicUsize::new(0) };
-        assert_eq!((none.name(), none.get(&key), none.set(&key, &"s".into()), none.delete(&key)), ("a", Ok(None), Ok(()), Ok(())));
+        assert_eq!(
+            (none.name(), none.get(&key), none.set(&key, &"s".into()), none.delete(&key)),
+            ("a", Ok(None), Ok(()), Ok(()))
+        );
         assert_eq!(none.name(), "none");
 
         let folder = tempfile::tempdir().unwrap();

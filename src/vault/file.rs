@@ -218,7 +218,9 @@ impl File {
         let key = self.key(&header.key)?;
         let mut sealed = Zeroizing::new(sealed);
         let plain = cipher(&key)
-            .and_then(|key| key.open_in_place(Nonce::assume_unique_for_key(nonce), Aad::from(associated(&header)), &mut sealed).ok())
+            .and_then(|key| {
+                key.open_in_place(Nonce::assume_unique_for_key(nonce), Aad::from(associated(&header)), &mut sealed).ok()
+            })
             .ok_or_else(|| match header.key {
                 Source::Keychain => self.failed("was changed by somebody else, or the key in the keychain is another one"),
                 Source::Argon2id { .. } => self.failed("was changed by somebody else, or the passphrase is wrong"),
@@ -263,7 +265,8 @@ impl File {
         let key = match source {
             Source::Keychain => {
                 let holder = self.holder.as_ref().ok_or(VaultError::Locked(NAME))?;
-                let found = holder.read(FILE_KEY)?.ok_or_else(|| self.failed("has a key that is not in the keychain any more"))?;
+                let found =
+                    holder.read(FILE_KEY)?.ok_or_else(|| self.failed("has a key that is not in the keychain any more"))?;
                 self.decode(&found)?
             }
             Source::Argon2id { cost, salt } => {
@@ -384,9 +387,12 @@ impl Vault for File {
         if let Some(found) = self.load()?.and_then(|mut items| items.remove(&item)) {
             return Ok(Some(found));
         }
+        let state = self.state();
         match &self.holder {
-            // A keychain that is absent or shut is none of the file's business.
-            Some(holder) if !self.state().deleted.contains(&item) => Ok(holder.old(key).unwrap_or_default()),
+            // Who has a passphrase does without the keychain; and one that is absent or shut is none of the file's business.
+            Some(holder) if state.passphrase.is_none() && !state.deleted.contains(&item) => {
+                Ok(holder.old(key).unwrap_or_default())
+            }
             _ => Ok(None),
         }
     }

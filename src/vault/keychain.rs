@@ -1,8 +1,8 @@
 //! The system's keychains, through `keyring-core` and its stores.
 //!
 //! A keychain may ask a person in a window, or hang. So everything happens on one thread of the keychain's own, started by
-//! the first question; a question that is not answered in time is given up, and the keychain counts as locked from then
-//! on. That thread is also why a store may block, or run an executor of its own, under an async runtime.
+//! the first question; one that is not answered in time is given up. A keychain that was locked once counts as locked for
+//! the rest of the run. That thread is also why a store may block, or run an executor of its own, under an async runtime.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -54,10 +54,7 @@ impl fmt::Debug for Keychain {
 
 impl Keychain {
     /// Any store of `keyring-core`, by a name for people.
-    pub fn over(
-        name: &'static str,
-        open: impl FnOnce() -> keyring_core::Result<Arc<CredentialStore>> + Send + 'static,
-    ) -> Self {
+    pub fn over(name: &'static str, open: impl FnOnce() -> keyring_core::Result<Arc<CredentialStore>> + Send + 'static) -> Self {
         Self {
             name,
             labels: false,
@@ -129,8 +126,13 @@ impl Keychain {
         let _ = jobs.send(job);
         match answered.recv_timeout(self.patience) {
             Ok(result) => {
-                *worker = Worker::Running(jobs);
-                result.map_err(|trouble| self.translate(trouble))
+                let result = result.map_err(|trouble| self.translate(trouble));
+                *worker = match &result {
+                    // A person who closed the keychain's window is not shown it again.
+                    Err(error @ (VaultError::Absent(_) | VaultError::Locked(_))) => Worker::Over(error.clone()),
+                    _ => Worker::Running(jobs),
+                };
+                result
             }
             Err(reason) => {
                 let error = match reason {

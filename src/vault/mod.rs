@@ -7,6 +7,10 @@ mod choice;
 mod file;
 #[cfg(feature = "keyring")]
 mod keychain;
+#[cfg_attr(
+    not(all(feature = "keyring", target_os = "linux")),
+    allow(dead_code, reason = "where the old tools kept things depends on the system")
+)]
 mod names;
 mod none;
 

@@ -10,7 +10,6 @@ use super::{Key, Kind};
 use crate::types::Secret;
 
 /// The service that our items belong to, where a keychain has services.
-#[cfg_attr(not(feature = "keyring"), allow(dead_code, reason = "the file has no services"))]
 pub(super) const SERVICE: &str = "saml2cloud";
 /// The item that holds the key of the encrypted file.
 pub(super) const FILE_KEY: &str = "vault-key";
@@ -28,7 +27,6 @@ pub(super) fn item(key: &Key) -> String {
 }
 
 /// What a person sees who looks through the keychain.
-#[cfg_attr(not(feature = "keyring"), allow(dead_code, reason = "nobody looks through the file"))]
 pub(super) fn label(key: &Key) -> String {
     format!("saml2cloud: {} of {} at {}", key.kind.word(), key.username, key.url)
 }
@@ -64,7 +62,6 @@ struct OldData {
 }
 
 /// The secret in an old tool's item, if it is for this address and this person. Other programs name items the same way.
-#[cfg_attr(not(feature = "keyring"), allow(dead_code, reason = "the old tools have no file"))]
 pub(super) fn read_old_item(bytes: &[u8], address: &str, username: &str) -> Option<Secret<String>> {
     let item: OldItem = serde_json::from_slice(bytes).ok()?;
     let data = Zeroizing::new(STANDARD.decode(item.data.expose()).ok()?);
@@ -112,7 +109,8 @@ mod tests {
         assert!(old_addresses(&key(url, "a", Kind::Device)).is_empty());
 
         let wrap = |inner: &str, name: &str| {
-            format!(r#"{{"Key":"{name}","Data":"{}","Label":"saml2aws Credentials","Description":""}}"#, STANDARD.encode(inner)).into_bytes()
+            format!(r#"{{"Key":"{name}","Data":"{}","Label":"saml2aws Credentials","Description":""}}"#, STANDARD.encode(inner))
+                .into_bytes()
         };
         let inner = format!(r#"{{"ServerURL":"{url}","Username":"alice@example.com","Secret":"s3cr\"et"}}"#);
         let found = read_old_item(&wrap(&inner, url), url, "alice@example.com");

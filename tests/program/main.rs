@@ -3,14 +3,18 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says what went wrong by failing")]
 
 mod accounts;
+mod adfs;
 mod call;
 mod cloud;
 mod exec;
 mod files;
 mod form;
 mod handed;
+#[cfg(unix)]
+mod keychain;
 mod killed;
 mod login;
+mod okta;
 #[cfg(unix)]
 mod pty;
 mod secrets;

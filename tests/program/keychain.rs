@@ -1,0 +1,77 @@
+//! Passwords that are kept: in the encrypted file here, for the box has no desktop (`tests/vaults.rs` has the other keychains). A
+//! password is kept only when a person typed it, so the terminal is the height.
+
+use crate::call::Call;
+use crate::pty::{ENTER, Pty};
+use crate::support::{AWS, CLOUDS, Room};
+
+const PASSWORD: &str = "? Password ";
+
+/// A call that keeps passwords in the encrypted file.
+fn keeping<'r>(room: &'r Room, line: &str) -> Call<'r> {
+    room.call(line).var("SAML2CLOUD_KEYCHAIN", "file").var("SAML2CLOUD_VAULT_PASSPHRASE", "a passphrase for the box")
+}
+
+#[test]
+fn a_typed_password_is_asked_for_once() {
+    for cloud in CLOUDS {
+        let room = Room::new();
+        room.production(cloud, "bob");
+        let mut pty = Pty::start(&room, &keeping(&room, "login -a production"), false);
+        pty.asks(PASSWORD).types(&room.password("bob")).types(ENTER);
+        assert_eq!(pty.ends().code, 0);
+        let done = keeping(&room, "login -a production --force").run().exits(0);
+        done.says(&["Using the saved password; --ask asks for another."]).does_not_say("To use saved password");
+        let kept = room.home().join(".local/state/saml2cloud/vault");
+        let text = std::fs::read_to_string(&kept).unwrap();
+        assert!(!text.contains(&room.password("bob")) && crate::support::mode(&kept) == 0o600);
+        // Whoever switches the keychain off, or has another passphrase, is asked as before, and signs in all the same.
+        keeping(&room, "login -a production --force --disable-keychain").run().exits(4);
+        let other = room
+            .call("login -a production --force")
+            .var("SAML2CLOUD_KEYCHAIN", "file")
+            .var("SAML2CLOUD_VAULT_PASSPHRASE", "wrong");
+        other.by("bob").run().exits(0);
+    }
+}
+
+#[test]
+fn enter_takes_the_saved_one_and_another_replaces_it() {
+    let room = Room::new();
+    room.production(AWS, "bob");
+    let login = |typed: &str| {
+        let mut pty = Pty::start(&room, &keeping(&room, "login -a production --force --ask"), false);
+        pty.asks("To use saved password just hit enter.").asks(PASSWORD).types(typed).types(ENTER);
+        pty.ends().code
+    };
+    assert_eq!(login(&room.password("bob")), 0);
+    assert_eq!(login(""), 0);
+    assert_eq!(login("wrong"), 3);
+    keeping(&room, "login -a production --force").run().exits(0).says(&["Using the saved password"]);
+}
+
+#[test]
+fn a_saved_password_that_is_refused_is_forgotten_and_asked_for() {
+    let room = Room::new();
+    room.production(AWS, "bob");
+    let mut pty = Pty::start(&room, &keeping(&room, "login -a production"), false);
+    pty.asks(PASSWORD).types(&room.password("bob")).types(ENTER);
+    assert_eq!(pty.ends().code, 0);
+    let mut bob = room.sandbox.directory().person("bob@example.com").unwrap().clone();
+    bob.password = "another-password-since".to_owned();
+    room.sandbox.put(bob);
+    let mut pty = Pty::start(&room, &keeping(&room, "login -a production --force"), false);
+    pty.asks("The saved password was refused (").asks(PASSWORD).types("another-password-since").types(ENTER);
+    let ended = pty.ends();
+    assert_eq!(ended.code, 0, "{}", ended.shown);
+    keeping(&room, "login -a production --force").run().exits(0).says(&["Using the saved password"]);
+}
+
+#[test]
+fn a_word_that_is_no_keychain_is_an_error_before_anything_is_asked() {
+    let room = Room::new();
+    room.production(AWS, "bob");
+    let done = room.call("login -a production").var("SAML2CLOUD_KEYCHAIN", "shoebox").by("bob").run().exits(2);
+    done.says(&["`SAML2CLOUD_KEYCHAIN` is `shoebox`", "secret-service"]);
+    assert!(room.requests().is_empty());
+}
