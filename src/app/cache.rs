@@ -128,7 +128,7 @@ fn last(paths: &Paths, account: &Account) -> PathBuf {
 fn name(account: &Account, role: &str) -> String {
     let username = account.username.as_ref().map_or("", |name| name.as_str());
     // Keys that a policy limits are not those that none limits.
-    let limits = format!("{:?}", (&account.limits != &Limits::default()).then_some(&account.limits));
+    let limits = format!("{:?}", (account.limits != Limits::default()).then_some(&account.limits));
     let whole = [account.cloud.word(), account.name.as_str(), account.url.expose().as_str(), username, role, &limits].join("\0");
     let digest = ring::digest::digest(&ring::digest::SHA256, whole.as_bytes());
     let unique: String = digest.as_ref().iter().take(8).map(|byte| format!("{byte:02x}")).collect();

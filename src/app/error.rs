@@ -95,9 +95,10 @@ impl Error {
             Self::Config(ConfigError::Twice { .. }) => Kind::NeedsPerson,
             Self::Config(_) => Kind::Usage,
             Self::SignIn(error) => match error {
-                SignInError::Refused { .. } | SignInError::FactorRefused { .. } | SignInError::WrongAddressee { .. } => {
-                    Kind::Refused
-                }
+                SignInError::Refused { .. }
+                | SignInError::WrongPassword { .. }
+                | SignInError::FactorRefused { .. }
+                | SignInError::WrongAddressee { .. } => Kind::Refused,
                 SignInError::FactorUnsupported { .. } => Kind::Refused,
                 SignInError::Ambiguous { .. } | SignInError::Unanswered { .. } => Kind::NeedsPerson,
                 SignInError::Browse(BrowseError::Transport(error)) => transport_kind(error),

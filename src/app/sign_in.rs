@@ -31,10 +31,10 @@ pub(super) async fn sign_in(run: &Run<'_>, account: &Account) -> Result<Offer, E
         known.add(Topic::Username, GivenAnswer { value: username.as_str().into(), once: false });
         known.add(Topic::Password, GivenAnswer { value: password.text.clone(), once: false });
         match attempt(run, account, &*idp, &known, &memory).await {
-            Err(Error::SignIn(SignInError::Refused { provider, said })) if password.source == Source::Saved => {
+            Err(Error::SignIn(SignInError::WrongPassword { provider, said })) if password.source == Source::Saved => {
                 memory.forget(Kind::Password);
                 if !run.answers.can_ask(Topic::Password) {
-                    return Err(SignInError::Refused { provider, said }.into());
+                    return Err(SignInError::WrongPassword { provider, said }.into());
                 }
                 run.witness.tell(&Event::SavedRefused { said: &said });
                 password = self::password(run, account, &memory, false).await?;

@@ -126,6 +126,12 @@ pub(super) struct Global {
     /// Tell every step, without secrets
     #[arg(long, global = true, help_heading = "Asking and telling")]
     pub(super) verbose: bool,
+    /// Do not use or keep a session at the identity provider (Okta)
+    #[arg(long, global = true, hide = true)]
+    pub(super) disable_sessions: bool,
+    /// Do not make this machine known to the identity provider (Okta)
+    #[arg(long, global = true, hide = true)]
+    pub(super) disable_remember_device: bool,
     #[command(flatten)]
     pub(super) old: Old,
     /// Neither read nor keep passwords in the keychain

@@ -295,10 +295,7 @@ impl Context<'_> {
         if !self.global.password_stdin {
             return Ok(self.global.password.clone().map(Secret::new));
         }
-        match crate::world::tty::first_line_of_stdin().map_err(Failure::Input)? {
-            line if line.expose().is_empty() => Err(Failure::NoPassword),
-            line => Ok(Some(line)),
-        }
+        crate::world::tty::first_line_of_stdin().map_err(Failure::Input)?.ok_or(Failure::NoPassword).map(Some)
     }
 }
 
@@ -327,6 +324,13 @@ impl Global {
         }
         if self.skip_verify {
             draft.set(Key::SkipVerify, "true");
+        }
+        for (name, given) in
+            [("disable_sessions", self.disable_sessions), ("disable_remember_device", self.disable_remember_device)]
+        {
+            if given {
+                draft.set_other(name, "true");
+            }
         }
         draft
     }

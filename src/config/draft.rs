@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Key;
+use crate::idp::PROVIDERS;
 use crate::types::CloudId;
 use crate::world::Env;
 
@@ -21,7 +22,7 @@ pub enum Origin {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Draft {
     values: BTreeMap<Key, (String, Origin)>,
-    /// What the file's section says under names that are not every account's: a provider's own settings, and what is nobody's.
+    /// What is said under names that are not every account's: a provider's own settings, and what is nobody's.
     others: BTreeMap<String, String>,
     /// Whose keys the file's section has, if only one cloud's.
     kind: Option<CloudId>,
@@ -40,7 +41,12 @@ impl Draft {
         self.values.get(&key).map(|(_, origin)| origin)
     }
 
-    /// What the file says under a name that is a provider's own.
+    /// Sets a setting of one provider, by its key in the file.
+    pub fn set_other(&mut self, name: &str, value: &str) {
+        self.others.insert(name.to_owned(), value.to_owned());
+    }
+
+    /// What file or variables say of a provider's own setting, by its key in the file.
     pub fn other(&self, name: &str) -> Option<&str> {
         self.others.get(name).map(String::as_str)
     }
@@ -54,6 +60,7 @@ impl Draft {
     #[must_use]
     pub fn over(&self, below: &Self) -> Self {
         let mut result = below.clone();
+        result.others.extend(self.others.iter().map(|(name, value)| (name.clone(), value.clone())));
         for key in Key::ALL {
             if let (Some(_), Some(typed)) = (self.get(key), self.values.get(&key)) {
                 result.values.insert(key, typed.clone());
@@ -72,6 +79,11 @@ impl Draft {
         for key in Key::ALL {
             if let Some((name, value)) = key.variable().and_then(|name| variable(env, cloud, name)) {
                 draft.values.insert(key, (value.to_owned(), Origin::Variable(name)));
+            }
+        }
+        for field in PROVIDERS.iter().flat_map(|provider| provider.fields()) {
+            if let Some((_, value)) = variable(env, cloud, field.variable).filter(|(_, value)| !value.trim().is_empty()) {
+                draft.others.insert(field.key.to_owned(), value.to_owned());
             }
         }
         // saml2aws called this one differently.
@@ -137,6 +149,8 @@ mod tests {
             ("SAML2CLOUD_PROFILE", "ours"),
             ("SAML2AWS_PROFILE", "old"),
             ("SAML2AWS_ROLE", ""),
+            ("SAML2AWS_OKTA_DISABLE_SESSIONS", "false"),
+            ("SAML2AWS_OKTA_DISABLE_REMEMBER_DEVICE", ""),
         ]);
         let draft = Draft::from_env(&env, Some(CloudId::Aws)).over(&file);
         assert_eq!(
@@ -145,6 +159,9 @@ mod tests {
         );
         assert_eq!(Draft::from_env(&env, Some(CloudId::Alibaba)).get(Key::Url), None);
         assert_eq!(draft.kind_of_keys(), Some(CloudId::Aws));
-        assert_eq!((draft.other("disable_sessions"), draft.other("url")), (Some("true"), None));
+        assert_eq!(
+            (draft.other("disable_sessions"), draft.other("disable_remember_device"), draft.other("url")),
+            (Some("false"), None, None)
+        );
     }
 }

@@ -9,6 +9,8 @@ use crate::types::WebUrl;
 pub struct Field {
     /// Its key in the accounts file.
     pub key: &'static str,
+    /// The variable that sets it, without what stands before it (`SAML2CLOUD_`, and the old tools' words).
+    pub variable: &'static str,
     /// What it is, for help and prompts.
     pub help: &'static str,
     /// Whether an account cannot do without it.
@@ -75,7 +77,10 @@ pub struct SettingsError {
 mod tests {
     use super::*;
 
-    const FIELDS: &[Field] = &[Field { key: "quiet", help: "", needed: false }, Field { key: "name", help: "", needed: false }];
+    const FIELDS: &[Field] = &[
+        Field { key: "quiet", variable: "QUIET", help: "", needed: false },
+        Field { key: "name", variable: "NAME", help: "", needed: false },
+    ];
 
     #[test]
     fn own_settings_are_those_of_the_fields() {

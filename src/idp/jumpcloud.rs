@@ -126,6 +126,9 @@ impl Idp for Configured {
         let first = self.authenticate(session, &xsrf, "").await?;
         let granted = match verdict(&first) {
             Verdict::Granted => first,
+            Verdict::Refused(said) if first.status == 401 => {
+                return Err(SignInError::WrongPassword { provider: NAME.into(), said });
+            }
             Verdict::Refused(said) => return Err(SignInError::Refused { provider: NAME.into(), said }),
             Verdict::Factor(offered) => match self.choose(session, &offered).await? {
                 Factor::Push => self.push(session, &xsrf).await?,

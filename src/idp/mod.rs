@@ -4,9 +4,11 @@
 //! Everything it may touch comes in the [`Session`]; it knows neither which cloud it signs in to nor who answers
 //! its questions. To add one: write the file, add a line to [`PROVIDERS`].
 
+mod adfs;
 mod field;
 mod form;
 mod jumpcloud;
+mod okta;
 
 pub use field::{Field, Settings, SettingsError};
 
@@ -61,12 +63,11 @@ pub trait Idp: Send + Sync {
 }
 
 /// Every provider that we can speak to, by name.
-pub static PROVIDERS: &[&dyn Provider] = &[&form::PROVIDER, &jumpcloud::PROVIDER];
+pub static PROVIDERS: &[&dyn Provider] =
+    &[&adfs::PROVIDER, &adfs::PROVIDER_2, &form::PROVIDER, &jumpcloud::PROVIDER, &okta::PROVIDER];
 
 /// The names that the old tools know and that we do not speak to yet. Accounts may name them; a sign-in says so.
 pub static KNOWN_ELSEWHERE: &[&str] = &[
-    "ADFS",
-    "ADFS2",
     "Akamai",
     "Auth0",
     "Authentik",
@@ -77,7 +78,6 @@ pub static KNOWN_ELSEWHERE: &[&str] = &[
     "GoogleApps",
     "KeyCloak",
     "NetIQ",
-    "Okta",
     "OneLogin",
     "PSU",
     "Ping",
@@ -140,7 +140,15 @@ impl Session<'_> {
 /// Why a sign-in did not succeed: whose fault, what now.
 #[derive(Debug, thiserror::Error)]
 pub enum SignInError {
-    /// Wrong password, locked, not allowed.
+    /// The password, or the person that it is for, is not known there: a saved one is of no more use.
+    #[error("{provider} refused the sign-in: \"{said}\"")]
+    WrongPassword {
+        /// Who refused.
+        provider: String,
+        /// In their words.
+        said: Untrusted,
+    },
+    /// Locked, expired, not allowed: whatever the password.
     #[error("{provider} refused the sign-in: \"{said}\"")]
     Refused {
         /// Who refused.

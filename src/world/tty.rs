@@ -50,11 +50,11 @@ impl Terminal {
     }
 }
 
-/// The first line of standard input, without its end and without reading on: what follows may be for a child.
+/// The first line of standard input, without its end and without reading on: what follows may be for a child. Nothing if it is empty.
 ///
 /// # Errors
 /// Standard input cannot be read, or its first line is no text.
-pub fn first_line_of_stdin() -> std::io::Result<Secret<String>> {
+pub fn first_line_of_stdin() -> std::io::Result<Option<Secret<String>>> {
     // Not `std::io::stdin`, which reads ahead.
     let mut stdin = unbuffered_stdin()?;
     let mut line = Vec::new();
@@ -64,7 +64,8 @@ pub fn first_line_of_stdin() -> std::io::Result<Secret<String>> {
     }
     let line = String::from_utf8(line).map_err(|_| std::io::Error::new(std::io::ErrorKind::InvalidData, "it is no text"))?;
     let whole = Secret::new(line);
-    Ok(Secret::from(whole.expose().trim_end_matches('\r')))
+    let line = whole.expose().trim_end_matches('\r');
+    Ok((!line.is_empty()).then(|| Secret::from(line)))
 }
 
 #[cfg(unix)]

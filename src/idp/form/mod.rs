@@ -74,7 +74,7 @@ impl Idp for Configured {
             let next = match understand(&page, sent, session.sp) {
                 Step::Done(form) => return Ok(response(&form)),
                 Step::Stolen(form) => return Err(self.stolen(&page, &form, session)),
-                Step::Refused => return Err(SignInError::Refused { provider: self.name.clone(), said: page.said() }),
+                Step::Refused => return Err(SignInError::WrongPassword { provider: self.name.clone(), said: page.said() }),
                 Step::Lost => return Err(SignInError::Unrecognised { step, page: Box::new(page.outline()) }),
                 Step::Username { mut form, username } => {
                     fill(&mut form, &username, session.username().await?.into());

@@ -69,7 +69,9 @@ pub(super) fn read(response: &Response) -> Told {
     };
     match response.status {
         200 => state(answer),
-        400..=499 => refusal(&answer).map_or_else(|| Told::Strange("it is a refusal without a message".to_owned()), Told::Refused),
+        400..=499 => {
+            refusal(&answer).map_or_else(|| Told::Strange("it is a refusal without a message".to_owned()), Told::Refused)
+        }
         _ => Told::Strange("it is neither a yes nor a no".to_owned()),
     }
 }
@@ -87,9 +89,8 @@ fn refusal(answer: &Answer) -> Option<Refusal> {
 fn state(answer: Answer) -> Told {
     let status = answer.status.unwrap_or_default();
     let strange = |why: &str| Told::Strange(format!("{why} ({status})"));
-    let refused = |words: &str| {
-        Told::Refused(Refusal { code: status.clone(), said: Untrusted::new(format!("{words} ({status})")) })
-    };
+    let refused =
+        |words: &str| Told::Refused(Refusal { code: status.clone(), said: Untrusted::new(format!("{words} ({status})")) });
     match (status.as_str(), answer.state_token) {
         ("SUCCESS", state) => match (answer.session_token, state) {
             (Some(token), _) => Told::Token(token),
@@ -97,17 +98,15 @@ fn state(answer: Answer) -> Told {
             (None, None) => strange("it has no token"),
         },
         ("MFA_REQUIRED", Some(state)) => Told::Factors { state, offered: factors(&answer.embedded) },
-        ("MFA_CHALLENGE", _) => Told::Challenge(Challenge {
-            result: answer.factor_result.unwrap_or_default(),
-            number: number(&answer.embedded),
-        }),
+        ("MFA_CHALLENGE", _) => {
+            Told::Challenge(Challenge { result: answer.factor_result.unwrap_or_default(), number: number(&answer.embedded) })
+        }
         ("PASSWORD_WARN", Some(state)) => Told::Skip { state, notice: warning(&answer.embedded) },
-        ("MFA_ENROLL", Some(state)) if answer.links.get("skip").is_some() => {
-            Told::Skip { state, notice: "Okta proposes to set up another second factor; that can be done in a browser".to_owned() }
-        }
-        ("MFA_ENROLL" | "MFA_ENROLL_ACTIVATE", _) => {
-            refused("a second factor must be set up first: sign in once with a browser")
-        }
+        ("MFA_ENROLL", Some(state)) if answer.links.get("skip").is_some() => Told::Skip {
+            state,
+            notice: "Okta proposes to set up another second factor; that can be done in a browser".to_owned(),
+        },
+        ("MFA_ENROLL" | "MFA_ENROLL_ACTIVATE", _) => refused("a second factor must be set up first: sign in once with a browser"),
         ("LOCKED_OUT", _) => refused("the account is locked"),
         ("PASSWORD_EXPIRED", _) => refused("the password has expired: set a new one with a browser"),
         ("PASSWORD_RESET", _) => refused("the password must be set anew: do so with a browser"),

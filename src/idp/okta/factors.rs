@@ -142,11 +142,7 @@ fn refused(factor: Factor, said: Untrusted) -> SignInError {
 
 impl Visit<'_, '_> {
     /// Proves a second factor; the answer is Okta's to the last step, which may ask for more.
-    pub(super) async fn second_factor(
-        &mut self,
-        state: &Secret<String>,
-        offered: &[Offered],
-    ) -> Result<Response, SignInError> {
+    pub(super) async fn second_factor(&mut self, state: &Secret<String>, offered: &[Offered]) -> Result<Response, SignInError> {
         let (factor, can) = self.choose(offered).await?;
         // The ID becomes part of an address.
         if factor.id.is_empty() || !factor.id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_')) {
@@ -160,15 +156,9 @@ impl Visit<'_, '_> {
         }
     }
 
-    async fn choose<'f>(
-        &self,
-        offered: &'f [Offered],
-    ) -> Result<(&'f Offered, &'static Can), SignInError> {
-        let unsupported = |wanted: String, can| SignInError::FactorUnsupported {
-            provider: NAME.into(),
-            wanted: Untrusted::new(wanted),
-            can,
-        };
+    async fn choose<'f>(&self, offered: &'f [Offered]) -> Result<(&'f Offered, &'static Can), SignInError> {
+        let unsupported =
+            |wanted: String, can| SignInError::FactorUnsupported { provider: NAME.into(), wanted: Untrusted::new(wanted), can };
         match pick(offered, &self.okta.wish) {
             Pick::None(wanted, can) => Err(unsupported(wanted, can)),
             Pick::One(factor, can, is_other) => {
@@ -192,12 +182,7 @@ impl Visit<'_, '_> {
     }
 
     /// One call of the factor's own address: with a code it is checked, without one it is sent, or a push goes out.
-    async fn verify(
-        &mut self,
-        state: &Secret<String>,
-        factor: &Offered,
-        code: Option<&str>,
-    ) -> Result<Response, SignInError> {
+    async fn verify(&mut self, state: &Secret<String>, factor: &Offered, code: Option<&str>) -> Result<Response, SignInError> {
         let mut url = self.at(&format!("/api/v1/authn/factors/{}/verify", factor.id))?;
         if self.device.is_some() {
             url = url.with_query([("rememberDevice", "true")]);
@@ -336,12 +321,12 @@ mod tests {
             (&["OKTA SMS"], "PUSH", "f0 SMS instead"),
             (&["OKTA SMS", "FIDO WEBAUTHN"], "Auto", "f0 SMS"),
             (&["OKTA PUSH", VERIFY], "auto", "PUSH MFA authentication - phone 0 | Okta MFA authentication - phone 1"),
-            (&["OKTA PUSH", "OKTA PUSH", VERIFY], "PUSH", "PUSH MFA authentication - phone 0 | PUSH MFA authentication - phone 1"),
             (
-                &["OKTA SIGNED_NONCE", "OKTA CALL", "OKTA QUESTION"],
-                "Auto",
-                "OKTA SIGNED_NONCE, OKTA CALL, OKTA QUESTION; can ",
+                &["OKTA PUSH", "OKTA PUSH", VERIFY],
+                "PUSH",
+                "PUSH MFA authentication - phone 0 | PUSH MFA authentication - phone 1",
             ),
+            (&["OKTA SIGNED_NONCE", "OKTA CALL", "OKTA QUESTION"], "Auto", "OKTA SIGNED_NONCE, OKTA CALL, OKTA QUESTION; can "),
             (&[], "Auto", "none is set up; can "),
         ] {
             assert_eq!(told(ids, wish), expected, "{ids:?} {wish}");

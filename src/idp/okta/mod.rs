@@ -53,8 +53,18 @@ impl Provider for Okta {
 
     fn fields(&self) -> &'static [Field] {
         &[
-            Field { key: SESSIONS, help: "do not keep the session at Okta for the next sign-in", needed: false },
-            Field { key: DEVICE, help: "do not let Okta remember this machine", needed: false },
+            Field {
+                key: SESSIONS,
+                variable: "OKTA_DISABLE_SESSIONS",
+                help: "do not keep the session at Okta for the next sign-in",
+                needed: false,
+            },
+            Field {
+                key: DEVICE,
+                variable: "OKTA_DISABLE_REMEMBER_DEVICE",
+                help: "do not let Okta remember this machine",
+                needed: false,
+            },
         ]
     }
 
@@ -179,6 +189,10 @@ impl Visit<'_, '_> {
                     self.session.answers.notify(&notice);
                     let url = self.at("/api/v1/authn/skip")?;
                     (self.post(url, &json!({ "stateToken": state.expose() })).await?, "the skipped step")
+                }
+                // The one code for a wrong user name or password; the others leave the password as good as it was.
+                Told::Refused(refusal) if refusal.code == "E0000004" => {
+                    return Err(SignInError::WrongPassword { provider: NAME.into(), said: refusal.said });
                 }
                 Told::Refused(refusal) => return Err(refused(refusal.said)),
                 Told::Challenge(_) => return Err(garbled(step, &answer, "it is about a factor that was not begun")),

@@ -82,6 +82,7 @@ mod tests {
         let sp = ServiceProvider {
             entity_id: "urn:amazon:webservices".into(),
             is_acs: |url| url.to_string() == "https://signin.aws.amazon.com/saml",
+            is_clouds: |_, _| false,
             target: WebUrl::parse("https://broker.example/acs").ok(),
         };
         let page = Page::parse(WebUrl::parse("https://acme.okta.com/home/amazon_aws/0oa1/272").unwrap(), status, html);
@@ -97,7 +98,9 @@ mod tests {
     #[test]
     fn reads_what_an_organisation_shows() {
         let form = |action: &str| {
-            format!("<form id=appForm action='{action}' method=POST><input name=SAMLResponse type=hidden value='PHNh bWw+'></form>")
+            format!(
+                "<form id=appForm action='{action}' method=POST><input name=SAMLResponse type=hidden value='PHNh bWw+'></form>"
+            )
         };
         assert_eq!(told(200, &form("https&#x3a;&#x2f;&#x2f;signin.aws.amazon.com&#x2f;saml")), "response PHNhbWw+");
         assert_eq!(told(200, &form("https://broker.example/acs")), "response PHNhbWw+");

@@ -18,6 +18,8 @@
 // The list of disallowed methods keeps the operating system in one place of the product; this is not the product.
 #![allow(clippy::disallowed_methods)]
 
+mod adfs;
+mod adfs_pages;
 mod alibaba;
 mod authority;
 mod aws;
@@ -25,6 +27,8 @@ mod aws_signin;
 mod fault;
 mod forms;
 mod jumpcloud;
+mod okta;
+mod okta_words;
 mod people;
 mod proxy;
 mod saml;
@@ -37,8 +41,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+pub use adfs_pages::{Adfs, AdfsFactor};
 pub use fault::{Fault, Plan};
-pub use people::{Directory, Factor, Grant, Person, Push, code_of};
+pub use people::{Directory, Factor, Grant, Okta, OktaFactor, OktaState, Person, Push, code_of};
 
 use authority::Authority;
 use world::World;
@@ -246,6 +251,16 @@ impl Sandbox {
     pub fn code(&self, user: &str) -> String {
         let world = self.shared.world();
         world.directory.person(user).and_then(|person| code_of(person.totp_secret.as_deref()?)).unwrap_or_default()
+    }
+
+    /// The code that was sent to somebody by message or mail last; empty if there is none.
+    pub fn message(&self, user: &str) -> String {
+        self.shared.world().okta.message(user).unwrap_or_default().to_owned()
+    }
+
+    /// Ends the sessions at the identity provider, as an administrator can.
+    pub fn end_sessions(&self) {
+        self.shared.world().okta.end_sessions();
     }
 
     /// Every secret that has passed: passwords and codes as typed, anti-forgery tokens, cookies, SAML

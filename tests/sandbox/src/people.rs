@@ -99,6 +99,63 @@ pub enum Push {
     },
 }
 
+/// A second factor that only Okta knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OktaFactor {
+    /// A code of Google Authenticator, from the same secret as the other app's.
+    Google,
+    /// A code by text message.
+    Sms,
+    /// A code by e-mail.
+    Email,
+    /// A code of Symantec VIP, from the same secret too.
+    Symantec,
+    /// A call. Offered only.
+    Call,
+    /// A question. Offered only.
+    Question,
+    /// Okta FastPass. Offered only.
+    SignedNonce,
+}
+
+/// What stands between a person's password and a session at Okta.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum OktaState {
+    /// Nothing but second factors.
+    #[default]
+    Active,
+    /// The account is locked.
+    LockedOut,
+    /// The password has expired.
+    PasswordExpired,
+    /// The password expires in so many days.
+    PasswordWarn {
+        /// Days.
+        days: u32,
+    },
+    /// A second factor must be set up.
+    MustEnroll,
+    /// A second factor may be set up.
+    MayEnroll,
+    /// No application is for this person.
+    NotAssigned,
+    /// The password alone gives a session; the applications want a factor.
+    AsksMore,
+    /// The same, in Okta Identity Engine, which the box does not speak.
+    Engine,
+}
+
+/// What only Okta knows of a person.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Okta {
+    /// Factors beside the person's others.
+    pub factors: Vec<OktaFactor>,
+    /// What stands between password and session.
+    pub state: OktaState,
+    /// The number to choose on the phone.
+    pub number: Option<u8>,
+}
+
 /// Somebody who may sign in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Person {
@@ -120,6 +177,10 @@ pub struct Person {
     pub session_name: Option<String>,
     /// The SessionDuration attribute of assertions, in seconds.
     pub session_duration: Option<u32>,
+    /// What only Okta knows.
+    pub okta: Okta,
+    /// What only AD FS knows.
+    pub adfs: crate::Adfs,
 }
 
 impl Person {
@@ -135,6 +196,8 @@ impl Person {
             stray_role_values: Vec::new(),
             session_name: None,
             session_duration: Some(3600),
+            okta: Okta::default(),
+            adfs: crate::Adfs::default(),
         }
     }
 
@@ -267,6 +330,8 @@ impl Directory {
                 .with_role(Grant::alibaba(GUIDE, "Developer"))
                 .with_session_duration(None),
         );
+        crate::adfs_pages::people().into_iter().for_each(|person| all.put(person));
+        crate::okta_words::people().into_iter().for_each(|person| all.put(person));
         all.put(mallory());
         all.put(trudy());
         all

@@ -142,6 +142,8 @@ pub(crate) fn issue(world: &mut World, person: &Person, site: Site, issuer: &str
 
 /// Takes a response back, for one of these sites.
 pub(crate) fn redeem(world: &World, base64: &str, sites: &[Site]) -> Result<Issued, Refusal> {
+    // The clouds take base64 in lines too, as some clients send it.
+    let base64: String = base64.split_whitespace().collect();
     let issued = world.issued.iter().find(|issued| issued.base64 == base64).ok_or(Refusal::Unknown)?;
     let now = world.cloud_now();
     if !sites.contains(&issued.site) {

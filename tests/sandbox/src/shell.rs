@@ -66,7 +66,9 @@ fn greet(directory: &Directory) {
     eprintln!(
         "\nThe current code of somebody:  sandbox code alice@example.com\n\
          JumpCloud:  https://sso.jumpcloud.com/saml2/acme-prod-aws-admin and …/acme-prod-alibabacloud-admin\n\
-         Form:       https://login.acme.example/sso/aws?style=one (two, totp, choice, consent, refresh, all)\n"
+         AD FS:      https://fs.acme.example\n\
+         Form:       https://login.acme.example/sso/aws?style=one (two, totp, choice, consent, refresh, all)\n\
+         Okta:       https://acme.okta.com/home/amazon_aws/0oadp5jbz6tjBLfTx0x7/272 and …/home/acme_alibaba/…\n"
     );
 }
 

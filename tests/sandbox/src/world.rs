@@ -11,7 +11,7 @@ use crate::fault::{Fault, Plan};
 use crate::people::Directory;
 use crate::saml::Issued;
 use crate::wire::{Breach, Reply, Request, glob};
-use crate::{Seen, alibaba, aws, forms, jumpcloud};
+use crate::{Seen, adfs, alibaba, aws, forms, jumpcloud, okta};
 
 /// Credentials that a cloud has handed out.
 #[derive(Debug, Clone)]
@@ -57,8 +57,12 @@ pub(crate) struct World {
     pub(crate) keys: Vec<Key>,
     /// Numbers that may be used once.
     pub(crate) nonces: HashSet<String>,
+    /// State of AD FS.
+    pub(crate) adfs: adfs::State,
     /// State of JumpCloud.
     pub(crate) jumpcloud: jumpcloud::State,
+    /// State of Okta.
+    pub(crate) okta: okta::State,
     /// State of the provider made of forms.
     pub(crate) forms: forms::State,
 }
@@ -68,8 +72,10 @@ type Emulator = fn(&mut World, &Request) -> Result<Reply, Breach>;
 
 /// Which hosts exist, and who speaks for them.
 const HOSTS: &[(&str, Emulator)] = &[
+    (adfs::HOST, adfs::answer),
     ("console.jumpcloud.com", jumpcloud::console),
     ("sso.jumpcloud.com", jumpcloud::sso),
+    (okta::HOST, okta::answer),
     ("login.acme.example", forms::answer),
     ("sts.amazonaws.com", aws::sts),
     ("sts.*.amazonaws.com", aws::sts),
@@ -202,6 +208,7 @@ impl World {
         request
             .query
             .iter()
+            .filter(|(name, _)| !okta::wants_in_query(request, name))
             .find(|(name, value)| is_secret(value) || telling.contains(&name.to_ascii_lowercase().as_str()))
             .map(|(name, _)| name.clone())
     }

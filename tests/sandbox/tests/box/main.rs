@@ -5,9 +5,11 @@
 // The list of disallowed methods keeps the operating system in one place of the product; this is not the product.
 #![allow(clippy::disallowed_methods)]
 
+mod adfs;
 mod browser;
 mod clouds;
 mod forms;
 mod jumpcloud;
+mod okta;
 mod proxy;
 mod signed;
