@@ -1,13 +1,17 @@
 //! The first half of the pipeline: a person signs in, and the cloud reads what that grants.
 
+use std::sync::Mutex;
+
+use async_trait::async_trait;
+
 use super::memory::Remembered;
 use super::{Error, Event, Run};
-use crate::ask::{Chain, Given, GivenAnswer, NoAnswer, Question, Topic};
+use crate::ask::{Answers, Chain, Given, GivenAnswer, NoAnswer, Question, Topic};
 use crate::cloud;
 use crate::config::Account;
 use crate::http::{Browser, Retrying};
 use crate::idp::{Idp, Memory, Session, SignInError};
-use crate::types::{Offer, Secret};
+use crate::types::{Offer, Secret, Untrusted};
 use crate::vault::{Key, Kind};
 use crate::world::Tls;
 
@@ -20,32 +24,37 @@ pub(super) async fn sign_in(run: &Run<'_>, account: &Account) -> Result<Offer, E
     }
     if !account.provider()?.wants_password() {
         let memory = memory(run, account, String::new());
-        return attempt(run, account, &*idp, &Given::default(), &memory).await;
+        return attempt(run, account, &*idp, &[], &memory).await;
     }
     let username = username(run, account).await?;
     let memory = memory(run, account, username.clone());
-    let mut password = password(run, account, &memory, true).await?;
+    let mut password = PasswordOnce::new(run, account, &memory, true);
+    // Before the first request, so that nobody is kept waiting twice; unless a session is kept, which may do without.
+    if memory.recall(Kind::IdpSession).is_none() {
+        password.get().await?;
+    }
     run.witness.tell(&Event::Authenticating { username: &username });
     loop {
         let known = Given::default();
         known.add(Topic::Username, GivenAnswer { value: username.as_str().into(), once: false });
-        known.add(Topic::Password, GivenAnswer { value: password.text.clone(), once: false });
-        match attempt(run, account, &*idp, &known, &memory).await {
-            Err(Error::SignIn(SignInError::WrongPassword { provider, said })) if password.source == Source::Saved => {
+        let attempt = attempt(run, account, &*idp, &[&known, &password], &memory).await;
+        match (attempt, password.taken()?) {
+            (Err(Error::SignIn(SignInError::WrongPassword { provider, said })), Some(Password { source: Source::Saved, .. })) => {
                 memory.forget(Kind::Password);
                 if !run.answers.can_ask(Topic::Password) {
                     return Err(SignInError::WrongPassword { provider, said }.into());
                 }
                 run.witness.tell(&Event::SavedRefused { said: &said });
-                password = self::password(run, account, &memory, false).await?;
+                password = PasswordOnce::new(run, account, &memory, false);
+                password.get().await?;
             }
-            Ok(offer) => {
-                if password.source == Source::Typed {
-                    memory.keep(Kind::Password, &password.text);
+            (Ok(offer), taken) => {
+                if let Some(Password { text, source: Source::Typed }) = taken {
+                    memory.keep(Kind::Password, &text);
                 }
                 return Ok(offer);
             }
-            failed => return failed,
+            (failed, _) => return failed,
         }
     }
 }
@@ -56,12 +65,18 @@ fn memory<'r>(run: &'r Run<'_>, account: &Account, username: String) -> Remember
 }
 
 /// One sign-in, from the first request to the reading of the assertion.
-async fn attempt(run: &Run<'_>, account: &Account, idp: &dyn Idp, known: &Given, memory: &dyn Memory) -> Result<Offer, Error> {
+async fn attempt(
+    run: &Run<'_>,
+    account: &Account,
+    idp: &dyn Idp,
+    known: &[&dyn Answers],
+    memory: &dyn Memory,
+) -> Result<Offer, Error> {
     let cloud = cloud::find(account.cloud);
     let transport = run.world.network.open(&Tls { skip_verify: account.idp.skip_verify })?;
     let transport = Retrying::new(transport, run.world.clock, account.idp.attempts, account.idp.retry_pause);
     let sp = cloud.service_provider(account.idp.urn.as_deref(), account.idp.target.as_ref());
-    let answers = Chain(vec![known, run.answers]);
+    let answers = Chain(known.iter().copied().chain([run.answers]).collect());
     let mut session = Session { browser: Browser::new(&transport), answers: &answers, clock: run.world.clock, memory, sp: &sp };
     let assertion = idp.sign_in(&mut session).await?;
     Ok(cloud.offer(assertion)?)
@@ -80,9 +95,66 @@ enum Source {
     Typed,
 }
 
+#[derive(Clone)]
 struct Password {
     text: Secret<String>,
     source: Source,
+}
+
+/// The password, found out once, when it is first needed.
+struct PasswordOnce<'p> {
+    run: &'p Run<'p>,
+    account: &'p Account,
+    memory: &'p dyn Memory,
+    may_be_saved: bool,
+    found: tokio::sync::OnceCell<Password>,
+    /// Why there is none, where that is more than nobody's answer.
+    failed: Mutex<Option<Error>>,
+}
+
+impl<'p> PasswordOnce<'p> {
+    fn new(run: &'p Run<'p>, account: &'p Account, memory: &'p dyn Memory, may_be_saved: bool) -> Self {
+        Self { run, account, memory, may_be_saved, found: tokio::sync::OnceCell::new(), failed: Mutex::default() }
+    }
+
+    async fn get(&self) -> Result<&Password, Error> {
+        self.found.get_or_try_init(|| password(self.run, self.account, self.memory, self.may_be_saved)).await
+    }
+
+    /// What the sign-in used, if it asked at all.
+    fn taken(&self) -> Result<Option<Password>, Error> {
+        match self.failed.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take() {
+            Some(error) => Err(error),
+            None => Ok(self.found.get().cloned()),
+        }
+    }
+}
+
+#[async_trait]
+impl Answers for PasswordOnce<'_> {
+    async fn text(&self, _: &Question<'_>) -> Result<String, NoAnswer> {
+        Err(NoAnswer::NotHere)
+    }
+
+    async fn secret(&self, question: &Question<'_>) -> Result<Secret<String>, NoAnswer> {
+        if question.topic != Topic::Password {
+            return Err(NoAnswer::NotHere);
+        }
+        match self.get().await {
+            Ok(password) => Ok(password.text.clone()),
+            Err(Error::SignIn(SignInError::Unanswered { why, .. })) => Err(why),
+            Err(error) => {
+                *self.failed.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(error);
+                Err(NoAnswer::Cancelled)
+            }
+        }
+    }
+
+    async fn choose(&self, _: &Question<'_>, _: &[Untrusted]) -> Result<usize, NoAnswer> {
+        Err(NoAnswer::NotHere)
+    }
+
+    fn notify(&self, _: &str) {}
 }
 
 fn unanswered(topic: Topic) -> impl Fn(NoAnswer) -> Error {

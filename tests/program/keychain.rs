@@ -75,3 +75,24 @@ fn a_word_that_is_no_keychain_is_an_error_before_anything_is_asked() {
     done.says(&["`SAML2CLOUD_KEYCHAIN` is `shoebox`", "secret-service"]);
     assert!(room.requests().is_empty());
 }
+
+#[test]
+fn a_session_that_is_kept_needs_no_password() {
+    let room = Room::new();
+    let lines = format!("role_arn = \"{}\"\n", AWS.role);
+    room.account_at(AWS, "production", "bob", "Okta", "https://acme.okta.com/home/acme_aws/0oa1/272", &lines);
+    // The password is given, so it is not kept; the session is.
+    keeping(&room, "login -a production").by("bob").run().exits(0);
+    room.sandbox.clear_requests();
+    let done = keeping(&room, "login -a production --force").run().exits(0);
+    done.does_not_say("password").says(&["Authenticating as bob@example.com"]);
+    assert_eq!(room.asked("acme.okta.com"), 1, "one page, and the keys of the cloud");
+    // When Okta has ended it, the password is asked for, and nobody is there.
+    room.sandbox.end_sessions();
+    keeping(&room, "login -a production --force").run().exits(4).says(&["the password is not known"]);
+    keeping(&room, "login -a production --force").by("bob").run().exits(0);
+    // Whoever wants no sessions has none.
+    room.sandbox.clear_requests();
+    keeping(&room, "login -a production --force --disable-sessions").by("bob").run().exits(0);
+    assert!(room.asked("acme.okta.com") > 1);
+}
