@@ -76,7 +76,7 @@ pub enum VaultError {
     },
 }
 
-/// Keeps secrets. The same contract suite runs against every one (`tests/vaults.rs`).
+/// Keeps secrets. The same contract suite runs against every one (`tests/vaults`).
 pub trait Vault: Send + Sync {
     /// Its name for people.
     fn name(&self) -> &'static str;

@@ -1,4 +1,4 @@
-//! Passwords that are kept: in the encrypted file here, for the box has no desktop (`tests/vaults.rs` has the other keychains). A
+//! Passwords that are kept: in the encrypted file here, for the box has no desktop (`tests/vaults` has the other keychains). A
 //! password is kept only when a person typed it, so the terminal is the height.
 
 use crate::call::Call;
