@@ -25,7 +25,9 @@ pub fn exec(world: &World<'_>, account: &Account, credentials: &Credentials, arg
     let profile = account.profile_for(&credentials.role);
     let held = store_of(world, account).look(profile);
     let region = super::show::region(account, credentials, &held);
-    let profile = (held.key_id.as_ref() == Some(&credentials.key_id)).then_some(profile);
+    // The child looks in the usual file: a profile in another one is not there for it.
+    let is_there = account.credentials_file.is_none() && held.key_id.as_ref() == Some(&credentials.key_id);
+    let profile = is_there.then_some(profile);
     let mut changes = cloud::find(account.cloud).environment(credentials, profile, region.as_ref());
     // What let the person sign in is not the child's business: it works with keys that end soon.
     changes.extend(OURS.iter().map(|name| (*name, None)));

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use clap::{Arg, ArgAction, CommandFactory as _, Parser, Subcommand, ValueEnum};
+use clap::{Arg, ArgAction, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 
 use crate::app::login::Options;
 use crate::app::{Draft, Key};
@@ -26,8 +26,19 @@ Exit codes: 0 done, 1 other failure, 2 usage or configuration, 3 refused by iden
 cloud, 4 somebody would have to answer, 5 no network, 130 interrupted; exec: the child's own
 (126, 127 when it cannot be run).";
 
+/// Reads the command line.
+///
+/// # Errors
+/// What is wrong with it; also a call for help or the version.
+pub(super) fn parse(argv: &[OsString]) -> Result<Args, clap::Error> {
+    // The opposites cost as much as all the rest to set up, so they are there only when one is asked for.
+    let asks_opposite = argv.iter().any(|arg| arg.to_str().is_some_and(|text| text.starts_with("--no-") && text != "--no-input"));
+    let command = if asks_opposite { command() } else { Args::command() };
+    Args::from_arg_matches(&command.try_get_matches_from(argv)?)
+}
+
 /// The command line, with what old scripts expect beside what help shows: every switch has its opposite, `--no-NAME`, which takes it back.
-pub(super) fn command() -> clap::Command {
+fn command() -> clap::Command {
     fn with_opposites(command: clap::Command) -> clap::Command {
         let is_switch = |arg: &&Arg| {
             matches!(arg.get_action(), ArgAction::SetTrue) && !arg.get_long().is_none_or(|name| name.starts_with("no-"))
@@ -361,8 +372,6 @@ pub(super) enum Output {
 
 #[cfg(test)]
 mod tests {
-    use clap::FromArgMatches as _;
-
     use super::*;
 
     #[test]
@@ -372,7 +381,7 @@ mod tests {
 
     #[test]
     fn every_switch_can_be_taken_back() {
-        let parse = |line: &str| Args::from_arg_matches(&command().try_get_matches_from(line.split(' ')).unwrap()).unwrap();
+        let parse = |line: &str| parse(&line.split(' ').map(OsString::from).collect::<Vec<_>>()).unwrap();
         let args = parse("saml2cloud login --skip-verify --no-skip-verify --force --no-verbose");
         let Command::Login(login) = args.command else { panic!() };
         assert!(!args.global.skip_verify && login.force.force);

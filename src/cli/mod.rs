@@ -10,8 +10,6 @@ mod show;
 use std::ffi::OsString;
 use std::sync::Arc;
 
-use clap::FromArgMatches as _;
-
 pub use self::manual::manual;
 
 use self::args::{Args, Command, Global};
@@ -28,7 +26,7 @@ use crate::world::{Env, HttpNetwork, Paths, SystemClock, SystemLauncher, World};
 
 /// Runs one command and returns the exit code.
 pub fn run(argv: &[OsString], env: &Env) -> u8 {
-    let args = match args::command().try_get_matches_from(argv).and_then(|matches| Args::from_arg_matches(&matches)) {
+    let args = match args::parse(argv) {
         Ok(args) => args,
         Err(error) => {
             // Help and version are data on stdout; a wrong command line is talk on stderr. clap knows which is which.

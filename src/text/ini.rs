@@ -96,7 +96,8 @@ fn classify<'t>(lines: impl Iterator<Item = &'t str>, nested: bool) -> impl Iter
 pub fn section<'t>(text: &'t str, section: &str) -> Vec<(&'t str, &'t str)> {
     // Outside the section only headers count, and a line that begins with a bracket is one. A bracket behind blanks is one or not by
     // what stands above it, so a text with such lines is read with care.
-    let with_care = text.contains(" [") || text.contains("\t[") || text.starts_with('\u{feff}');
+    let is_behind_blank = |(at, _): (usize, &str)| at > 0 && matches!(text.as_bytes()[at - 1], b' ' | b'\t');
+    let with_care = text.match_indices('[').any(is_behind_blank) || text.starts_with('\u{feff}');
     let mut inside = with_care;
     let relevant = text.split_inclusive('\n').filter(move |raw| {
         let line = raw.trim_start_matches('\u{feff}');

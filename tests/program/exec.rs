@@ -213,3 +213,14 @@ fn what_lets_somebody_sign_in_is_not_handed_on() {
     let env = variables(&done.stdout);
     assert!(!env.contains_key("SAML2CLOUD_PASSWORD") && !env.contains_key("SAML2CLOUD_MFA_TOKEN"), "a child needs neither");
 }
+
+#[test]
+fn a_profile_in_another_file_is_not_named() {
+    let room = Room::new();
+    room.production(AWS, "bob");
+    let line = "exec -a production --credentials-file ~/elsewhere -- env";
+    let done = room.call(line).by("bob").shows_keys().run().exits(0);
+    let variables = variables(&done.stdout);
+    assert!(variables.contains_key("AWS_ACCESS_KEY_ID") && !variables.contains_key("AWS_PROFILE"), "{:?}", variables.keys());
+    assert!(room.home().join("elsewhere").exists());
+}
