@@ -6,6 +6,7 @@ use clap::{Arg, ArgAction, CommandFactory as _, FromArgMatches as _, Parser, Sub
 
 use crate::app::login::Options;
 use crate::app::{Draft, Key};
+use crate::types::Secret;
 
 const EXAMPLES: &str = "\
 First login:
@@ -65,6 +66,12 @@ pub(super) struct Args {
     pub(super) command: Command,
 }
 
+/// Takes a secret from the command line; any text will do.
+#[allow(clippy::unnecessary_wraps, reason = "what a reader of values must look like")]
+fn secret(text: &str) -> Result<Secret<String>, std::convert::Infallible> {
+    Ok(text.into())
+}
+
 /// Flags that stand before or after the command.
 #[derive(clap::Args, Clone)]
 pub(super) struct Global {
@@ -87,14 +94,14 @@ pub(super) struct Global {
     #[arg(long, global = true, value_name = "NAME", help_heading = "Account")]
     pub(super) username: Option<String>,
     /// The password; everybody on this machine can read it, so prefer SAML2CLOUD_PASSWORD
-    #[arg(long, global = true, value_name = "TEXT", hide = true)]
-    pub(super) password: Option<String>,
+    #[arg(long, global = true, value_name = "TEXT", hide = true, value_parser = secret)]
+    pub(super) password: Option<Secret<String>>,
     /// The second factor, by the provider's word for it
     #[arg(long, global = true, value_name = "NAME", help_heading = "Account")]
     pub(super) mfa: Option<String>,
     /// A one-time code, used once
-    #[arg(long, global = true, value_name = "CODE", help_heading = "Account")]
-    pub(super) mfa_token: Option<String>,
+    #[arg(long, global = true, value_name = "CODE", help_heading = "Account", value_parser = secret)]
+    pub(super) mfa_token: Option<Secret<String>>,
     /// The role to assume, by its full name
     #[arg(long, global = true, value_name = "ARN", help_heading = "Account")]
     pub(super) role: Option<String>,

@@ -275,7 +275,7 @@ impl Context<'_> {
             |name: &str| clouds.iter().find_map(|cloud| variable(env, Some(*cloud), name)).map(|(_, value)| value.to_owned());
         let answers = [
             (Topic::Password, self.password()?.or_else(|| from_env("PASSWORD").map(Secret::new)), false),
-            (Topic::Otp, self.global.mfa_token.clone().or_else(|| from_env("MFA_TOKEN")).map(Secret::new), true),
+            (Topic::Otp, self.global.mfa_token.clone().or_else(|| from_env("MFA_TOKEN").map(Secret::new)), true),
         ];
         for (topic, value, once) in answers {
             if let Some(value) = value.filter(|_| !(self.global.ask && topic == Topic::Password)) {
@@ -291,7 +291,7 @@ impl Context<'_> {
     /// The password of the command line, or of standard input: its first line and not a byte more, for the rest may be a child's.
     fn password(&self) -> Result<Option<Secret<String>>, Failure> {
         if !self.global.password_stdin {
-            return Ok(self.global.password.clone().map(Secret::new));
+            return Ok(self.global.password.clone());
         }
         crate::world::tty::first_line_of_stdin().map_err(Failure::Input)?.ok_or(Failure::NoPassword).map(Some)
     }

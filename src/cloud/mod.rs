@@ -16,7 +16,7 @@ use crate::types::{
     ServiceProvider, SessionDuration, Untrusted, WebUrl,
 };
 use crate::world::file::FileError;
-use crate::world::{Env, EnvChange, Paths, Transport, TransportError};
+use crate::world::{Env, EnvChange, Paths, Transport, TransportError, is_busy};
 
 /// One cloud's conventions.
 #[async_trait]
@@ -188,12 +188,11 @@ pub enum CloudError {
 impl CloudError {
     /// Whether the same call may well succeed a moment later.
     pub fn is_passing(&self) -> bool {
-        let busy = |status: u16| matches!(status, 429 | 502 | 503 | 504);
         match self {
             Self::Refused { status, code, .. } => {
-                busy(*status) || code.raw().starts_with("Throttling") || code.raw() == "ServiceUnavailable"
+                is_busy(*status) || code.raw().starts_with("Throttling") || code.raw() == "ServiceUnavailable"
             }
-            Self::Garbled { status, .. } => busy(*status),
+            Self::Garbled { status, .. } => is_busy(*status),
             Self::Transport(error) => matches!(error, TransportError::Unreachable { .. }),
             _ => false,
         }

@@ -12,7 +12,7 @@ mod retry;
 
 pub use form::{Button, Form, Input, InputKind};
 pub use page::{Outline, Page};
-pub use retry::{Policy, Retrying, is_busy};
+pub use retry::{Policy, Retrying};
 
 use crate::types::{BadUrl, Secret, WebUrl};
 use crate::world::{Method, Request, Response, Transport, TransportError};

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::world::{Clock, Method, Request, Response, Transport, TransportError};
+use crate::world::{Clock, Method, Request, Response, Transport, TransportError, is_busy};
 
 /// How often, and how long to wait before the second try; each further wait is twice as long.
 #[derive(Debug, Clone, Copy)]
@@ -24,11 +24,6 @@ impl Policy {
     pub fn pauses(self) -> impl Iterator<Item = Duration> {
         (0..self.attempts.saturating_sub(1)).map(move |round| self.pause * 2_u32.pow(round.min(8)))
     }
-}
-
-/// Whether a server says that it is busy.
-pub fn is_busy(status: u16) -> bool {
-    matches!(status, 429 | 502 | 503 | 504)
 }
 
 /// A transport to an identity provider that repeats GETs as often as the account says (`http_attempts_count`,

@@ -14,7 +14,7 @@ pub mod tty;
 pub use clock::{Clock, SystemClock};
 pub use env::Env;
 pub use launch::{EnvChange, Launcher, SystemLauncher};
-pub use net::{HttpNetwork, Method, Network, Request, Response, Tls, Transport, TransportError, init_tls};
+pub use net::{HttpNetwork, Method, Network, Request, Response, Tls, Transport, TransportError, init_tls, is_busy};
 pub use paths::Paths;
 
 /// What the operating system gives to one run of the program.

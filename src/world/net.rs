@@ -89,6 +89,11 @@ impl Response {
     }
 }
 
+/// Whether a server says, by this HTTP status, that it is busy.
+pub fn is_busy(status: u16) -> bool {
+    matches!(status, 429 | 502 | 503 | 504)
+}
+
 /// No answer came.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TransportError {
