@@ -4,6 +4,7 @@
 
 mod alibaba;
 mod aws;
+pub mod trust;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -67,6 +68,12 @@ pub trait Cloud: Sync {
 
     /// The one JSON document that a program of credentials prints: `credential_process` on AWS, mode `External` on Alibaba Cloud.
     fn process_document(&self, credentials: &Credentials) -> Secret<String>;
+
+    /// What the cloud has to be told about an identity provider, as infrastructure code.
+    ///
+    /// # Errors
+    /// [`trust::BadTrust`] for a form that the cloud does not have, or what it needs and is missing.
+    fn trust(&self, trust: &trust::Trust, form: trust::Form) -> Result<String, trust::BadTrust>;
 
     /// The cloud's own file of profiles: `custom`, else where the environment says, else its usual place.
     fn profiles(&self, paths: &Paths, env: &Env, custom: Option<PathBuf>) -> Box<dyn Store>;

@@ -5,12 +5,14 @@
 mod profile;
 mod signin;
 mod sts;
+mod trust;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use async_trait::async_trait;
 
+use super::trust::{BadTrust, Form, Trust};
 use super::{Cloud, CloudError, Endpoint, Place, SessionWish, Store};
 use crate::types::{
     Choice, CloudAccountId, CloudId, Credentials, Offer, ProfileName, Region, RoleArn, Secret, ServiceProvider, WebUrl,
@@ -110,6 +112,10 @@ impl Cloud for Aws {
             })
             .to_string(),
         )
+    }
+
+    fn trust(&self, trust: &Trust, form: Form) -> Result<String, BadTrust> {
+        trust::code(trust, form)
     }
 
     fn profiles(&self, paths: &Paths, env: &Env, custom: Option<PathBuf>) -> Box<dyn Store> {
