@@ -15,11 +15,12 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("ask", &["types", "world"]),
     ("http", &["types", "world"]),
     ("saml", &["types", "text"]),
+    ("oidc", &["types", "world", "http"]),
     ("mfa", &["types", "world", "ask", "http"]),
-    ("idp", &["types", "world", "vault", "ask", "http", "saml", "mfa"]),
+    ("idp", &["types", "world", "vault", "ask", "http", "saml", "oidc", "mfa"]),
     ("cloud", &["types", "text", "world", "saml"]),
     ("config", &["types", "text", "world", "idp", "cloud"]),
-    ("app", &["types", "world", "vault", "ask", "http", "saml", "idp", "cloud", "config"]),
+    ("app", &["types", "world", "vault", "ask", "http", "saml", "oidc", "idp", "cloud", "config"]),
     ("cli", &["types", "world", "vault", "ask", "config", "app"]),
 ];
 

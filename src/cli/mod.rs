@@ -22,7 +22,7 @@ use crate::config::variable;
 use crate::types::{AccountName, CloudId, Credentials, Secret};
 use crate::vault::{self, Vault};
 use crate::world::tty::Terminal;
-use crate::world::{Env, HttpNetwork, Paths, SystemClock, SystemLauncher, World};
+use crate::world::{Env, HttpNetwork, Paths, SystemClock, SystemLauncher, SystemListener, World};
 
 /// Runs one command and returns the exit code.
 pub fn run(argv: &[OsString], env: &Env) -> u8 {
@@ -69,7 +69,14 @@ struct Context<'c> {
 fn dispatch(argv: &[OsString], args: Args, env: &Env, talk: &Talk) -> Result<(), Failure> {
     let Args { global, command } = args;
     let paths = Paths::system(env).ok_or(Failure::NoHome)?;
-    let world = World { network: &HttpNetwork, clock: &SystemClock, launcher: &SystemLauncher, env, paths: &paths };
+    let world = World {
+        network: &HttpNetwork,
+        clock: &SystemClock,
+        launcher: &SystemLauncher,
+        listener: &SystemListener,
+        env,
+        paths: &paths,
+    };
     let wished = match global.cloud.as_deref().or_else(|| env.get("SAML2CLOUD_CLOUD")) {
         None => None,
         Some(word) => Some(CloudId::from_word(word).ok_or_else(|| Failure::BadCloud(word.to_owned()))?),

@@ -2,6 +2,7 @@
 
 mod arn;
 mod assertion;
+mod claims;
 mod credentials;
 mod duration;
 mod names;
@@ -13,6 +14,7 @@ mod url;
 
 pub use arn::{BadArn, IdpArn, RoleArn};
 pub use assertion::{Assertion, SamlResponse, ServiceProvider};
+pub use claims::Claims;
 pub use credentials::Credentials;
 pub use duration::{BadDuration, SessionDuration};
 pub use names::{AccountName, BadName, CloudAccountId, CloudId, ProfileName, Region, Username};
