@@ -11,7 +11,7 @@ use crate::config::Account;
 use crate::http::Policy;
 use crate::idp::SignInError;
 use crate::types::{
-    Choice, CloudAccountId, Credentials, Offer, OfferedRole, RoleArn, RoleWish, SessionDuration, Unchosen, Untrusted,
+    Assertion, Choice, CloudAccountId, Credentials, Offer, OfferedRole, RoleArn, RoleWish, SessionDuration, Unchosen, Untrusted,
 };
 use crate::world::{Tls, World};
 
@@ -61,6 +61,9 @@ pub async fn login(run: &Run<'_>, account: &Account, options: Options) -> Result
     }
     // Before anybody types a code for nothing.
     account.provider()?;
+    if !account.provider()?.lists_roles() {
+        cloud::find(account.cloud).configured(&account.configured)?;
+    }
     if let RoleWish::Arn(role) = &account.role {
         cloud::find(account.cloud).endpoint(role, &account.place, world.env)?;
     }
@@ -176,7 +179,11 @@ async fn assume(
     if endpoint.foreign {
         witness.tell(&Event::ForeignEndpoint { url: &endpoint.url });
     }
-    witness.tell(&Event::Requesting { cloud: account.cloud });
+    let by = match choice.assertion() {
+        Assertion::Saml(_) => "SAML assertion",
+        Assertion::Oidc(_) => "ID token",
+    };
+    witness.tell(&Event::Requesting { cloud: account.cloud, by });
     // Always verified: what the account says of its identity provider does not reach here.
     let transport = world.network.open(&Tls::default())?;
     let policy = policy(world, account)?;
@@ -199,15 +206,22 @@ async fn assume(
             }
         }
     };
-    match call(duration).await {
+    let outcome = match call(duration).await {
         Err(CloudError::Refused { too_long: true, code, message, .. })
             if account.duration.is_none() && duration > SessionDuration::DEFAULT =>
         {
             witness.tell(&Event::Shortened { wished: duration, said: format!("{code}: \"{message}\"") });
-            Ok(call(SessionDuration::DEFAULT).await?)
+            call(SessionDuration::DEFAULT).await
         }
-        outcome => Ok(outcome?),
-    }
+        outcome => outcome,
+    };
+    outcome.map_err(|error| match (error, choice.assertion()) {
+        // Whoever reads the refusal needs to know what was refused, and may see everything of it but itself.
+        (refused @ CloudError::Refused { .. }, Assertion::Oidc(token)) => {
+            Error::TokenRefused { refused, claims: Box::new(token.claims().clone()), now: world.clock.now() }
+        }
+        (error, _) => error.into(),
+    })
 }
 
 /// The text of the account's policy file.

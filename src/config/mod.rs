@@ -4,6 +4,7 @@
 //! tools' words (docs/decisions/two-accounts-files.md).
 
 mod account;
+mod alone;
 mod draft;
 mod file;
 mod ini;
@@ -13,6 +14,7 @@ mod toml;
 use std::path::PathBuf;
 
 pub use account::{Account, IdpSettings, Limits};
+pub use alone::without_account;
 pub(crate) use draft::variable;
 pub use draft::{Draft, Origin};
 pub use file::{AccountsFile, Dialect};
@@ -125,8 +127,13 @@ pub struct Found {
     pub cloud: CloudId,
     /// What the file says.
     pub draft: Draft,
-    /// Its file, by its place in [`Accounts`].
+    /// Its file, by its place in [`Accounts`]; [`Found::NOWHERE`] if it is in none.
     pub file: usize,
+}
+
+impl Found {
+    /// The place of an account that stands in no file.
+    pub const NOWHERE: usize = usize::MAX;
 }
 
 impl Accounts {

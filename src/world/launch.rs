@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::io;
 
-use crate::types::Secret;
+use crate::types::{Secret, WebUrl};
 
 /// A change to the environment that a child gets: a value to set, or nothing to take the variable away.
 pub type EnvChange = (&'static str, Option<OsString>);
@@ -15,6 +15,12 @@ pub trait Launcher: Send + Sync {
     ///
     /// On systems that cannot do that, the child runs to its end and this process ends with its code.
     fn replace(&self, argv: &[OsString], changes: &[EnvChange]) -> io::Error;
+
+    /// Opens an address in the person's own browser, without waiting for it.
+    ///
+    /// # Errors
+    /// There is none, or it cannot be started.
+    fn browse(&self, url: &WebUrl) -> io::Result<()>;
 
     /// Runs a command line that the person wrote into their own configuration, by the system's shell, and returns the first line of its
     /// output. It may talk to the person on the terminal.
@@ -56,6 +62,20 @@ impl Launcher for SystemLauncher {
                 Err(error) => error,
             }
         }
+    }
+
+    #[allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "processes are started here")]
+    fn browse(&self, url: &WebUrl) -> io::Result<()> {
+        let (program, before): (&str, &[&str]) = match () {
+            () if cfg!(target_os = "macos") => ("open", &[]),
+            () if cfg!(windows) => ("rundll32", &["url.dll,FileProtocolHandler"]),
+            () => ("xdg-open", &[]),
+        };
+        let nothing = std::process::Stdio::null;
+        // A parsed address begins with `http`, so it is never taken for an option.
+        let mut command = std::process::Command::new(program);
+        command.args(before).arg(url.expose().as_str()).stdin(nothing()).stdout(nothing()).stderr(nothing());
+        command.spawn().map(|_| ())
     }
 
     #[allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "processes are started here")]

@@ -7,6 +7,7 @@ mod clock;
 mod env;
 pub mod file;
 mod launch;
+mod listen;
 mod net;
 mod paths;
 pub mod tty;
@@ -14,6 +15,7 @@ pub mod tty;
 pub use clock::{Clock, SystemClock};
 pub use env::Env;
 pub use launch::{EnvChange, Launcher, SystemLauncher};
+pub use listen::{Door, Listener, Reply, SystemListener, Visitor};
 pub use net::{HttpNetwork, Method, Network, Request, Response, Tls, Transport, TransportError, init_tls, is_busy};
 pub use paths::Paths;
 
@@ -23,8 +25,10 @@ pub struct World<'w> {
     pub network: &'w dyn Network,
     /// Tells the time and waits.
     pub clock: &'w dyn Clock,
-    /// Becomes another program.
+    /// Becomes another program, runs helpers, opens the browser.
     pub launcher: &'w dyn Launcher,
+    /// Opens doors on loopback.
+    pub listener: &'w dyn Listener,
     /// The environment as it was at the start.
     pub env: &'w Env,
     /// Where files are.
