@@ -37,6 +37,9 @@ pub enum Error {
     /// The network could not be set up.
     #[error(transparent)]
     Transport(#[from] TransportError),
+    /// What a cloud should be told of an identity provider will not do.
+    #[error(transparent)]
+    Trust(#[from] crate::cloud::trust::BadTrust),
     /// No role was taken.
     #[error("{why}{}", list(.granted))]
     Unchosen {
@@ -129,7 +132,7 @@ impl Error {
             Self::Store(_) => Kind::Other,
             Self::Unchosen { why: Unchosen::Ambiguous, .. } => Kind::NeedsPerson,
             Self::Unchosen { .. } => Kind::Refused,
-            Self::PasswordCommand { .. } | Self::NoPolicy { .. } => Kind::Usage,
+            Self::PasswordCommand { .. } | Self::NoPolicy { .. } | Self::Trust(_) => Kind::Usage,
             Self::CannotRun { source, .. } if source.kind() == std::io::ErrorKind::NotFound => Kind::NotFound,
             Self::CannotRun { .. } => Kind::NotRunnable,
         }
@@ -141,6 +144,7 @@ impl Error {
             Self::Config(error) => return config_hint(error),
             Self::SignIn(error) => return sign_in_hint(error),
             Self::TokenRefused { refused, claims, now } => return Some(token_hint(refused, claims, *now)),
+            Self::Trust(error) => return error.hint().map(str::to_owned),
             Self::Cloud(CloudError::NotConfigured { what: Lack::Role, .. }) => {
                 "name it with `--role ARN`, `SAML2CLOUD_ROLE`, or `role_arn` in the account".to_owned()
             }

@@ -6,6 +6,7 @@ mod error;
 pub mod exec;
 pub mod login;
 mod memory;
+pub mod provider;
 pub mod roles;
 pub mod show;
 mod sign_in;
@@ -17,7 +18,8 @@ pub use crate::config::{Account, Accounts, AccountsFile, ConfigError, Draft, Fou
 pub use crate::idp::{KNOWN_ELSEWHERE, PROVIDERS};
 
 use crate::ask::Answers;
-use crate::types::{CloudId, RoleArn, SessionDuration, Untrusted, WebUrl};
+pub use crate::types::SessionDuration;
+use crate::types::{CloudId, RoleArn, Untrusted, WebUrl};
 use crate::vault::Vault;
 use crate::world::World;
 

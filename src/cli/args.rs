@@ -236,6 +236,11 @@ pub(super) enum Command {
     ListRoles,
     /// List the accounts that are configured
     Accounts(Accounts),
+    /// For administrators: what a cloud has to be told about an identity provider
+    Provider {
+        #[command(subcommand)]
+        wished: super::provider::Provider,
+    },
 }
 
 /// Which profile in which file.

@@ -3,6 +3,7 @@
 mod accounts;
 mod args;
 mod manual;
+mod provider;
 mod report;
 mod shell;
 mod show;
@@ -89,6 +90,7 @@ fn dispatch(argv: &[OsString], args: Args, env: &Env, talk: &Talk) -> Result<(),
         Command::Script(own) => context.script(&own),
         Command::CredentialProcess(own) => context.credential_process(&own.draft(), own.force),
         Command::ListRoles => context.list_roles(),
+        Command::Provider { wished } => context.provider(&wished),
         Command::Accounts(own) => accounts::print(&context.accounts()?, own.output, &paths),
     }
 }

@@ -44,6 +44,9 @@ pub(super) enum Failure {
     /// A cloud that nobody knows.
     #[error("`{}` is no cloud; there are `aws` and `alibaba`", Untrusted::new(.0.clone()))]
     BadCloud(String),
+    /// No cloud where one is needed.
+    #[error("for which cloud? `--cloud aws` or `--cloud alibaba`")]
+    WhichCloud,
     /// A keychain that nobody knows.
     #[error(transparent)]
     Keychain(#[from] crate::vault::ChoiceError),
@@ -76,7 +79,7 @@ impl Failure {
                 Kind::NotRunnable => Exit::NotRunnable,
                 Kind::NotFound => Exit::NotFound,
             },
-            Self::NoHome | Self::BadCloud(_) | Self::Keychain(_) | Self::NoPassword => Exit::Usage,
+            Self::NoHome | Self::BadCloud(_) | Self::WhichCloud | Self::Keychain(_) | Self::NoPassword => Exit::Usage,
             Self::Input(_) | Self::Output(_) | Self::Runtime(_) => Exit::Other,
             Self::Interrupted => Exit::Interrupted,
         }

@@ -77,7 +77,8 @@ impl EntityDescriptor {
     pub fn parse(xml: &str) -> Result<Self, BadMetadata> {
         let mut found = Found::default();
         walk(xml.trim_start_matches('\u{feff}'), &mut found)?;
-        let entity_id = found.entity_id.filter(|id| !id.is_empty()).ok_or(BadMetadata::Missing("`EntityDescriptor` with an `entityID`"))?;
+        let entity_id =
+            found.entity_id.filter(|id| !id.is_empty()).ok_or(BadMetadata::Missing("`EntityDescriptor` with an `entityID`"))?;
         if !found.is_idp {
             return Err(BadMetadata::Missing("`IDPSSODescriptor`: it does not describe an identity provider"));
         }
@@ -102,7 +103,13 @@ mod tests {
 
     #[test]
     fn only_what_an_identity_provider_signs_with_counts() {
-        let idp = [key("use=\"encryption\"", "AAAA"), key("use=\"signing\"", "QU\n JD"), key("", "REVG"), key("use=\"signing\"", "QUJD")].concat();
+        let idp = [
+            key("use=\"encryption\"", "AAAA"),
+            key("use=\"signing\"", "QU\n JD"),
+            key("", "REVG"),
+            key("use=\"signing\"", "QUJD"),
+        ]
+        .concat();
         let sp = key("use=\"signing\"", "R0hJ");
         let xml = format!(
             "{HEAD}<md:SPSSODescriptor>{sp}</md:SPSSODescriptor><md:IDPSSODescriptor>{idp}</md:IDPSSODescriptor></md:EntityDescriptor>"

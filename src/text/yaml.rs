@@ -82,7 +82,8 @@ fn is_block(text: &str) -> bool {
 
 /// A key: bare where it is a plain word that is nothing else.
 fn name(key: &str) -> String {
-    let is_word = key.starts_with(|c: char| c.is_ascii_alphabetic()) && key.chars().all(|c| c.is_ascii_alphanumeric() || "_.-".contains(c));
+    let is_word =
+        key.starts_with(|c: char| c.is_ascii_alphabetic()) && key.chars().all(|c| c.is_ascii_alphanumeric() || "_.-".contains(c));
     let is_else = ["true", "false", "yes", "no", "on", "off", "null", "y", "n"].contains(&key.to_ascii_lowercase().as_str());
     if is_word && !is_else { key.to_owned() } else { Value::from(key).to_string() }
 }

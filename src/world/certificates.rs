@@ -10,7 +10,7 @@ use rustls_platform_verifier::Verifier;
 use super::net::{self, TransportError};
 use crate::types::WebUrl;
 
-/// Connects to a server, by the proxies of the environment, and gives the certificates that it showed, its own first, in DER.
+/// Asks a server for a page, by the proxies of the environment, and gives the certificates that it showed, its own first, in DER.
 ///
 /// # Errors
 /// [`TransportError`], also for certificates that are not to be trusted.

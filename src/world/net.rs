@@ -176,7 +176,7 @@ impl Network for HttpNetwork {
     }
 }
 
-/// Opens one connection with these TLS settings, asks for the head of the page and drops the answer.
+/// Opens one connection with these TLS settings, asks for a page and drops the answer.
 pub(super) async fn connect(tls: rustls::ClientConfig, url: &WebUrl) -> Result<(), TransportError> {
     let client = reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())
@@ -185,7 +185,7 @@ pub(super) async fn connect(tls: rustls::ClientConfig, url: &WebUrl) -> Result<(
         .tls_backend_preconfigured(tls)
         .build()
         .map_err(|error| TransportError::Setup(innermost(&error)))?;
-    client.head(url.expose().clone()).send().await.map(drop).map_err(|error| explain(url.host(), &error))
+    client.get(url.expose().clone()).send().await.map(drop).map_err(|error| explain(url.host(), &error))
 }
 
 struct HttpTransport(reqwest::Client);

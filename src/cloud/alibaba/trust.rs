@@ -17,7 +17,9 @@ pub(super) fn code(trust: &Trust, form: Form) -> Result<String, BadTrust> {
         (Proof::Oidc(oidc), Form::Terraform | Form::RosStack) if oidc.fingerprints.is_empty() => Err(BadTrust::NoFingerprint),
         (_, Form::Terraform) => Ok(terraform(trust)),
         (Proof::Oidc(oidc), Form::RosRole | Form::RosStack) => template(trust, oidc, form == Form::RosStack),
-        (Proof::Saml { .. }, _) => Err(BadTrust::Form("for a SAML provider there is Terraform; the templates are for OpenID Connect")),
+        (Proof::Saml { .. }, _) => {
+            Err(BadTrust::Form("for a SAML provider there is Terraform; the templates are for OpenID Connect"))
+        }
     }
 }
 
@@ -53,9 +55,12 @@ fn terraform(trust: &Trust) -> String {
 /// Terraform runs in a nested stack (<https://www.alibabacloud.com/help/en/ros/developer-reference/aliyun-ros-stack>).
 fn template(trust: &Trust, oidc: &Oidc, nested: bool) -> Result<String, BadTrust> {
     if oidc.subjects.iter().chain(&oidc.audiences).any(|text| text.contains(',')) {
-        return Err(BadTrust::Form("a template takes lists with commas between, so no audience or subject may have one; Terraform takes them"));
+        return Err(BadTrust::Form(
+            "a template takes lists with commas between, so no audience or subject may have one; Terraform takes them",
+        ));
     }
-    let parameter = |kind: &str, default: &str, description: &str| json!({"Type": kind, "Default": default, "Description": description});
+    let parameter =
+        |kind: &str, default: &str, description: &str| json!({"Type": kind, "Default": default, "Description": description});
     let mut parameters = json!({
         "PROVIDER_NAME": parameter("String", &trust.provider, "The name of the OpenID Connect provider's entry"),
         "PROVIDER_URL": parameter("String", &oidc.issuer, "The issuer, as the token's iss says it"),

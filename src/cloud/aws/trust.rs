@@ -9,7 +9,9 @@ const RECIPIENT: &str = "https://signin.aws.amazon.com/saml";
 /// The code in the wished form.
 pub(super) fn code(trust: &Trust, form: Form) -> Result<String, BadTrust> {
     if form != Form::Terraform {
-        return Err(BadTrust::Form("templates of the Resource Orchestration Service are for Alibaba Cloud; for AWS there is Terraform"));
+        return Err(BadTrust::Form(
+            "templates of the Resource Orchestration Service are for Alibaba Cloud; for AWS there is Terraform",
+        ));
     }
     let mut values = vec![("roles", roles_in_terraform(&trust.roles)), ("longest", trust.longest.to_string())];
     let list = |texts: &[String]| hcl::list(texts.iter().map(String::as_str));

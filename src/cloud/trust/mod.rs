@@ -118,9 +118,45 @@ pub enum BadTrust {
     /// No SAML metadata.
     #[error("this is no metadata of a SAML identity provider: {0}")]
     Metadata(String),
+    /// No file.
+    #[error("there is no file `{0}`")]
+    NoFile(String),
+    /// A length that no session has.
+    #[error("{0}")]
+    Longest(String),
+    /// Responses for somebody else.
+    #[error("`{recipient}` is no sign-in page of {cloud} for SAML responses")]
+    Recipient {
+        /// What was given.
+        recipient: String,
+        /// The cloud.
+        cloud: &'static str,
+    },
+    /// What should be a token.
+    #[error("this is no token: {0}")]
+    Token(String),
+    /// What the cloud was told holds no more.
+    #[error("{0} of these would make the cloud refuse")]
+    Broken(usize),
     /// A form that a cloud or a kind of provider does not have.
     #[error("{0}")]
     Form(&'static str),
+}
+
+impl BadTrust {
+    /// What to do, where that is not said by what is wrong.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::NoAudience => {
+                Some("`--audience` says for whom a token has to be; `sts.amazonaws.com` and `sts.aliyuncs.com` are usual")
+            }
+            Self::AnySubject(_) => {
+                Some("`--subject` says whose tokens count, for instance `--subject repo:acme/app:ref:refs/heads/main`")
+            }
+            Self::NoFingerprint => Some("`--fingerprint` gives it; without it the issuer is asked"),
+            _ => None,
+        }
+    }
 }
 
 impl Fingerprint {
@@ -188,11 +224,15 @@ impl Oidc {
     ///
     /// # Errors
     /// [`BadTrust`].
-    pub fn check(issuer: &str, audiences: &[String], subjects: &[String], fingerprints: Vec<Fingerprint>) -> Result<Self, BadTrust> {
+    pub fn check(
+        issuer: &str,
+        audiences: &[String],
+        subjects: &[String],
+        fingerprints: Vec<Fingerprint>,
+    ) -> Result<Self, BadTrust> {
         is_issuer(issuer)?;
-        let clean = |texts: &[String]| -> Vec<String> {
-            texts.iter().map(|t| t.trim().to_owned()).filter(|t| !t.is_empty()).collect()
-        };
+        let clean =
+            |texts: &[String]| -> Vec<String> { texts.iter().map(|t| t.trim().to_owned()).filter(|t| !t.is_empty()).collect() };
         let (audiences, subjects) = (clean(audiences), clean(subjects));
         if audiences.is_empty() {
             return Err(BadTrust::NoAudience);
