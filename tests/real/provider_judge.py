@@ -167,5 +167,9 @@ for title, words in {
     export(*words, wrong=True)
     check(f"refused: {title}", True)
 
+looked = subprocess.run([product, "provider", "check", "--kind", "saml", "--metadata", str(work / "metadata.xml")], capture_output=True, text=True)
+check("the certificate of the page is good for three years", looked.returncode == 0 and "is good until" in looked.stdout
+      and "warning" not in looked.stdout, looked.stdout + looked.stderr)
+
 print(f"provider: {passed} passed, {failed} failed")
 sys.exit(1 if failed else 0)
