@@ -6,7 +6,7 @@ use crate::config::{ConfigError, Key};
 use crate::http::BrowseError;
 use crate::idp::SignInError;
 use crate::types::{CloudId, RoleArn, Unchosen, Untrusted};
-use crate::world::TransportError;
+use crate::world::{HandOverError, TransportError};
 
 /// Why a use case did not succeed.
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +49,9 @@ pub enum Error {
         /// The file.
         path: String,
     },
+    /// The browser did not get the address.
+    #[error(transparent)]
+    Browser(#[from] HandOverError),
     /// The command cannot be run.
     #[error("cannot run `{}`", Untrusted::new(program.clone()))]
     CannotRun {
@@ -104,11 +107,22 @@ impl Error {
                 SignInError::Browse(BrowseError::Transport(error)) => transport_kind(error),
                 SignInError::Browse(_) | SignInError::Unrecognised { .. } | SignInError::Garbled { .. } => Kind::Other,
             },
-            Self::Cloud(CloudError::Refused { .. } | CloudError::NoRoles { .. } | CloudError::BadRoles { .. }) => Kind::Refused,
+            Self::Cloud(
+                CloudError::Refused { .. }
+                | CloudError::NoRoles { .. }
+                | CloudError::BadRoles { .. }
+                | CloudError::ConsoleRefused { .. },
+            ) => Kind::Refused,
             Self::Cloud(CloudError::Response(crate::saml::BadResponse::Failed(_))) => Kind::Refused,
             Self::Cloud(CloudError::Endpoint { .. }) => Kind::Usage,
             Self::Cloud(CloudError::Transport(error)) | Self::Transport(error) => transport_kind(error),
-            Self::Cloud(CloudError::Garbled { .. } | CloudError::Response(_)) => Kind::Other,
+            Self::Cloud(
+                CloudError::Garbled { .. }
+                | CloudError::Response(_)
+                | CloudError::NoSigninToken { .. }
+                | CloudError::NoConsole { .. },
+            )
+            | Self::Browser(_) => Kind::Other,
             Self::Store(StoreError::NotOurs { .. }) => Kind::Usage,
             Self::Store(_) => Kind::Other,
             Self::Unchosen { why: Unchosen::Ambiguous, .. } => Kind::NeedsPerson,
@@ -143,6 +157,10 @@ impl Error {
                 };
                 format!("the roles are granted at the identity provider, in the attribute `{attribute}`")
             }
+            Self::Cloud(CloudError::ConsoleRefused { cloud: CloudId::Alibaba, .. }) => {
+                "Alibaba Cloud does not promise this way in to every account; the account's `url`, opened in a browser, signs in to the console too".to_owned()
+            }
+            Self::Browser(_) => "`--link` prints the address, for a browser that you open yourself".to_owned(),
             Self::Cloud(CloudError::Transport(error)) | Self::Transport(error) => return network_hint(error),
             Self::Store(StoreError::NotOurs { .. }) => {
                 "choose another profile with `--profile NAME`, or overwrite this one with `--force-profile`".to_owned()

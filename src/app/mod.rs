@@ -2,6 +2,7 @@
 
 mod cache;
 pub mod configure;
+pub mod console;
 mod error;
 pub mod exec;
 pub mod login;
@@ -13,6 +14,7 @@ mod sign_in;
 pub use cache::{Freshness, cached};
 pub use error::{Error, Kind};
 
+pub use crate::cloud::ConsoleLink;
 pub use crate::config::{Account, Accounts, AccountsFile, ConfigError, Draft, Found, Key};
 pub use crate::idp::{KNOWN_ELSEWHERE, PROVIDERS};
 
@@ -104,6 +106,25 @@ pub enum Event<'e> {
     /// The profile is not ours, and a child does not need it.
     ProfileLeft {
         /// What is in the way.
+        why: String,
+    },
+    /// Keys are presented for a console session.
+    Presenting {
+        /// The profile that they are for.
+        profile: &'e str,
+        /// Where.
+        url: &'e WebUrl,
+    },
+    /// Keys that are fresh by the clock were refused, and new ones are got.
+    KeysRefused {
+        /// The cloud's words.
+        why: String,
+    },
+    /// A console session of the wished length was refused, and one as long as the keys are good is taken.
+    ConsoleShortened {
+        /// What was wished.
+        wished: SessionDuration,
+        /// The cloud's words.
         why: String,
     },
     /// A copy for later could not be kept; the credentials are good all the same.

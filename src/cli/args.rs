@@ -213,6 +213,8 @@ pub(super) enum Command {
     Login(Login),
     /// Run a command with keys in its environment, signing in first if need be
     Exec(Exec),
+    /// Open the cloud's console in the browser, signed in with the keys, signing in first if need be
+    Console(Console),
     /// Print lines that put keys into a shell's environment: eval "$(saml2cloud script)"
     Script(Script),
     /// Print keys as one JSON document, for `credential_process` (AWS) and mode `External` (Alibaba Cloud)
@@ -305,6 +307,23 @@ pub(super) struct Exec {
 }
 
 impl Exec {
+    pub(super) fn draft(&self) -> Draft {
+        self.target.draft()
+    }
+}
+
+#[derive(clap::Args)]
+pub(super) struct Console {
+    #[command(flatten)]
+    target: Target,
+    #[command(flatten)]
+    pub(super) force: Force,
+    /// Print the address in place of opening it; whoever has it is signed in
+    #[arg(long)]
+    pub(super) link: bool,
+}
+
+impl Console {
     pub(super) fn draft(&self) -> Draft {
         self.target.draft()
     }

@@ -79,6 +79,7 @@ fn dispatch(argv: &[OsString], args: Args, env: &Env, talk: &Talk) -> Result<(),
         Command::Configure(own) => context.configure(&own),
         Command::Login(own) => context.login(&own),
         Command::Exec(own) => context.exec(&own),
+        Command::Console(own) => context.console(&own),
         Command::Script(own) => context.script(&own),
         Command::CredentialProcess(own) => context.credential_process(&own.draft(), own.force),
         Command::ListRoles => context.list_roles(),
@@ -203,6 +204,23 @@ impl Context<'_> {
         }
         let (account, outcome) = self.sign_in(draft, options)?;
         Ok((account, outcome.credentials))
+    }
+
+    fn console(&self, own: &args::Console) -> Result<(), Failure> {
+        let draft = own.draft();
+        let vault = self.vault()?;
+        self.asking(async |answers| {
+            let account = self.account(answers, &draft).await?;
+            let run = self.run(answers, &*vault);
+            let session = app::console::sign_in(&run, &account, own.force.options(true)).await?;
+            if own.link {
+                self.talk.link(&account, &session);
+                return show::link(&session.link);
+            }
+            app::console::open(&run, &session.link).await?;
+            self.talk.opened(&account, &session);
+            Ok(())
+        })
     }
 
     fn script(&self, own: &args::Script) -> Result<(), Failure> {

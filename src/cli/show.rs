@@ -6,9 +6,10 @@ use async_trait::async_trait;
 
 use super::report::Failure;
 use crate::app::configure::Saved;
+use crate::app::console::Session;
 use crate::app::login::Outcome;
 use crate::app::roles::AccountRoles;
-use crate::app::{Account, Event, Witness};
+use crate::app::{Account, ConsoleLink, Event, Witness};
 use crate::ask::{Answers, NoAnswer, Question};
 use crate::types::{CloudId, ProfileName, Region, Secret, Untrusted};
 
@@ -108,6 +109,29 @@ impl Talk {
             self.say(&format!("The account names no region; a profile without one gets {region}."));
         }
     }
+
+    /// After `console`.
+    pub(super) fn opened(&self, account: &Account, session: &Session) {
+        let cloud = account.cloud.title();
+        self.say(&format!(
+            "Your browser is at the console of {cloud}, as {}",
+            Untrusted::new(session.credentials.assumed.clone())
+        ));
+    }
+
+    /// Before the address of `console --link`. It is worth the keys, so this is said even with `--quiet`.
+    pub(super) fn link(&self, account: &Account, session: &Session) {
+        let good_for = match session.link.good_for.as_secs() {
+            seconds if seconds < 120 => format!("{seconds} seconds"),
+            seconds => format!("{} minutes", seconds / 60),
+        };
+        let once = if session.link.once { ", once" } else { "" };
+        talk(&format!(
+            "note: whoever opens this address within {good_for}{once} is signed in to {} as {}",
+            account.cloud.title(),
+            Untrusted::new(session.credentials.assumed.clone())
+        ));
+    }
 }
 
 fn how_to_use(cloud: CloudId, profile: &ProfileName, region: Option<&Region>) -> String {
@@ -159,6 +183,13 @@ impl Witness for Talk {
                 self.say(&format!("Profile {profile} held keys of another role until now: {}", Untrusted::new(*from)));
             }
             Event::ProfileLeft { why } => self.say(&format!("note: the keys go to the command alone: {why}")),
+            Event::Presenting { profile, url } => {
+                self.say(&format!("Presenting credentials for {} to {url}", Untrusted::new(*profile)));
+            }
+            Event::KeysRefused { why } => self.say(&format!("The keys that were there are of no use: {why}")),
+            Event::ConsoleShortened { wished, why } => talk(&format!(
+                "note: a console session of {wished} seconds is not to be had ({why}); it lasts as long as the keys"
+            )),
             Event::NotKept { why } => talk(&format!("note: the keys could not be kept for the next run: {why}")),
         }
     }
@@ -198,6 +229,11 @@ pub(super) fn secret_data(text: &Secret<String>) -> Result<(), Failure> {
     let end = if text.ends_with('\n') { "" } else { "\n" };
     data(text)?;
     data(end)
+}
+
+/// Writes the address that opens a console to stdout: whoever ran the command asked for it.
+pub(super) fn link(link: &ConsoleLink) -> Result<(), Failure> {
+    secret_data(&Secret::from(link.url.expose().as_str()))
 }
 
 /// Hides values in a job's log from here on.

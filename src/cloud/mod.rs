@@ -4,11 +4,14 @@
 
 mod alibaba;
 mod aws;
+mod console;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use async_trait::async_trait;
+
+pub use self::console::{ConsoleLink, ConsoleWish};
 
 use crate::saml::BadResponse;
 use crate::types::{
@@ -52,6 +55,23 @@ pub trait Cloud: Sync {
 
     /// The names that the cloud's sign-in page gives to accounts; empty when it does not say. A decoration.
     async fn aliases(&self, offer: &Offer, net: &dyn Transport) -> BTreeMap<CloudAccountId, String>;
+
+    /// Where keys are presented for a console session.
+    ///
+    /// # Errors
+    /// [`CloudError::NoConsole`].
+    fn console_endpoint(&self, credentials: &Credentials, wish: &ConsoleWish<'_>) -> Result<WebUrl, CloudError>;
+
+    /// Makes an address of them that opens the console.
+    ///
+    /// # Errors
+    /// [`CloudError`]; an answer without a sign-in token is one.
+    async fn console_url(
+        &self,
+        credentials: &Credentials,
+        wish: &ConsoleWish<'_>,
+        net: &dyn Transport,
+    ) -> Result<ConsoleLink, CloudError>;
 
     /// What a child needs in its environment: set and, where something would get in the way, taken away. `profile` is
     /// the profile that holds these very credentials, if one does.
@@ -180,6 +200,34 @@ pub enum CloudError {
         /// What is wrong with it.
         why: Untrusted,
     },
+    /// The cloud takes these keys for no console session.
+    #[error("{} gives no console sign-in for these keys{}{}", .cloud.title(), with_code(.code, *.status), quoted(.message))]
+    ConsoleRefused {
+        /// Which cloud.
+        cloud: CloudId,
+        /// The HTTP status.
+        status: u16,
+        /// Its word for the reason, if it has one.
+        code: Untrusted,
+        /// Its sentence.
+        message: Untrusted,
+        /// Whether the keys may be the reason, so that others may do.
+        of_keys: bool,
+    },
+    /// An answer of the console's sign-in without what it is asked for.
+    #[error("the console sign-in at {host} gave an answer without a sign-in token (HTTP {status})")]
+    NoSigninToken {
+        /// Who answered.
+        host: String,
+        /// The HTTP status.
+        status: u16,
+    },
+    /// A partition whose console sign-in nobody has described.
+    #[error("no console sign-in is known for AWS's partition `{partition}`")]
+    NoConsole {
+        /// The role's partition.
+        partition: String,
+    },
     /// No answer.
     #[error(transparent)]
     Transport(#[from] TransportError),
@@ -192,7 +240,7 @@ impl CloudError {
             Self::Refused { status, code, .. } => {
                 is_busy(*status) || code.raw().starts_with("Throttling") || code.raw() == "ServiceUnavailable"
             }
-            Self::Garbled { status, .. } => is_busy(*status),
+            Self::Garbled { status, .. } | Self::NoSigninToken { status, .. } => is_busy(*status),
             Self::Transport(error) => matches!(error, TransportError::Unreachable { .. }),
             _ => false,
         }
@@ -201,6 +249,14 @@ impl CloudError {
 
 fn for_other(cloud: Option<CloudId>) -> String {
     cloud.map(|cloud| format!("; its answer is for {}", cloud.title())).unwrap_or_default()
+}
+
+fn with_code(code: &Untrusted, status: u16) -> String {
+    if code.is_empty() { format!(" (HTTP {status})") } else { format!(": {code} (HTTP {status})") }
+}
+
+fn quoted(message: &Untrusted) -> String {
+    if message.is_empty() { String::new() } else { format!(": \"{message}\"") }
 }
 
 fn request(id: &Untrusted) -> String {

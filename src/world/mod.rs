@@ -6,6 +6,7 @@
 mod clock;
 mod env;
 pub mod file;
+mod handover;
 mod launch;
 mod net;
 mod paths;
@@ -13,6 +14,7 @@ pub mod tty;
 
 pub use clock::{Clock, SystemClock};
 pub use env::Env;
+pub use handover::{HandOverError, hand_over};
 pub use launch::{EnvChange, Launcher, SystemLauncher};
 pub use net::{HttpNetwork, Method, Network, Request, Response, Tls, Transport, TransportError, init_tls, is_busy};
 pub use paths::Paths;
@@ -23,7 +25,7 @@ pub struct World<'w> {
     pub network: &'w dyn Network,
     /// Tells the time and waits.
     pub clock: &'w dyn Clock,
-    /// Becomes another program.
+    /// Starts other programs.
     pub launcher: &'w dyn Launcher,
     /// The environment as it was at the start.
     pub env: &'w Env,

@@ -2,6 +2,7 @@
 //!
 //! Sign-in by SAML: <https://www.alibabacloud.com/help/en/ram/user-guide/role-based-sso/>.
 
+mod console;
 mod profile;
 mod signin;
 mod sts;
@@ -11,7 +12,7 @@ use std::path::PathBuf;
 
 use async_trait::async_trait;
 
-use super::{Cloud, CloudError, Endpoint, Place, SessionWish, Store};
+use super::{Cloud, CloudError, ConsoleLink, ConsoleWish, Endpoint, Place, SessionWish, Store};
 use crate::types::{
     Choice, CloudAccountId, CloudId, Credentials, Offer, ProfileName, Region, RoleArn, Secret, ServiceProvider, WebUrl,
 };
@@ -54,6 +55,19 @@ impl Cloud for Alibaba {
 
     async fn aliases(&self, offer: &Offer, net: &dyn Transport) -> BTreeMap<CloudAccountId, String> {
         signin::aliases(offer, net).await.unwrap_or_default()
+    }
+
+    fn console_endpoint(&self, credentials: &Credentials, wish: &ConsoleWish<'_>) -> Result<WebUrl, CloudError> {
+        console::endpoint(credentials, wish)
+    }
+
+    async fn console_url(
+        &self,
+        credentials: &Credentials,
+        wish: &ConsoleWish<'_>,
+        net: &dyn Transport,
+    ) -> Result<ConsoleLink, CloudError> {
+        console::sign_in(credentials, wish, net).await
     }
 
     /// Every name that Alibaba Cloud's tools look for, old ones too. In `aliyun` a configured profile beats keys in the

@@ -2,6 +2,7 @@
 //!
 //! Sign-in by SAML: <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_providers_saml.html>.
 
+mod console;
 mod profile;
 mod signin;
 mod sts;
@@ -11,7 +12,7 @@ use std::path::PathBuf;
 
 use async_trait::async_trait;
 
-use super::{Cloud, CloudError, Endpoint, Place, SessionWish, Store};
+use super::{Cloud, CloudError, ConsoleLink, ConsoleWish, Endpoint, Place, SessionWish, Store};
 use crate::types::{
     Choice, CloudAccountId, CloudId, Credentials, Offer, ProfileName, Region, RoleArn, Secret, ServiceProvider, WebUrl,
 };
@@ -54,6 +55,19 @@ impl Cloud for Aws {
 
     async fn aliases(&self, offer: &Offer, net: &dyn Transport) -> BTreeMap<CloudAccountId, String> {
         signin::aliases(offer, net).await.unwrap_or_default()
+    }
+
+    fn console_endpoint(&self, credentials: &Credentials, wish: &ConsoleWish<'_>) -> Result<WebUrl, CloudError> {
+        console::endpoint(&credentials.role, wish)
+    }
+
+    async fn console_url(
+        &self,
+        credentials: &Credentials,
+        wish: &ConsoleWish<'_>,
+        net: &dyn Transport,
+    ) -> Result<ConsoleLink, CloudError> {
+        console::sign_in(credentials, wish, net).await
     }
 
     /// The names that saml2aws exports, and the region. `AWS_PROFILE` is set only where that profile holds these very

@@ -37,17 +37,16 @@ pub(super) fn endpoint(role: &RoleArn, place: &Place, env: &Env) -> Result<Endpo
         let foreign = !is_own(url.host());
         return Ok(Endpoint { url, foreign });
     }
-    let region = place.region.as_ref().map(|region| region.as_str());
+    let region = own_region(role, place.region.as_ref().map(|region| region.as_str()));
     let fips = if env.is_on("AWS_USE_FIPS_ENDPOINT") { "-fips" } else { "" };
     let host = match PARTITIONS.iter().find(|p| p.name == role.partition()) {
         Some(partition) => {
-            let region =
-                region.filter(|r| partition.regions.iter().any(|prefix| r.starts_with(prefix))).unwrap_or(partition.home);
+            let region = region.unwrap_or(partition.home);
             // GovCloud's plain names are its FIPS ones.
             let fips = if partition.name == "aws-us-gov" { "" } else { fips };
             format!("sts{fips}.{region}.{}", partition.domain)
         }
-        None => match region.filter(|r| PARTITIONS.iter().all(|p| !p.regions.iter().any(|prefix| r.starts_with(prefix)))) {
+        None => match region {
             Some(region) => format!("sts{fips}.{region}.amazonaws.com"),
             None if fips.is_empty() => "sts.amazonaws.com".to_owned(),
             None => "sts-fips.us-east-1.amazonaws.com".to_owned(),
@@ -56,6 +55,15 @@ pub(super) fn endpoint(role: &RoleArn, place: &Place, env: &Env) -> Result<Endpo
     let url =
         WebUrl::parse(&format!("https://{host}/")).map_err(|why| CloudError::Endpoint { text: host, why: why.to_string() })?;
     Ok(Endpoint { url, foreign: false })
+}
+
+/// `region`, if it lies in the role's partition.
+pub(super) fn own_region<'r>(role: &RoleArn, region: Option<&'r str>) -> Option<&'r str> {
+    let is_in = |partition: &Partition, region: &str| partition.regions.iter().any(|prefix| region.starts_with(prefix));
+    region.filter(|region| match PARTITIONS.iter().find(|p| p.name == role.partition()) {
+        Some(partition) => is_in(partition, region),
+        None => !PARTITIONS.iter().any(|partition| is_in(partition, region)),
+    })
 }
 
 fn is_own(host: &str) -> bool {

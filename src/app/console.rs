@@ -1,0 +1,94 @@
+//! The cloud's console in a browser.
+
+use std::time::Duration;
+
+use super::login::{Options, login, store_of};
+use super::{Error, Event, Run, cached};
+use crate::cloud::{self, CloudError, ConsoleLink, ConsoleWish};
+use crate::config::Account;
+use crate::http::Policy;
+use crate::types::{Credentials, SessionDuration};
+use crate::world::{Tls, hand_over};
+
+/// How long a browser may take to come. Its address may end sooner.
+const BROWSER: Duration = Duration::from_secs(60);
+
+/// What came of it.
+#[derive(Debug)]
+pub struct Session {
+    /// The address that opens the console.
+    pub link: ConsoleLink,
+    /// Whose console it is.
+    pub credentials: Credentials,
+}
+
+/// An address that opens the console for an account: with the keys that are fresh, else by a sign-in. Keys that are fresh by the
+/// clock and that the cloud refuses all the same, as those of a role that was made anew, are replaced once.
+///
+/// # Errors
+/// [`Error`].
+pub async fn sign_in(run: &Run<'_>, account: &Account, options: Options) -> Result<Session, Error> {
+    let fresh = if options.force { None } else { cached(run.world, account, options.freshness) };
+    if let Some(credentials) = fresh {
+        match present(run, account, &credentials).await {
+            Err(Error::Cloud(error @ CloudError::ConsoleRefused { of_keys: true, .. })) => {
+                run.witness.tell(&Event::KeysRefused { why: error.to_string() });
+            }
+            outcome => return outcome.map(|link| Session { link, credentials }),
+        }
+    }
+    let outcome = login(run, account, Options { force: true, ..options }).await?;
+    let link = present(run, account, &outcome.credentials).await?;
+    Ok(Session { link, credentials: outcome.credentials })
+}
+
+/// Presents keys to the cloud, whoever's they are, for an address that opens its console.
+///
+/// # Errors
+/// [`Error::Cloud`].
+pub async fn present(run: &Run<'_>, account: &Account, credentials: &Credentials) -> Result<ConsoleLink, Error> {
+    let cloud = cloud::find(account.cloud);
+    let profile = account.profile_for(&credentials.role);
+    let region = super::show::region(account, credentials, &store_of(run.world, account).look(profile));
+    let wish = ConsoleWish {
+        region: region.as_ref(),
+        page: None,
+        duration: account.duration,
+        return_to: &account.url,
+        urn: account.idp.urn.as_deref(),
+    };
+    let endpoint = cloud.console_endpoint(credentials, &wish)?;
+    run.witness.tell(&Event::Presenting { profile: profile.as_str(), url: &endpoint });
+    // Always verified, as at every call to the cloud.
+    let transport = run.world.network.open(&Tls::default())?;
+    let call = async |duration: Option<SessionDuration>| {
+        let mut pauses = Policy::CLOUD.pauses();
+        loop {
+            let outcome = cloud.console_url(credentials, &ConsoleWish { duration, ..wish }, &*transport).await;
+            match pauses.next().filter(|_| outcome.as_ref().is_err_and(CloudError::is_passing)) {
+                Some(pause) => run.world.clock.sleep(pause).await,
+                None => return outcome,
+            }
+        }
+    };
+    match (call(wish.duration).await, wish.duration) {
+        // AWS refuses any length for keys that one role got from another, and does not say which of the two it refuses.
+        (Err(refused @ CloudError::ConsoleRefused { of_keys: true, .. }), Some(wished)) => match call(None).await {
+            Ok(link) => {
+                run.witness.tell(&Event::ConsoleShortened { wished, why: refused.to_string() });
+                Ok(link)
+            }
+            Err(error) => Err(error.into()),
+        },
+        (outcome, _) => Ok(outcome?),
+    }
+}
+
+/// Opens it in the person's browser.
+///
+/// # Errors
+/// [`Error::Browser`].
+pub async fn open(run: &Run<'_>, link: &ConsoleLink) -> Result<(), Error> {
+    let world = run.world;
+    Ok(hand_over(world.launcher, world.clock, &link.url, link.good_for.min(BROWSER)).await?)
+}
