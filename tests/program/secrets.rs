@@ -72,6 +72,19 @@ fn of_logins_at_jumpcloud() {
     }
 }
 
+/// The address that opens a console is made, and nothing shows it: there is no browser here.
+#[test]
+#[cfg(all(unix, not(target_os = "macos")))]
+fn of_consoles() {
+    for cloud in CLOUDS {
+        let room = Room::new();
+        room.production(cloud, "bob");
+        talkative(&room, "console -a production", "bob", 1);
+        room.sandbox.revoke_keys();
+        talkative(&room, "console -a production", "bob", 1);
+    }
+}
+
 #[test]
 fn of_wrong_passwords_and_codes() {
     for cloud in CLOUDS {

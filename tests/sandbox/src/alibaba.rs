@@ -137,6 +137,9 @@ fn assume(world: &mut World, request: &Request, query: &Fields) -> Result<Reply,
     };
     world.secret(&key.secret);
     world.secret(&key.token);
+    if issued.site == Site::AlibabaInternational {
+        world.console.international.push(key.id.clone());
+    }
     let reply = Reply::json(
         200,
         &json!({
@@ -239,6 +242,9 @@ fn whoami(world: &mut World, request: &Request) -> Result<Reply, Breach> {
 
 /// Answers for `signin.aliyun.com` and `signin.alibabacloud.com`.
 pub(crate) fn signin(world: &mut World, request: &Request) -> Result<Reply, Breach> {
+    if (request.host.as_str(), request.path.as_str()) == ("signin.aliyun.com", "/federation") {
+        return crate::console::alibaba_federation(world, request);
+    }
     let at = (request.method.as_str(), request.path.as_str());
     if at != ("POST", "/saml-role/sso") {
         return breach("the page takes POST /saml-role/sso only");

@@ -24,6 +24,7 @@ mod alibaba;
 mod authority;
 mod aws;
 mod aws_signin;
+mod console;
 mod fault;
 mod forms;
 mod jumpcloud;
@@ -263,8 +264,14 @@ impl Sandbox {
         self.shared.world().okta.end_sessions();
     }
 
+    /// Makes the clouds' consoles refuse all keys that have been handed out until now, although they have not ended.
+    pub fn revoke_keys(&self) {
+        let mut world = self.shared.world();
+        world.console.revoked = world.keys.iter().map(|key| key.id.clone()).collect();
+    }
+
     /// Every secret that has passed: passwords and codes as typed, anti-forgery tokens, cookies, SAML
-    /// responses in base64, secret access keys and session tokens. None may show up in traces or output.
+    /// responses in base64, secret access keys, session tokens and sign-in tokens. None may show up in traces or output.
     pub fn secrets(&self) -> Vec<String> {
         self.shared.world().secrets.clone()
     }

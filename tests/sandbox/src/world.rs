@@ -11,7 +11,7 @@ use crate::fault::{Fault, Plan};
 use crate::people::Directory;
 use crate::saml::Issued;
 use crate::wire::{Breach, Reply, Request, glob};
-use crate::{Seen, adfs, alibaba, aws, forms, jumpcloud, okta};
+use crate::{Seen, adfs, alibaba, aws, console, forms, jumpcloud, okta};
 
 /// Credentials that a cloud has handed out.
 #[derive(Debug, Clone)]
@@ -59,6 +59,8 @@ pub(crate) struct World {
     pub(crate) nonces: HashSet<String>,
     /// State of AD FS.
     pub(crate) adfs: adfs::State,
+    /// State of the clouds' consoles.
+    pub(crate) console: console::State,
     /// State of JumpCloud.
     pub(crate) jumpcloud: jumpcloud::State,
     /// State of Okta.
@@ -83,11 +85,20 @@ const HOSTS: &[(&str, Emulator)] = &[
     ("signin.aws.amazon.com", crate::aws_signin::answer),
     ("signin.amazonaws.cn", crate::aws_signin::answer),
     ("signin.amazonaws-us-gov.com", crate::aws_signin::answer),
+    ("*.signin.aws.amazon.com", console::aws_federation),
+    ("console.aws.amazon.com", console::console),
+    ("*.console.aws.amazon.com", console::console),
+    ("console.amazonaws.cn", console::console),
+    ("*.console.amazonaws.cn", console::console),
+    ("console.amazonaws-us-gov.com", console::console),
+    ("*.console.amazonaws-us-gov.com", console::console),
     ("sts.aliyuncs.com", alibaba::sts),
     ("sts.*.aliyuncs.com", alibaba::sts),
     ("sts-vpc.*.aliyuncs.com", alibaba::sts),
     ("signin.aliyun.com", alibaba::signin),
     ("signin.alibabacloud.com", alibaba::signin),
+    ("signin-intl.aliyun.com", console::alibaba_federation),
+    ("*.console.aliyun.com", console::console),
 ];
 
 /// Patterns of the hosts in the box.
@@ -208,7 +219,7 @@ impl World {
         request
             .query
             .iter()
-            .filter(|(name, _)| !okta::wants_in_query(request, name))
+            .filter(|(name, _)| !okta::wants_in_query(request, name) && !console::wants_in_query(request, name))
             .find(|(name, value)| is_secret(value) || telling.contains(&name.to_ascii_lowercase().as_str()))
             .map(|(name, _)| name.clone())
     }

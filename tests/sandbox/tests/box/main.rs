@@ -8,6 +8,7 @@
 mod adfs;
 mod browser;
 mod clouds;
+mod console;
 mod forms;
 mod jumpcloud;
 mod okta;
