@@ -8,7 +8,7 @@ use crate::cloud::{self, CloudError, ConsoleLink, ConsoleWish};
 use crate::config::Account;
 use crate::http::Policy;
 use crate::types::{Credentials, SessionDuration};
-use crate::world::{Tls, hand_over};
+use crate::world::{HandOverError, Tls, hand_over};
 
 /// How long a browser may take to come. Its address may end sooner.
 const BROWSER: Duration = Duration::from_secs(60);
@@ -20,6 +20,14 @@ pub struct Session {
     pub link: ConsoleLink,
     /// Whose console it is.
     pub credentials: Credentials,
+}
+
+/// Whether [`open`] may succeed, asked before anybody types a code for nothing.
+///
+/// # Errors
+/// [`Error::Browser`].
+pub fn can_open(run: &Run<'_>) -> Result<(), Error> {
+    Ok(run.world.launcher.can_browse().map_err(HandOverError::NoBrowser)?)
 }
 
 /// An address that opens the console for an account: with the keys that are fresh, else by a sign-in. Keys that are fresh by the

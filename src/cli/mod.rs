@@ -212,6 +212,9 @@ impl Context<'_> {
         self.asking(async |answers| {
             let account = self.account(answers, &draft).await?;
             let run = self.run(answers, &*vault);
+            if !own.link {
+                app::console::can_open(&run)?;
+            }
             let session = app::console::sign_in(&run, &account, own.force.options(true)).await?;
             if own.link {
                 self.talk.link(&account, &session);

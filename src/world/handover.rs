@@ -172,6 +172,10 @@ mod tests {
             Err(io::Error::other("not here"))
         }
 
+        fn can_browse(&self) -> io::Result<()> {
+            Ok(())
+        }
+
         fn browse(&self, url: &WebUrl) -> io::Result<()> {
             assert!(url.is_loopback() && !url.expose().as_str().contains("SigninToken"));
             Ok(())

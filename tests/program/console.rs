@@ -277,10 +277,8 @@ fn a_partition_without_a_known_console_is_named() {
     room.account(AWS, "iso", "bob", &format!("role_arn = \"{role}\""));
     room.write(
         AWS.profiles,
-        &format!(
-            "[iso]\naws_access_key_id = ASIAEXAMPLE\naws_secret_access_key = s\naws_session_token = t\n\
-             x_principal_arn = arn:aws-iso:sts::012345678987:assumed-role/Developer/bob\nx_security_token_expires = 2099-01-01T00:00:00Z\n"
-        ),
+        "[iso]\naws_access_key_id = ASIAEXAMPLE\naws_secret_access_key = s\naws_session_token = t\n\
+             x_principal_arn = arn:aws-iso:sts::012345678987:assumed-role/Developer/bob\nx_security_token_expires = 2099-01-01T00:00:00Z\n",
     );
     room.call("console -a iso --link").run().exits(1).says(&["no console sign-in is known for AWS's partition `aws-iso`"]);
     assert!(room.requests().is_empty());
@@ -326,7 +324,9 @@ fn the_browser_is_sent_to_the_console_and_started_without_the_secret() {
 #[test]
 #[cfg(all(unix, not(target_os = "macos")))]
 fn without_a_browser_the_link_is_recommended() {
-    let room = logged_in(AWS);
-    let done = room.call("console -a production").run().exits(1);
+    let room = Room::new();
+    room.production(AWS, "bob");
+    let done = room.call("console -a production").by("bob").run().exits(1);
     done.says(&["error: cannot open a browser\n  caused by: there is no display", "hint: `--link` prints the address"]);
+    assert!(room.requests().is_empty(), "nobody signs in for nothing");
 }

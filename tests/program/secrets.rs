@@ -72,16 +72,21 @@ fn of_logins_at_jumpcloud() {
     }
 }
 
-/// The address that opens a console is made, and nothing shows it: there is no browser here.
+/// The address that opens a console is on stdout for whoever asked for it, and on stderr in no part.
 #[test]
-#[cfg(all(unix, not(target_os = "macos")))]
 fn of_consoles() {
     for cloud in CLOUDS {
         let room = Room::new();
         room.production(cloud, "bob");
-        talkative(&room, "console -a production", "bob", 1);
-        room.sandbox.revoke_keys();
-        talkative(&room, "console -a production", "bob", 1);
+        let echo = "You sent: <b>keys</b>";
+        for (fault, code) in [(None, 0), (Some(Fault::Status(400, echo.into(), "text/html".into())), 3)] {
+            let host = if cloud.word == "aws" { "signin.aws.amazon.com" } else { "signin.aliyun.com" };
+            fault.map_or((), |fault| room.sandbox.fault(host, fault));
+            let done = room.call("console -a production --link --verbose").by("bob").shows_keys().run().exits(code);
+            let done = done.says(&["request method=POST", "/federation"]);
+            check_secrets(&room.sandbox, &done.stderr);
+            kept(&room);
+        }
     }
 }
 
