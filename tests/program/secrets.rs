@@ -81,7 +81,9 @@ fn of_consoles() {
         let echo = "You sent: <b>keys</b>";
         for (fault, code) in [(None, 0), (Some(Fault::Status(400, echo.into(), "text/html".into())), 3)] {
             let host = if cloud.word == "aws" { "signin.aws.amazon.com" } else { "signin.aliyun.com" };
-            fault.map_or((), |fault| room.sandbox.fault(host, fault));
+            if let Some(fault) = fault {
+                room.sandbox.fault(host, fault);
+            }
             let done = room.call("console -a production --link --verbose").by("bob").shows_keys().run().exits(code);
             let done = done.says(&["request method=POST", "/federation"]);
             check_secrets(&room.sandbox, &done.stderr);
