@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::sign_in::sign_in;
-use super::{Error, Event, Freshness, Run, Witness, cache, cached};
+use super::sign_in::{Kept, sign_in};
+use super::{Error, Event, Freshness, Run, Witness, cache, cached, responses};
 use crate::ask::{NoAnswer, Question, Topic};
 use crate::cloud::{self, CloudError, SessionWish, Store};
 use crate::config::Account;
@@ -71,15 +71,29 @@ pub async fn login(run: &Run<'_>, account: &Account, options: Options) -> Result
         };
         store.check(profile)?;
     }
-    let offer = sign_in(run, account).await?;
-    let choice = choose(run, account, &offer).await?;
-    witness.tell(&Event::Selected { role: choice.role() });
-    let credentials = assume(world, witness, account, &offer, &choice).await?;
+    let mut kept = Kept::Use;
+    let credentials = loop {
+        let signed_in = sign_in(run, account, kept).await?;
+        match take(run, account, &signed_in.offer).await {
+            Err(error) if signed_in.is_kept && responses::is_to_blame(&error) => {
+                witness.tell(&Event::ResponseRefused { why: error.to_string() });
+                kept = Kept::Drop;
+            }
+            outcome => break outcome?,
+        }
+    };
     if let Err(error) = cache::keep(world.paths, account, &credentials) {
         witness.tell(&Event::NotKept { why: error.to_string() });
     }
     let stored = put(witness, &*store, account, &credentials, options)?;
     Ok(Outcome { credentials, from_cache: false, stored })
+}
+
+/// One role of the offer, and credentials of it.
+async fn take(run: &Run<'_>, account: &Account, offer: &Offer) -> Result<Credentials, Error> {
+    let choice = choose(run, account, offer).await?;
+    run.witness.tell(&Event::Selected { role: choice.role() });
+    assume(run.world, run.witness, account, offer, &choice).await
 }
 
 /// The file of profiles that an account writes to.

@@ -12,7 +12,7 @@ mod toml;
 
 use std::path::PathBuf;
 
-pub use account::{Account, IdpSettings, Limits};
+pub use account::{Account, IdpSettings, Limits, Responses};
 pub(crate) use draft::variable;
 pub use draft::{Draft, Origin};
 pub use file::{AccountsFile, Dialect};

@@ -6,6 +6,7 @@
 mod clock;
 mod env;
 pub mod file;
+mod helper;
 mod launch;
 mod net;
 mod paths;
@@ -13,6 +14,7 @@ pub mod tty;
 
 pub use clock::{Clock, SystemClock};
 pub use env::Env;
+pub use helper::Helper;
 pub use launch::{EnvChange, Launcher, SystemLauncher};
 pub use net::{HttpNetwork, Method, Network, Request, Response, Tls, Transport, TransportError, init_tls, is_busy};
 pub use paths::Paths;
