@@ -119,3 +119,56 @@ fn is_ours(account: &Account, audience: &str) -> bool {
     let is_part = |rest: &str| rest.is_empty() || rest.starts_with(':');
     audience.strip_prefix(&sp.entity_id).is_some_and(is_part) || WebUrl::parse(audience).is_ok_and(|url| (sp.is_acs)(&url))
 }
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine as _;
+
+    use super::*;
+    use crate::types::CloudId;
+
+    fn until(cloud: CloudId, urn: &str, audience: &str, now: &str) -> Result<String, &'static str> {
+        let key = if cloud == CloudId::Aws { "aws_urn" } else { "alibabacloud_urn" };
+        let settings = [("url", "https://idp.example/"), ("provider", "Form"), (key, urn)];
+        let account = crate::config::account_of(&settings, cloud).unwrap();
+        let xml = format!(
+            "<Response><Assertion><Subject><SubjectConfirmation><SubjectConfirmationData NotOnOrAfter=\"2026-01-01T00:05:00Z\"/>\
+             </SubjectConfirmation></Subject><Conditions><AudienceRestriction>{audience}</AudienceRestriction></Conditions></Assertion></Response>"
+        );
+        let response = SamlResponse::new(&base64::engine::general_purpose::STANDARD.encode(xml));
+        end(&account, &response, Timestamp::parse(now).unwrap()).map(Timestamp::utc)
+    }
+
+    #[test]
+    fn good_for_the_accounts_own_cloud_alone() {
+        const NOW: &str = "2026-01-01T00:00:00Z";
+        let good = |cloud, urn: &str, audience: &str| until(cloud, urn, &format!("<Audience>{audience}</Audience>"), NOW).is_ok();
+        let (aws, alibaba) = ("urn:amazon:webservices", "urn:alibaba:cloudcomputing");
+        for (cloud, urn, audience, is_good) in [
+            (CloudId::Aws, "", aws, true),
+            (CloudId::Aws, aws, aws, true),
+            (CloudId::Aws, "", "urn:amazon:webservices:cn-north-1", true),
+            (CloudId::Aws, "", "https://signin.aws.amazon.com/saml", true),
+            (CloudId::Aws, "", "urn:amazon:webservicesX", false),
+            (CloudId::Aws, "", alibaba, false),
+            (CloudId::Aws, "", "https://signin.aws.amazon.com.example/saml", false),
+            (CloudId::Aws, "urn:amazon:webservices:cn-north-1", aws, false),
+            (CloudId::Aws, "urn:ours", "urn:ours", true),
+            (CloudId::Alibaba, "", alibaba, true),
+            (CloudId::Alibaba, "", "urn:alibaba:cloudcomputing:international", true),
+            (CloudId::Alibaba, "", aws, false),
+        ] {
+            assert_eq!(good(cloud, urn, audience), is_good, "{cloud} {urn} {audience}");
+        }
+        assert!(until(CloudId::Aws, "", "", NOW).unwrap_err().contains("for this cloud"));
+        assert!(until(CloudId::Aws, "", &format!("<Audience>urn:other</Audience><Audience>{aws}</Audience>"), NOW).is_ok());
+    }
+
+    #[test]
+    fn good_until_its_own_end() {
+        let at = |now| until(CloudId::Aws, "", "<Audience>urn:amazon:webservices</Audience>", now);
+        assert_eq!(at("2026-01-01T00:04:49Z").as_deref(), Ok("2026-01-01T00:05:00Z"));
+        assert_eq!(at("2026-01-01T00:04:50Z"), Err("it is not good for long enough"));
+        assert_eq!(at("2027-01-01T00:00:00Z"), Err("it is not good for long enough"));
+    }
+}
