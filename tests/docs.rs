@@ -25,6 +25,34 @@ fn the_manual_is_current() {
     current("manual.md", &saml2cloud::cli::manual());
 }
 
+/// Every test that the page for people from the old tools names is there, in the file that its name says.
+#[test]
+fn the_tests_that_the_migration_page_names_exist() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = fs::read_to_string(root.join("docs/migration.md")).unwrap();
+    let cells =
+        page.lines().filter(|line| line.starts_with("| ")).filter_map(|line| line.trim_end_matches(" |").rsplit(" | ").next());
+    let names: std::collections::BTreeSet<&str> =
+        cells.filter_map(|cell| cell.strip_prefix('`')?.strip_suffix('`')).filter(|name| name.contains("::")).collect();
+    assert!(names.len() > 100, "the test found only {} names: it no longer reads them", names.len());
+    for name in names {
+        let parts: Vec<&str> = name.split("::").collect();
+        let places = match parts.as_slice() {
+            ["stores", _] => vec!["tests/stores.rs".to_owned()],
+            ["vaults", file, _] => vec![format!("tests/vaults/{file}.rs")],
+            [rooms @ .., "tests", _] => {
+                let file = rooms.join("/");
+                vec![format!("src/{file}.rs"), format!("src/{file}/mod.rs"), format!("src/{file}/tests.rs")]
+            }
+            [file, _] => vec![format!("tests/program/{file}.rs")],
+            _ => panic!("`{name}` is not the name of a test"),
+        };
+        let wanted = format!("fn {}()", parts.last().unwrap());
+        let is_there = |place: &String| fs::read_to_string(root.join(place)).is_ok_and(|text| text.contains(&wanted));
+        assert!(places.iter().any(is_there), "no `{wanted}` in {}", places.join(" or "));
+    }
+}
+
 /// Every link from one of our pages to another leads somewhere.
 #[test]
 fn links_lead_somewhere() {

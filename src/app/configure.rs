@@ -67,14 +67,15 @@ pub async fn configure(
     if is_built {
         account.open_idp()?;
     }
-    let changed: Vec<(Key, &str)> = Key::ALL
+    let changed = Key::ALL
         .into_iter()
         .filter(|key| *key != Key::Cloud)
         .filter_map(|key| draft.get(key).map(|value| (key, value)))
         .filter(|(key, value)| found.draft.get(*key) != Some(value))
-        .collect();
+        .map(|(key, value)| (key.in_file(found.cloud), value));
+    let changed: Vec<(&str, &str)> = changed.chain(draft.other_than(&found.draft)).collect();
     let file = accounts.file_mut(found.file).ok_or(ConfigError::NoCloud(name.to_string()))?;
-    file.save(name.as_str(), &changed, found.cloud)?;
+    file.save(name.as_str(), &changed)?;
     Ok(Saved { account, is_built, path: file.display() })
 }
 

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::sign_in::sign_in;
-use super::{Error, Event, Freshness, Run, Witness, cache, cached};
+use super::sign_in::{Kept, sign_in};
+use super::{Error, Event, Freshness, Run, Witness, cache, cached, responses};
 use crate::ask::{NoAnswer, Question, Topic};
 use crate::cloud::{self, CloudError, SessionWish, Store};
 use crate::config::Account;
@@ -71,15 +71,29 @@ pub async fn login(run: &Run<'_>, account: &Account, options: Options) -> Result
         };
         store.check(profile)?;
     }
-    let offer = sign_in(run, account).await?;
-    let choice = choose(run, account, &offer).await?;
-    witness.tell(&Event::Selected { role: choice.role() });
-    let credentials = assume(world, witness, account, &offer, &choice).await?;
+    let mut kept = Kept::Use;
+    let credentials = loop {
+        let signed_in = sign_in(run, account, kept).await?;
+        match take(run, account, &signed_in.offer).await {
+            Err(error) if signed_in.is_kept && responses::is_to_blame(&error) => {
+                witness.tell(&Event::ResponseRefused { why: error.to_string() });
+                kept = Kept::Drop;
+            }
+            outcome => break outcome?,
+        }
+    };
     if let Err(error) = cache::keep(world.paths, account, &credentials) {
         witness.tell(&Event::NotKept { why: error.to_string() });
     }
     let stored = put(witness, &*store, account, &credentials, options)?;
     Ok(Outcome { credentials, from_cache: false, stored })
+}
+
+/// One role of the offer, and credentials of it.
+async fn take(run: &Run<'_>, account: &Account, offer: &Offer) -> Result<Credentials, Error> {
+    let choice = choose(run, account, offer).await?;
+    run.witness.tell(&Event::Selected { role: choice.role() });
+    assume(run.world, run.witness, account, offer, &choice).await
 }
 
 /// The file of profiles that an account writes to.
@@ -227,4 +241,69 @@ pub(super) fn by_account(offer: &Offer) -> Vec<(CloudAccountId, Vec<RoleArn>)> {
         }
     }
     accounts
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use async_trait::async_trait;
+    use base64::Engine as _;
+
+    use super::*;
+    use crate::types::{Assertion, CloudId, IdpArn, SamlResponse, Timestamp};
+    use crate::world::{Clock, Env, Network, Paths, Request, Response, SystemLauncher, Transport, TransportError};
+
+    fn offer(roles: &[&str]) -> Offer {
+        let offered = |name: &&str| OfferedRole::Federated {
+            role: RoleArn::parse(&format!("arn:aws:iam::123456789012:role/{name}")).unwrap(),
+            idp: IdpArn::parse("arn:aws:iam::123456789012:saml-provider/p").unwrap(),
+        };
+        let response = r#"<Response Destination="https://signin.aws.amazon.com/saml"><Assertion/></Response>"#;
+        let response = SamlResponse::new(&base64::engine::general_purpose::STANDARD.encode(response));
+        Offer::new(Assertion::Saml(response), roles.iter().map(offered).collect(), None)
+    }
+
+    #[test]
+    fn roles_of_one_name_have_labels_of_their_own() {
+        let offer = offer(&["Admin", "team/Admin", "other/Admin"]);
+        let labels: Vec<String> = offer.roles().iter().map(|role| label(role, &BTreeMap::new()).to_string()).collect();
+        assert_eq!(labels, ["123456789012 / Admin", "123456789012 / team/Admin", "123456789012 / other/Admin"]);
+    }
+
+    /// A sign-in page that never answers, and a clock that does not make anybody wait.
+    struct Silence(Mutex<Vec<Duration>>);
+
+    #[async_trait]
+    impl Transport for Silence {
+        async fn send(&self, _: &Request) -> Result<Response, TransportError> {
+            std::future::pending().await
+        }
+    }
+
+    impl Network for Silence {
+        fn open(&self, _: &Tls) -> Result<Box<dyn Transport>, TransportError> {
+            Ok(Box::new(Self(Mutex::default())))
+        }
+    }
+
+    #[async_trait]
+    impl Clock for Silence {
+        fn now(&self) -> Timestamp {
+            Timestamp::parse("2026-01-01T00:00:00Z").unwrap()
+        }
+
+        async fn sleep(&self, pause: Duration) {
+            self.0.lock().unwrap().push(pause);
+        }
+    }
+
+    #[tokio::test]
+    async fn names_of_accounts_are_not_waited_for() {
+        let (silence, env, paths) = (Silence(Mutex::default()), Env::default(), Paths::below(std::path::Path::new("/home/me")));
+        let world = World { network: &silence, clock: &silence, launcher: &SystemLauncher, env: &env, paths: &paths };
+        let account = crate::config::account_of(&[("url", "https://idp.example/"), ("provider", "Form")], CloudId::Aws).unwrap();
+        assert!(aliases(&world, &account, &offer(&["a", "b"])).await.is_empty());
+        assert_eq!(*silence.0.lock().unwrap(), [Duration::from_secs(2)]);
+    }
 }

@@ -7,6 +7,7 @@ mod error;
 pub mod exec;
 pub mod login;
 mod memory;
+mod responses;
 pub mod roles;
 pub mod show;
 mod sign_in;
@@ -19,7 +20,7 @@ pub use crate::config::{Account, Accounts, AccountsFile, ConfigError, Draft, Fou
 pub use crate::idp::{KNOWN_ELSEWHERE, PROVIDERS};
 
 use crate::ask::Answers;
-use crate::types::{CloudId, RoleArn, SessionDuration, Untrusted, WebUrl};
+use crate::types::{CloudId, RoleArn, SessionDuration, Timestamp, Untrusted, WebUrl};
 use crate::vault::Vault;
 use crate::world::World;
 
@@ -90,6 +91,21 @@ pub enum Event<'e> {
         wished: SessionDuration,
         /// The cloud's words.
         said: String,
+    },
+    /// The SAML response of an earlier sign-in is taken, and nobody signs in.
+    UsingResponse {
+        /// Until when it is good.
+        until: Timestamp,
+    },
+    /// The SAML response of an earlier sign-in was of no use; there is a fresh sign-in now.
+    ResponseRefused {
+        /// Why.
+        why: String,
+    },
+    /// The SAML response could not be kept, or what was kept cannot be used; the login goes on.
+    ResponseNotKept {
+        /// Why.
+        why: String,
     },
     /// The keychain did not do what it was asked; the login goes on.
     NotRemembered {

@@ -1,7 +1,7 @@
 //! Signs in and lists what is granted.
 
 use super::login::{aliases, by_account};
-use super::sign_in::sign_in;
+use super::sign_in::{Kept, sign_in};
 use super::{Error, Run};
 use crate::config::Account;
 use crate::types::{CloudAccountId, RoleArn};
@@ -22,7 +22,7 @@ pub struct AccountRoles {
 /// # Errors
 /// [`Error`].
 pub async fn list(run: &Run<'_>, account: &Account) -> Result<Vec<AccountRoles>, Error> {
-    let offer = sign_in(run, account).await?;
+    let offer = sign_in(run, account, Kept::Use).await?.offer;
     let aliases = aliases(run.world, account, &offer).await;
     let named = |(account, roles)| AccountRoles { alias: aliases.get(&account).cloned(), account, roles };
     Ok(by_account(&offer).into_iter().map(named).collect())

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use async_trait::async_trait;
 
 use super::memory::Remembered;
-use super::{Error, Event, Run};
+use super::{Error, Event, Run, responses};
 use crate::ask::{Answers, Chain, Given, GivenAnswer, NoAnswer, Question, Topic};
 use crate::cloud;
 use crate::config::Account;
@@ -15,8 +15,24 @@ use crate::types::{Offer, Secret, Untrusted};
 use crate::vault::{Key, Kind};
 use crate::world::Tls;
 
+/// What becomes of the SAML response of an earlier sign-in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kept {
+    /// It is taken, if it is still good.
+    Use,
+    /// It proved to be of no use.
+    Drop,
+}
+
+/// What a sign-in grants.
+pub(super) struct SignedIn {
+    pub(super) offer: Offer,
+    /// Whether the response is that of an earlier sign-in.
+    pub(super) is_kept: bool,
+}
+
 /// Signs in and reads what is granted. A saved password that is refused is dropped, and asked for once.
-pub(super) async fn sign_in(run: &Run<'_>, account: &Account) -> Result<Offer, Error> {
+pub(super) async fn sign_in(run: &Run<'_>, account: &Account, kept: Kept) -> Result<SignedIn, Error> {
     let idp = account.open_idp()?;
     run.witness.tell(&Event::Using { account: account.name.as_str(), provider: account.provider, url: &account.url });
     if account.idp.skip_verify {
@@ -24,10 +40,18 @@ pub(super) async fn sign_in(run: &Run<'_>, account: &Account) -> Result<Offer, E
     }
     if !account.provider()?.wants_password() {
         let memory = memory(run, account, String::new());
-        return attempt(run, account, &*idp, &[], &memory).await;
+        if let Some(offer) = earlier(run, account, &memory, kept) {
+            return Ok(SignedIn { offer, is_kept: true });
+        }
+        let offer = attempt(run, account, &*idp, &[], &memory).await?;
+        responses::keep(run, account, &memory, &offer);
+        return Ok(SignedIn { offer, is_kept: false });
     }
     let username = username(run, account).await?;
     let memory = memory(run, account, username.clone());
+    if let Some(offer) = earlier(run, account, &memory, kept) {
+        return Ok(SignedIn { offer, is_kept: true });
+    }
     let mut password = PasswordOnce::new(run, account, &memory, true);
     // Before the first request, so that nobody is kept waiting twice; unless a session is kept, which may do without.
     if memory.recall(Kind::IdpSession).is_none() {
@@ -52,9 +76,21 @@ pub(super) async fn sign_in(run: &Run<'_>, account: &Account) -> Result<Offer, E
                 if let Some(Password { text, source: Source::Typed }) = taken {
                     memory.keep(Kind::Password, &text);
                 }
-                return Ok(offer);
+                responses::keep(run, account, &memory, &offer);
+                return Ok(SignedIn { offer, is_kept: false });
             }
-            (failed, _) => return failed,
+            (Err(error), _) => return Err(error),
+        }
+    }
+}
+
+/// What an earlier sign-in grants, if its response may be taken.
+fn earlier(run: &Run<'_>, account: &Account, memory: &dyn Memory, kept: Kept) -> Option<Offer> {
+    match kept {
+        Kept::Use => responses::recall(run, account, memory),
+        Kept::Drop => {
+            responses::forget(run, account, memory);
+            None
         }
     }
 }

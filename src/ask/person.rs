@@ -90,9 +90,14 @@ impl Answers for Person {
     fn notify(&self, _: &str) {}
 }
 
+/// The question for a new passphrase of the encrypted file.
+pub(super) const NEW_PASSPHRASE: &str = "New passphrase for saved passwords (empty: save none)";
+/// The question for the one that it has.
+pub(super) const PASSPHRASE: &str = "Passphrase for saved passwords";
+
 /// Asks for the passphrase of the encrypted file, twice for a new one. Nothing if the person gives none.
 pub fn passphrase(terminal: &Terminal, is_new: bool) -> Option<Secret<String>> {
-    let label = if is_new { "New passphrase for saved passwords (empty: save none)" } else { "Passphrase for saved passwords" };
+    let label = if is_new { NEW_PASSPHRASE } else { PASSPHRASE };
     let prompt = Password::with_theme(&Words).with_prompt(label).allow_empty_password(true);
     let prompt = if is_new { prompt.with_confirmation("Once more", "These differ") } else { prompt };
     prompt.interact_on(&terminal.term()).ok().filter(|text| !text.is_empty()).map(Secret::new)

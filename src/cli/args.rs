@@ -68,7 +68,7 @@ pub(super) struct Args {
 
 /// Takes a secret from the command line; any text will do.
 #[allow(clippy::unnecessary_wraps, reason = "what a reader of values must look like")]
-fn secret(text: &str) -> Result<Secret<String>, std::convert::Infallible> {
+pub(super) fn secret(text: &str) -> Result<Secret<String>, std::convert::Infallible> {
     Ok(text.into())
 }
 
@@ -94,7 +94,7 @@ pub(super) struct Global {
     #[arg(long, global = true, value_name = "NAME", help_heading = "Account")]
     pub(super) username: Option<String>,
     /// The password; everybody on this machine can read it, so prefer SAML2CLOUD_PASSWORD
-    #[arg(long, global = true, value_name = "TEXT", hide = true, value_parser = secret)]
+    #[arg(long, global = true, value_name = "TEXT", hide = true, value_parser = secret, conflicts_with = "password_stdin")]
     pub(super) password: Option<Secret<String>>,
     /// The second factor, by the provider's word for it
     #[arg(long, global = true, value_name = "NAME", help_heading = "Account")]
@@ -124,7 +124,7 @@ pub(super) struct Global {
     #[arg(long, global = true, value_name = "ARN,ARN", hide = true)]
     pub(super) policyarns: Option<String>,
     /// Read the password from the first line of standard input
-    #[arg(long, global = true, conflicts_with = "password", help_heading = "Account")]
+    #[arg(long, global = true, help_heading = "Account")]
     pub(super) password_stdin: bool,
     /// Trust any certificate of the identity provider (never of the cloud)
     #[arg(short, long, global = true, help_heading = "Account")]
@@ -151,58 +151,10 @@ pub(super) struct Global {
     #[arg(long, global = true, hide = true)]
     pub(super) disable_remember_device: bool,
     #[command(flatten)]
-    pub(super) old: Old,
+    pub(super) old: super::old::Old,
     /// Neither read nor keep passwords in the keychain
     #[arg(long, global = true, help_heading = "Asking and telling")]
     pub(super) disable_keychain: bool,
-}
-
-/// Flags of the old tools whose work is not built, or not needed. Scripts that have them go on; a person is told.
-#[derive(clap::Args, Clone, Default)]
-pub(super) struct Old {
-    #[arg(long, global = true, hide = true, value_name = "NAME")]
-    browser_type: Option<String>,
-    #[arg(long, global = true, hide = true, value_name = "FILE")]
-    browser_executable_path: Option<String>,
-    #[arg(long, global = true, hide = true)]
-    browser_autofill: bool,
-    #[arg(long, global = true, hide = true)]
-    download_browser_driver: bool,
-    #[arg(long, global = true, hide = true, value_name = "NAME")]
-    kc_broker: Option<String>,
-    #[arg(long, global = true, hide = true, value_name = "NAME")]
-    prompter: Option<String>,
-    #[arg(long, global = true, hide = true)]
-    cache_saml: bool,
-    #[arg(long, global = true, hide = true, value_name = "FILE")]
-    cache_file: Option<String>,
-    #[arg(long, global = true, hide = true, value_name = "TEXT")]
-    duo_mfa_option: Option<String>,
-    #[arg(long, global = true, hide = true, value_name = "TEXT")]
-    mfa_ip_address: Option<String>,
-    /// What is known is not asked for anyway.
-    #[arg(long, global = true, hide = true)]
-    #[allow(dead_code, reason = "it asks for what is always so here")]
-    try_no_prompt: bool,
-}
-
-impl Old {
-    /// The flags that were given and do nothing.
-    pub(super) fn given(&self) -> Vec<&'static str> {
-        let flags = [
-            ("--browser-type", self.browser_type.is_some()),
-            ("--browser-executable-path", self.browser_executable_path.is_some()),
-            ("--browser-autofill", self.browser_autofill),
-            ("--download-browser-driver", self.download_browser_driver),
-            ("--kc-broker", self.kc_broker.is_some()),
-            ("--prompter", self.prompter.is_some()),
-            ("--cache-saml", self.cache_saml),
-            ("--cache-file", self.cache_file.is_some()),
-            ("--duo-mfa-option", self.duo_mfa_option.is_some()),
-            ("--mfa-ip-address", self.mfa_ip_address.is_some()),
-        ];
-        flags.into_iter().filter(|(_, given)| *given).map(|(name, _)| name).collect()
-    }
 }
 
 #[derive(Subcommand)]
@@ -223,6 +175,8 @@ pub(super) enum Command {
     ListRoles,
     /// List the accounts that are configured
     Accounts(Accounts),
+    /// Print a script that completes commands and flags in a shell
+    Completions(Completions),
 }
 
 /// Which profile in which file.
@@ -366,6 +320,13 @@ pub(super) struct Accounts {
     /// How
     #[arg(short, long, value_enum, default_value = "table")]
     pub(super) output: Output,
+}
+
+#[derive(clap::Args)]
+pub(super) struct Completions {
+    /// Whose language
+    #[arg(value_enum)]
+    pub(super) shell: clap_complete::Shell,
 }
 
 /// A shell, or a file that is read like one.

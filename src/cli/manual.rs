@@ -52,18 +52,23 @@ pub fn manual() -> String {
 }
 
 /// A command's help without colours, in a width that does not depend on the terminal.
-fn help(command: &mut clap::Command) -> String {
+pub(super) fn help(command: &mut clap::Command) -> String {
     let text = command.clone().term_width(100).render_help().to_string();
     text.lines().map(|line| format!("{}\n", line.trim_end())).collect()
 }
 
 /// The same for a subcommand, whose flags for every command are those of the first page.
-fn own_help(command: &mut clap::Command) -> String {
+pub(super) fn own_help(command: &mut clap::Command) -> String {
+    help(&mut own(command))
+}
+
+/// A subcommand that shows only its own flags.
+pub(super) fn own(command: &clap::Command) -> clap::Command {
     let global = |arg: &clap::Arg| arg.is_global_set();
     let mut own = command.clone();
     let names: Vec<String> = own.get_arguments().filter(|arg| global(arg)).map(|arg| arg.get_id().to_string()).collect();
     for name in names {
         own = own.mut_arg(name, |arg| arg.hide(true));
     }
-    help(&mut own)
+    own
 }

@@ -3,6 +3,8 @@
 mod accounts;
 mod args;
 mod manual;
+mod old;
+mod pages;
 mod report;
 mod shell;
 mod show;
@@ -17,7 +19,7 @@ use self::report::{Exit, Failure};
 use self::show::Talk;
 use crate::app::login::{Options, Outcome};
 use crate::app::{self, Account, Accounts, ConfigError, Draft, Error, Found, Freshness, Key};
-use crate::ask::{self, Answers, Chain, Given, GivenAnswer, Person, Topic};
+use crate::ask::{self, Answers, Chain, Given, GivenAnswer, Person, Pinentry, Topic};
 use crate::config::variable;
 use crate::types::{AccountName, CloudId, Credentials, Secret};
 use crate::vault::{self, Vault};
@@ -26,6 +28,12 @@ use crate::world::{Env, HttpNetwork, Paths, SystemClock, SystemLauncher, World};
 
 /// Runs one command and returns the exit code.
 pub fn run(argv: &[OsString], env: &Env) -> u8 {
+    if let Some(page) = pages::asked(argv) {
+        return match show::data(&page) {
+            Ok(()) => Exit::Success as u8,
+            Err(failure) => report::report(&failure),
+        };
+    }
     let args = match args::parse(argv) {
         Ok(args) => args,
         Err(error) => {
@@ -38,7 +46,10 @@ pub fn run(argv: &[OsString], env: &Env) -> u8 {
         show::trace();
     }
     let talk = Talk::new(args.global.quiet);
-    for flag in args.global.old.given() {
+    if args.global.old.shows_secret() {
+        talk.exposed("--client-secret", "ONELOGIN_CLIENT_SECRET");
+    }
+    for flag in args.global.old.idle() {
         talk.idle(flag);
     }
     match dispatch(argv, args, env, &talk) {
@@ -64,17 +75,27 @@ struct Context<'c> {
     called_as: Option<CloudId>,
     wished: Option<CloudId>,
     talk: &'c Talk,
+    /// Asks, where the account or a flag names one.
+    pinentry: Arc<Pinentry>,
 }
 
 fn dispatch(argv: &[OsString], args: Args, env: &Env, talk: &Talk) -> Result<(), Failure> {
     let Args { global, command } = args;
+    if global.old.has_provider() {
+        return Err(Failure::OldProvider);
+    }
+    if let Command::Completions(own) = &command {
+        return show::data(&pages::script(own.shell, &pages::called(argv)));
+    }
     let paths = Paths::system(env).ok_or(Failure::NoHome)?;
     let world = World { network: &HttpNetwork, clock: &SystemClock, launcher: &SystemLauncher, env, paths: &paths };
     let wished = match global.cloud.as_deref().or_else(|| env.get("SAML2CLOUD_CLOUD")) {
         None => None,
         Some(word) => Some(CloudId::from_word(word).ok_or_else(|| Failure::BadCloud(word.to_owned()))?),
     };
-    let context = Context { world, global, called_as: called_as(argv), wished, talk };
+    let spared = if global.skip_prompt { vec![Topic::Username, Topic::Password] } else { Vec::new() };
+    let pinentry = Arc::new(Pinentry::sparing(spared));
+    let context = Context { world, global, called_as: called_as(argv), wished, talk, pinentry };
     match command {
         Command::Configure(own) => context.configure(&own),
         Command::Login(own) => context.login(&own),
@@ -84,6 +105,7 @@ fn dispatch(argv: &[OsString], args: Args, env: &Env, talk: &Talk) -> Result<(),
         Command::CredentialProcess(own) => context.credential_process(&own.draft(), own.force),
         Command::ListRoles => context.list_roles(),
         Command::Accounts(own) => accounts::print(&context.accounts()?, own.output, &paths),
+        Command::Completions(_) => Ok(()),
     }
 }
 
@@ -127,7 +149,13 @@ impl Context<'_> {
             found.retain(|f| f.cloud == cloud);
         }
         match found.first() {
-            Some(found) => self.check(found, own),
+            Some(found) => {
+                let account = self.check(found, own)?;
+                if let Some(program) = account.prompter.as_deref().filter(|_| !self.global.no_input) {
+                    self.pinentry.choose_program(program, account.name.as_str(), self.world.env);
+                }
+                Ok(account)
+            }
             None => Err(Error::from(ConfigError::NoCloud(self.name()?.to_string())).into()),
         }
     }
@@ -169,8 +197,11 @@ impl Context<'_> {
         };
         // The passphrase of the encrypted file is asked for on the terminal, where there may be asking.
         let may_ask = !self.global.no_input;
+        let pinentry = Arc::clone(&self.pinentry);
         let ask: vault::Ask = Box::new(move |wanted| {
-            Terminal::open().filter(|_| may_ask).and_then(|t| ask::passphrase(&t, wanted == vault::Wanted::New))
+            let is_new = wanted == vault::Wanted::New;
+            let at_terminal = || Terminal::open().filter(|_| may_ask).and_then(|t| ask::passphrase(&t, is_new));
+            pinentry.passphrase(is_new).unwrap_or_else(at_terminal)
         });
         Ok(vault::open(choice, self.world.paths, self.world.env, Some(ask)))
     }
@@ -265,7 +296,7 @@ impl Context<'_> {
         let given = self.given()?;
         let spared = if self.global.skip_prompt { vec![Topic::Username, Topic::Password] } else { Vec::new() };
         let person = terminal.as_ref().map(|terminal| Person::new(Arc::clone(terminal), spared));
-        let mut chain: Vec<&dyn Answers> = vec![self.talk, &given];
+        let mut chain: Vec<&dyn Answers> = vec![self.talk, &given, &*self.pinentry];
         chain.extend(person.as_ref().map(|person| person as &dyn Answers));
         let answers = Chain(chain);
         let outcome = runtime.block_on(async {
@@ -280,7 +311,10 @@ impl Context<'_> {
         }
         // A prompt that was left by Ctrl-C still waits for a key on its own thread; nobody waits for that thread.
         runtime.shutdown_background();
-        outcome
+        match (outcome, self.pinentry.take_failure()) {
+            (Err(Failure::App(_)), Some(failure)) => Err(Failure::Prompter(failure)),
+            (outcome, _) => outcome,
+        }
     }
 
     /// What flags and variables answer. With `--ask` a password that is known is asked for all the same.
@@ -351,6 +385,7 @@ impl Global {
                 draft.set_other(name, "true");
             }
         }
+        self.old.fill(&mut draft);
         draft
     }
 }

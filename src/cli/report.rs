@@ -2,6 +2,7 @@
 
 use super::show::talk;
 use crate::app::{Error, Kind};
+use crate::ask::PinentryError;
 use crate::types::Untrusted;
 
 /// Exit codes, a contract with scripts (docs/manual.md).
@@ -44,9 +45,15 @@ pub(super) enum Failure {
     /// A cloud that nobody knows.
     #[error("`{}` is no cloud; there are `aws` and `alibaba`", Untrusted::new(.0.clone()))]
     BadCloud(String),
+    /// A flag that the old tools had given up already.
+    #[error("`-i` and `--provider` are no more; `--idp-provider NAME` names the identity provider")]
+    OldProvider,
     /// A keychain that nobody knows.
     #[error(transparent)]
     Keychain(#[from] crate::vault::ChoiceError),
+    /// The pinentry program failed.
+    #[error(transparent)]
+    Prompter(#[from] PinentryError),
     /// Stdin cannot be read.
     #[error("cannot read the password from stdin")]
     Input(#[source] std::io::Error),
@@ -76,7 +83,9 @@ impl Failure {
                 Kind::NotRunnable => Exit::NotRunnable,
                 Kind::NotFound => Exit::NotFound,
             },
-            Self::NoHome | Self::BadCloud(_) | Self::Keychain(_) | Self::NoPassword => Exit::Usage,
+            Self::NoHome | Self::BadCloud(_) | Self::OldProvider | Self::Keychain(_) | Self::NoPassword => Exit::Usage,
+            Self::Prompter(PinentryError::NotRunnable { .. }) => Exit::Usage,
+            Self::Prompter(_) => Exit::NeedsPerson,
             Self::Input(_) | Self::Output(_) | Self::Runtime(_) => Exit::Other,
             Self::Interrupted => Exit::Interrupted,
         }

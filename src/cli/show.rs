@@ -178,6 +178,16 @@ impl Witness for Talk {
             Event::Shortened { wished, said } => talk(&format!(
                 "note: the identity provider wishes keys for {wished} seconds, which the role does not allow ({said}); they are asked for 3600 instead"
             )),
+            Event::UsingResponse { until } => {
+                self.say(&format!(
+                    "Using the SAML response of an earlier sign-in, which is good until {}.",
+                    until.local_for_people()
+                ));
+            }
+            Event::ResponseRefused { why } => {
+                self.say(&format!("The SAML response of the earlier sign-in is of no use ({why}) and is forgotten."));
+            }
+            Event::ResponseNotKept { why } => talk(&format!("note: the SAML response is not kept: {why}")),
             Event::NotRemembered { why } => self.say(&format!("note: nothing is remembered: {why}")),
             Event::RoleSwitched { profile, from } => {
                 self.say(&format!("Profile {profile} held keys of another role until now: {}", Untrusted::new(*from)));

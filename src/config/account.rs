@@ -42,6 +42,10 @@ pub struct Account {
     pub place: Place,
     /// How the identity provider is talked to.
     pub idp: IdpSettings,
+    /// Where SAML responses are kept for the next sign-in.
+    pub responses: Responses,
+    /// The program that asks for passwords and codes, if it is not the terminal.
+    pub prompter: Option<String>,
     /// The provider's own settings, checked when it is opened.
     own: Vec<(&'static str, String)>,
 }
@@ -53,6 +57,18 @@ pub struct Limits {
     pub policy_file: Option<String>,
     /// Policies by their ARNs (AWS).
     pub policy_arns: Vec<String>,
+}
+
+/// Where the SAML response of a sign-in is kept for as long as it is good.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Responses {
+    /// Nowhere.
+    #[default]
+    Nowhere,
+    /// With the passwords.
+    Vault,
+    /// In this file, in the old tool's form.
+    File(String),
 }
 
 /// How the identity provider is talked to.
@@ -139,6 +155,15 @@ impl Account {
                 region: draft.get(Key::Region).map(region).transpose()?,
                 sts: draft.get(Key::StsEndpoint).map(str::to_owned),
             },
+            responses: match (
+                switch(draft, Key::SamlCache).map_err(|why| bad(Key::SamlCache, why))?,
+                draft.get(Key::SamlCacheFile),
+            ) {
+                (false, _) => Responses::Nowhere,
+                (true, None) => Responses::Vault,
+                (true, Some(path)) => Responses::File(path.to_owned()),
+            },
+            prompter: prompter(draft.get(Key::Prompter)).map_err(|why| bad(Key::Prompter, why))?,
             idp: IdpSettings {
                 mfa: draft.get(Key::Mfa).unwrap_or("Auto").to_owned(),
                 skip_verify: switch(draft, Key::SkipVerify).map_err(|why| bad(Key::SkipVerify, why))?,
@@ -200,6 +225,17 @@ fn duration(draft: &Draft) -> Result<Option<SessionDuration>, crate::types::BadD
         None | Some("0") => Ok(None),
         Some("3600") if draft.default_duration_is_unset => Ok(None),
         Some(text) => SessionDuration::parse(text).map(Some),
+    }
+}
+
+/// The program that asks, by the old tool's words for it.
+fn prompter(word: Option<&str>) -> Result<Option<String>, String> {
+    match word {
+        None | Some("default" | "survey") => Ok(None),
+        Some(name) if (name == "pinentry" || name.starts_with("pinentry-")) && !name.contains(['/', '\\']) => {
+            Ok(Some(name.to_owned()))
+        }
+        Some(other) => Err(format!("`{}` is none of `default`, `pinentry` and `pinentry-…`", other.escape_debug())),
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use toml_edit::DocumentMut;
 
-use super::{ConfigError, Draft, Key, ini, toml};
+use super::{ConfigError, Draft, ini, toml};
 use crate::text::ini::Ini;
 use crate::types::CloudId;
 use crate::world::file;
@@ -106,18 +106,17 @@ impl AccountsFile {
         }
     }
 
-    /// Writes settings of an account. The file is read again under its lock, so that two configurations at once are both kept.
+    /// Writes settings of an account, by their keys in the file. The file is read again under its lock, so that two configurations at once are both kept.
     ///
     /// # Errors
     /// [`ConfigError`]; the file is then as it was.
-    pub fn save(&mut self, name: &str, settings: &[(Key, &str)], cloud: CloudId) -> Result<(), ConfigError> {
-        let pairs: Vec<(&str, &str)> = settings.iter().map(|(key, value)| (key.in_file(cloud), *value)).collect();
+    pub fn save(&mut self, name: &str, pairs: &[(&str, &str)]) -> Result<(), ConfigError> {
         let path = self.path.display().to_string();
         let mut saved = None;
         file::edit(&self.path, |old| {
             let mut dialect =
                 Dialect::of(old.unwrap_or_default()).map_err(|why| ConfigError::Broken { path: path.clone(), why })?;
-            dialect.set(name, &pairs);
+            dialect.set(name, pairs);
             let text = dialect.text();
             saved = Some(dialect);
             Ok::<_, ConfigError>(Some(text))

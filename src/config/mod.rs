@@ -12,7 +12,7 @@ mod toml;
 
 use std::path::PathBuf;
 
-pub use account::{Account, IdpSettings, Limits};
+pub use account::{Account, IdpSettings, Limits, Responses};
 pub(crate) use draft::variable;
 pub use draft::{Draft, Origin};
 pub use file::{AccountsFile, Dialect};
@@ -247,4 +247,13 @@ fn cloud_of(draft: &Draft, file: &AccountsFile, called_as: Option<CloudId>) -> R
         .or(file.cloud)
         .or(called_as)
         .ok_or(Untold)
+}
+
+/// An account made of these settings, by their keys in the file.
+#[cfg(test)]
+pub(crate) fn account_of(settings: &[(&str, &str)], cloud: CloudId) -> Result<Account, ConfigError> {
+    let draft = Draft::from_pairs(settings.iter().map(|(key, value)| (*key, (*value).to_owned())));
+    let name = AccountName::parse("test")?;
+    let found = Found { name, cloud, draft: draft.clone(), file: 0 };
+    Account::check(&found, &draft)
 }

@@ -308,11 +308,10 @@ mod old {
     pub(super) fn macos(_: &CredentialStore, key: &Key) -> keyring_core::Result<Option<Secret<String>>> {
         use security_framework::os::macos::passwords::{SecAuthenticationType, SecProtocolType, find_internet_password};
         for address in names::old_addresses(key) {
-            let Ok(url) = url::Url::parse(&address) else { continue };
-            let Some(host) = url.host_str() else { continue };
-            let protocol = if url.scheme() == "http" { SecProtocolType::HTTP } else { SecProtocolType::HTTPS };
-            let (port, kind) = (url.port(), SecAuthenticationType::Any);
-            match find_internet_password(None, host, None, &key.username, url.path(), port, protocol, kind) {
+            let Some(item) = names::internet_item(&address) else { continue };
+            let protocol = if item.is_http { SecProtocolType::HTTP } else { SecProtocolType::HTTPS };
+            let kind = SecAuthenticationType::Any;
+            match find_internet_password(None, &item.host, None, &key.username, &item.path, item.port, protocol, kind) {
                 Ok((found, _)) => {
                     let found = String::from_utf8(found.to_owned()).map(Secret::new).ok();
                     return Ok(found.filter(|found| !found.expose().is_empty()));

@@ -31,6 +31,8 @@ pub enum Kind {
     IdpSession,
     /// What makes this machine known to the identity provider.
     Device,
+    /// The SAML response of a sign-in, which buys keys for some minutes.
+    Assertion,
 }
 
 impl Kind {
@@ -40,6 +42,7 @@ impl Kind {
             Self::Password => "password",
             Self::IdpSession => "session",
             Self::Device => "device",
+            Self::Assertion => "assertion",
         }
     }
 }

@@ -96,6 +96,21 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_home_is_found_in_one_way() {
+        let accounts = |variables: &[(&str, &str)]| {
+            let paths = Paths::system(&Env::of(variables.iter().copied()))?;
+            Some((paths.aws_accounts(), paths.alibaba_accounts(), paths.aliyun_config()))
+        };
+        let below = |home: &str| {
+            let home = Path::new(home);
+            Some((home.join(".saml2aws"), home.join(".saml2alibabacloud"), home.join(".aliyun/config.json")))
+        };
+        assert_eq!(accounts(&[("HOME", "/home/me"), ("USERPROFILE", "/users/me")]), below("/home/me"));
+        assert_eq!(accounts(&[("USERPROFILE", "/users/me")]), below("/users/me"));
+        assert_eq!(accounts(&[("HOME", "")]), None);
+    }
+
+    #[test]
     fn tilde_both_ways() {
         let paths = Paths::below(Path::new("/home/me"));
         assert_eq!(paths.expand("~/x"), Path::new("/home/me/x"));

@@ -16,8 +16,12 @@ mod keychain;
 mod killed;
 mod login;
 mod okta;
+mod old;
+#[cfg(unix)]
+mod prompter;
 #[cfg(unix)]
 mod pty;
+mod responses;
 mod secrets;
 mod support;
 #[cfg(unix)]

@@ -83,6 +83,9 @@ fn a_push_is_waited_for_and_its_number_shown() {
         let verify = format!("POST ~/factors/opf{user}examplecom/verify");
         // One to send it, two that find it pending, one that finds it approved.
         assert_eq!(room.requests(), requests(AWS, &[&verify, &verify, &verify, &verify]));
+        // What has to be done to go on is shown all the same.
+        let quiet = room.call("login -a production --force --quiet").by(user).run().exits(0);
+        quiet.says(&["please check your Okta Verify app", says.unwrap_or_default()]).does_not_say("Authenticating");
     }
 }
 

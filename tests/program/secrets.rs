@@ -93,6 +93,18 @@ fn of_consoles() {
 }
 
 #[test]
+fn of_logins_at_okta() {
+    for cloud in CLOUDS {
+        for (user, code) in [("bob", 0), ("alice", 0), ("carol", 0), ("erin", 3)] {
+            let room = Room::new();
+            let url = format!("https://acme.okta.com/home/acme_{}/0oa1/272", cloud.word);
+            room.account_at(cloud, "acme", user, "Okta", &url, &format!("role_arn = \"{}\"", cloud.role));
+            talkative(&room, "login -a acme", user, code);
+        }
+    }
+}
+
+#[test]
 fn of_wrong_passwords_and_codes() {
     for cloud in CLOUDS {
         let room = Room::new();

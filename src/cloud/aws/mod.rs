@@ -109,6 +109,8 @@ impl Cloud for Aws {
         if let Some(region) = region {
             lines.extend([("AWS_REGION", Secret::from(region.as_str())), ("AWS_DEFAULT_REGION", Secret::from(region.as_str()))]);
         }
+        // Later calls in that shell must not take the old line for a wish of the person's.
+        lines.push(("SAML2CLOUD_SCRIPT_PROFILE", Secret::from(profile.as_str())));
         lines
     }
 
