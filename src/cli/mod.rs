@@ -2,6 +2,7 @@
 
 mod accounts;
 mod args;
+mod chain;
 mod manual;
 mod report;
 mod shell;
@@ -222,6 +223,9 @@ impl Context<'_> {
     }
 
     fn exec(&self, own: &args::Exec) -> Result<(), Failure> {
+        if self.may_chain(own.exec_profile.as_deref()) {
+            return self.exec_chained(own);
+        }
         let (account, credentials) = self.credentials(&own.draft(), own.force.options(true))?;
         Err(app::exec::exec(&self.world, &account, &credentials, &own.command).into())
     }
