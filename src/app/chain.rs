@@ -39,12 +39,7 @@ pub fn fresh(
 ///
 /// # Errors
 /// [`Error`].
-pub async fn credentials(
-    run: &Run<'_>,
-    account: &Account,
-    profile: &ProfileName,
-    options: Options,
-) -> Result<Chained, Error> {
+pub async fn credentials(run: &Run<'_>, account: &Account, profile: &ProfileName, options: Options) -> Result<Chained, Error> {
     let fresh = fresh(run.world, account, profile, options.freshness)?;
     if let Some(chained) = fresh.filter(|_| !options.force) {
         return Ok(chained);

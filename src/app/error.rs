@@ -195,7 +195,8 @@ fn cloud_kind(error: &CloudError) -> Kind {
 fn chain_hint(error: &ChainError) -> Option<String> {
     Some(match error {
         ChainError::Unknown { by: Some(_), .. } => {
-            "the account's own profile stands for its login; a role without `source_profile` is assumed with the login's keys".to_owned()
+            "the account's own profile stands for its login; a role without `source_profile` is assumed with the login's keys"
+                .to_owned()
         }
         ChainError::Unknown { .. } => "`--exec-profile` (`SAML2CLOUD_EXEC_PROFILE`) names a profile with a role".to_owned(),
         ChainError::NoRole { .. } => "without `--exec-profile`, a command gets the keys of the login".to_owned(),

@@ -154,7 +154,9 @@ impl Witness for Talk {
             Event::Shortened { wished, said } => talk(&format!(
                 "note: the identity provider wishes keys for {wished} seconds, which the role does not allow ({said}); they are asked for 3600 instead"
             )),
-            Event::Assuming { role, profile } => self.say(&format!("Assuming role: {role} of profile {}", Untrusted::new(*profile))),
+            Event::Assuming { role, profile } => {
+                self.say(&format!("Assuming role: {role} of profile {}", Untrusted::new(*profile)))
+            }
             Event::OtherKeys { profile } => talk(&format!(
                 "note: profile {} holds keys of its own; the role is assumed with them and not with the login's",
                 Untrusted::new(*profile)

@@ -25,11 +25,7 @@ pub struct Keys {
 
 impl From<&Credentials> for Keys {
     fn from(credentials: &Credentials) -> Self {
-        Self {
-            id: credentials.key_id.clone(),
-            secret: credentials.secret.clone(),
-            token: Some(credentials.token.clone()),
-        }
+        Self { id: credentials.key_id.clone(), secret: credentials.secret.clone(), token: Some(credentials.token.clone()) }
     }
 }
 

@@ -57,14 +57,8 @@ pub trait Cloud: Sync {
     ///
     /// # Errors
     /// [`ChainError`] says what in the files leads nowhere.
-    fn plan(
-        &self,
-        name: &ProfileName,
-        login: &ProfileName,
-        paths: &Paths,
-        env: &Env,
-        now: Timestamp,
-    ) -> Result<Plan, ChainError>;
+    fn plan(&self, name: &ProfileName, login: &ProfileName, paths: &Paths, env: &Env, now: Timestamp)
+    -> Result<Plan, ChainError>;
 
     /// The longest session of a role that is assumed with another role's keys, where the cloud has such a limit.
     fn longest_chained(&self) -> Option<SessionDuration>;

@@ -41,9 +41,9 @@ fn entry(profile: &ProfileName, object: &Map<String, Value>) -> Result<Entry, Ch
         "RamRoleArn" => Some(Whence::Login),
         "ChainableRamRoleArn" => Some(match get("source_profile") {
             None => Whence::Login,
-            Some(source) => Whence::Profile(
-                ProfileName::parse(source).map_err(|e| bad(format!("has a bad `source_profile`: {e}")))?,
-            ),
+            Some(source) => {
+                Whence::Profile(ProfileName::parse(source).map_err(|e| bad(format!("has a bad `source_profile`: {e}")))?)
+            }
         }),
         _ => None,
     };
@@ -126,7 +126,8 @@ mod tests {
         let sts = json!({"mode": "StsToken", "access_key_id": "STS.x", "access_key_secret": "s", "sts_token": "t", "sts_expiration": 7});
         let held = read(sts).unwrap().keys.unwrap();
         assert_eq!((held.keys.token, held.expires.map(Timestamp::unix)), (Some("t".into()), Some(7)));
-        let long_lived = read(json!({"access_key_id": "LTAI", "access_key_secret": "s", "sts_expiration": 7})).unwrap().keys.unwrap();
+        let long_lived =
+            read(json!({"access_key_id": "LTAI", "access_key_secret": "s", "sts_expiration": 7})).unwrap().keys.unwrap();
         assert_eq!((long_lived.keys.token, long_lived.expires), (None, None));
         assert_eq!(read(json!({"mode": "OIDC", "ram_role_arn": "x"})).unwrap().other.as_deref(), Some("its mode `OIDC`"));
     }
@@ -143,7 +144,8 @@ mod tests {
         ] {
             let mut object = json!({"mode": "RamRoleArn", "ram_role_arn": "acs:ram::1:role/x"});
             object[key] = value;
-            assert!(wrong(object.clone()).contains(why), "{object}: {}", wrong(object));
+            let said = wrong(object);
+            assert!(said.contains(why), "{key}: {said}");
         }
     }
 }

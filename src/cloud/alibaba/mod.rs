@@ -56,14 +56,7 @@ impl Cloud for Alibaba {
         sts::assume_with_saml(choice, wish, net).await
     }
 
-    fn plan(
-        &self,
-        name: &ProfileName,
-        login: &ProfileName,
-        paths: &Paths,
-        _: &Env,
-        now: Timestamp,
-    ) -> Result<Plan, ChainError> {
+    fn plan(&self, name: &ProfileName, login: &ProfileName, paths: &Paths, _: &Env, now: Timestamp) -> Result<Plan, ChainError> {
         let profiles = profile::Profiles { path: paths.aliyun_config() };
         chain::plan(&profiles, name, login, now)
     }
@@ -72,12 +65,7 @@ impl Cloud for Alibaba {
         None
     }
 
-    async fn assume_role(
-        &self,
-        call: &RoleCall<'_>,
-        wish: &SessionWish,
-        net: &dyn Transport,
-    ) -> Result<Credentials, CloudError> {
+    async fn assume_role(&self, call: &RoleCall<'_>, wish: &SessionWish, net: &dyn Transport) -> Result<Credentials, CloudError> {
         sts::assume_role(call, wish, net).await
     }
 

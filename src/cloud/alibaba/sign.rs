@@ -61,8 +61,7 @@ mod tests {
         let keys = Keys { id: "STS.id".to_owned(), secret: "secret".into(), token: Some("tok+/=".into()) };
         let now = Timestamp::parse("2026-01-02T03:04:05Z").unwrap();
         let url = || WebUrl::parse("https://sts.cn-hangzhou.aliyuncs.com/").unwrap();
-        let signed =
-            |request, action| sign(request, &keys, action, VERSION, now, "11111111-2222-3333-4444-555555555555");
+        let signed = |request, action| sign(request, &keys, action, VERSION, now, "11111111-2222-3333-4444-555555555555");
         let empty = Request { method: Method::Post, ..Request::get(url()) };
         assert_eq!(
             signature(&signed(empty, "GetCallerIdentity")),
@@ -71,9 +70,6 @@ mod tests {
         let fields = [("DurationSeconds", "3600"), ("RoleArn", "acs:ram::1:role/z"), ("RoleSessionName", "me@x")];
         // What is not signed may stand beside it.
         let form = Request::form(url(), fields).header("accept", "application/json");
-        assert_eq!(
-            signature(&signed(form, "AssumeRole")),
-            "4089a67bf36f9a52d28368f4ee819fe3e49fcbda741811ca207a72ff0d71b836"
-        );
+        assert_eq!(signature(&signed(form, "AssumeRole")), "4089a67bf36f9a52d28368f4ee819fe3e49fcbda741811ca207a72ff0d71b836");
     }
 }

@@ -12,8 +12,7 @@ use crate::types::{CloudId, ProfileName, Region, RoleArn, SessionDuration, Times
 use crate::world::file;
 
 /// Ways to get keys that only AWS's own tools go.
-const OTHER_WAYS: &[&str] =
-    &["sso_session", "sso_start_url", "credential_process", "login_session", "web_identity_token_file"];
+const OTHER_WAYS: &[&str] = &["sso_session", "sso_start_url", "credential_process", "login_session", "web_identity_token_file"];
 
 /// What both files say of profiles.
 struct Files {
@@ -39,8 +38,7 @@ impl Files {
 /// How the profile `name` comes to its role.
 pub(super) fn plan(profiles: &Profiles, name: &ProfileName, login: &ProfileName, now: Timestamp) -> Result<Plan, ChainError> {
     let read = |path| file::read(path).map(Option::unwrap_or_default).map_err(StoreError::from);
-    let files =
-        Files { config: Ini::parse(&read(&profiles.config)?), credentials: Ini::parse(&read(&profiles.credentials)?) };
+    let files = Files { config: Ini::parse(&read(&profiles.config)?), credentials: Ini::parse(&read(&profiles.credentials)?) };
     let places = format!("`{}` and `{}`", profiles.config.display(), profiles.credentials.display());
     follow(name, login, &places, "role_arn", now, |profile| {
         files.profile(profile).map(|settings| entry(profile, &settings)).transpose()
@@ -110,9 +108,7 @@ fn whence<'s>(profile: &ProfileName, get: impl Fn(&str) -> Option<&'s str>) -> R
         },
         // What a command would find in the environment is what `exec` puts there: the login's keys.
         (None, None | Some("Environment")) => Ok(Whence::Login),
-        (None, Some(other)) => {
-            Err(bad(format!("has `credential_source = {}`, which is a machine's own", other.escape_debug())))
-        }
+        (None, Some(other)) => Err(bad(format!("has `credential_source = {}`, which is a machine's own", other.escape_debug()))),
     }
 }
 

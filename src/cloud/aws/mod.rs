@@ -73,12 +73,7 @@ impl Cloud for Aws {
         Some(SessionDuration::HOUR)
     }
 
-    async fn assume_role(
-        &self,
-        call: &RoleCall<'_>,
-        wish: &SessionWish,
-        net: &dyn Transport,
-    ) -> Result<Credentials, CloudError> {
+    async fn assume_role(&self, call: &RoleCall<'_>, wish: &SessionWish, net: &dyn Transport) -> Result<Credentials, CloudError> {
         sts::assume_role(call, wish, net).await
     }
 

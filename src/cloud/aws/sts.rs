@@ -97,11 +97,7 @@ fn limits(wish: &SessionWish) -> impl Iterator<Item = (String, &str)> {
 }
 
 /// The call for a role with other keys.
-pub(super) async fn assume_role(
-    call: &RoleCall<'_>,
-    wish: &SessionWish,
-    net: &dyn Transport,
-) -> Result<Credentials, CloudError> {
+pub(super) async fn assume_role(call: &RoleCall<'_>, wish: &SessionWish, net: &dyn Transport) -> Result<Credentials, CloudError> {
     let hop = call.hop;
     let duration = wish.duration.to_string();
     let session = hop.session_name.clone().unwrap_or_else(|| session_name(call.session, "+=,.@_-"));
