@@ -253,8 +253,14 @@ fn another_way(profile: &ProfileName, other: &str) -> ChainError {
 }
 
 fn from_profile(profile: &ProfileName, held: Held, now: Timestamp) -> Result<Source, ChainError> {
+    let bad = |why| Err(ChainError::Bad { profile: profile.clone(), why });
+    // They go into headers.
+    let words = [Some(held.keys.id.as_str()), held.keys.token.as_ref().map(|token| token.expose().as_str())];
+    if words.into_iter().flatten().any(|word| Credentials::one_word(word).is_none()) {
+        return bad("holds keys that are none".to_owned());
+    }
     match held.expires.filter(|expires| *expires <= now) {
-        Some(expires) => Err(ChainError::Bad { profile: profile.clone(), why: format!("holds keys that ended at {expires}") }),
+        Some(expires) => bad(format!("holds keys that ended at {expires}")),
         None => Ok(Source::Profile { profile: profile.clone(), keys: held.keys }),
     }
 }
@@ -285,7 +291,11 @@ mod tests {
                     (Hop::new(profile, role), whence)
                 }),
                 keys: said.contains('*').then(|| Held {
-                    keys: Keys { id: "AKIA".to_owned(), secret: "s".into(), token: None },
+                    keys: Keys {
+                        id: if said.contains("bad") { "A\nB" } else { "AKIA" }.to_owned(),
+                        secret: "s".into(),
+                        token: None,
+                    },
                     expires: said.contains("old").then(|| Timestamp::from_unix(10).unwrap()),
                 }),
                 other: said.contains('!').then(|| "`sso_session`".to_owned()),
@@ -325,6 +335,7 @@ mod tests {
         assert_eq!(plan("a!", "a"), "profile `a` gets its keys by `sso_session`, which is not done here");
         assert_eq!(plan("a>b b", "a"), "profile `b` has neither keys nor `role_arn`");
         assert_eq!(plan("a>old old*", "a"), "profile `old` holds keys that ended at 1970-01-01T00:00:10Z");
+        assert_eq!(plan("a>bad bad*", "a"), "profile `bad` holds keys that are none");
         assert_eq!(plan("a>b b>c c>b", "a"), "the profiles lead in a circle: `a` → `b` → `c` → `b`");
         assert_eq!(plan("a>a", "a"), "the profiles lead in a circle: `a` → `a`");
         let long = "1>2 2>3 3>4 4>5 5>6 6>7 7>8 8>9 9>";
