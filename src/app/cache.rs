@@ -1,12 +1,13 @@
 //! Our own copy of credentials: the answer to "is it still fresh?". One file an account and role, mode 0600, with the role inside,
 //! so credentials of one role are never taken for those of another.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::json;
 
+use crate::cloud::{Plan, Source};
 use crate::config::{Account, Limits};
 use crate::types::{Credentials, Region, RoleArn, RoleWish, Secret, Timestamp};
 use crate::world::file::{self, FileError};
@@ -51,7 +52,7 @@ struct Entry {
 pub fn cached(world: &World<'_>, account: &Account, freshness: Freshness) -> Option<Credentials> {
     let role = match &account.role {
         RoleWish::Arn(role) => role.clone(),
-        wish => RoleArn::parse(&file::read(&last(world.paths, account)).ok()??).ok().filter(|role| wish.is(role))?,
+        wish => last_role(world.paths, account).filter(|role| wish.is(role))?,
     };
     let now = world.clock.now();
     // A profile that another tool wrote is as good as our own cache. Keys of ours under another name are not: they are another person's,
@@ -66,6 +67,34 @@ pub fn cached(world: &World<'_>, account: &Account, freshness: Freshness) -> Opt
     read(world.paths, account, &role).filter(is_met).or_else(|| from_profile().filter(is_met))
 }
 
+/// The role that was taken last.
+pub(super) fn last_role(paths: &Paths, account: &Account) -> Option<RoleArn> {
+    RoleArn::parse(&file::read(&last(paths, account)).ok()??).ok()
+}
+
+/// The fresh credentials of a chain's last role. Another profile, another word in one, or another role of the login is another entry.
+pub(super) fn chained(world: &World<'_>, account: &Account, plan: &Plan, freshness: Freshness) -> Option<Credentials> {
+    let now = world.clock.now();
+    read_entry(&chain_entry(world.paths, account, plan), &plan.last.role).filter(|credentials| freshness.is_met(credentials, now))
+}
+
+/// Keeps the credentials of a chain's last role for the next run.
+///
+/// # Errors
+/// [`FileError`]; the chain is good without this.
+pub(super) fn keep_chained(paths: &Paths, account: &Account, plan: &Plan, credentials: &Credentials) -> Result<(), FileError> {
+    file::replace(&chain_entry(paths, account, plan), written(credentials).expose())
+}
+
+fn chain_entry(paths: &Paths, account: &Account, plan: &Plan) -> PathBuf {
+    let source = match &plan.source {
+        Source::Login => format!("{:?}", account.role),
+        Source::Profile { keys, .. } => keys.id.clone(),
+    };
+    let chain = format!("{source} {:?} {:?} {:?} {:?}", plan.way, plan.last, account.given.duration, account.place);
+    paths.credentials_cache().join(format!("{}.json", name(account, &chain)))
+}
+
 /// Whether our cache holds the access key with this ID, for whichever account.
 fn is_ours(paths: &Paths, key_id: &str) -> bool {
     let holds = |path: PathBuf| {
@@ -76,7 +105,11 @@ fn is_ours(paths: &Paths, key_id: &str) -> bool {
 }
 
 fn read(paths: &Paths, account: &Account, role: &RoleArn) -> Option<Credentials> {
-    let text = Secret::new(file::read(&entry(paths, account, role)).ok()??);
+    read_entry(&entry(paths, account, role), role)
+}
+
+fn read_entry(path: &Path, role: &RoleArn) -> Option<Credentials> {
+    let text = Secret::new(file::read(path).ok()??);
     let entry: Entry = serde_json::from_str(text.expose()).ok()?;
     (entry.version == 1 && entry.role == role.as_str()).then_some(())?;
     Some(Credentials {
@@ -96,7 +129,13 @@ fn read(paths: &Paths, account: &Account, role: &RoleArn) -> Option<Credentials>
 /// # Errors
 /// [`FileError`]; a login is good without this.
 pub(super) fn keep(paths: &Paths, account: &Account, credentials: &Credentials) -> Result<(), FileError> {
-    let entry_text = Secret::new(
+    file::replace(&entry(paths, account, &credentials.role), written(credentials).expose())?;
+    file::replace(&last(paths, account), credentials.role.as_str())
+}
+
+/// The text of an entry.
+fn written(credentials: &Credentials) -> Secret<String> {
+    Secret::new(
         json!({
             "version": 1,
             "role": credentials.role.as_str(),
@@ -109,9 +148,7 @@ pub(super) fn keep(paths: &Paths, account: &Account, credentials: &Credentials) 
             "home_region": credentials.home_region.as_ref().map(Region::as_str),
         })
         .to_string(),
-    );
-    file::replace(&entry(paths, account, &credentials.role), entry_text.expose())?;
-    file::replace(&last(paths, account), credentials.role.as_str())
+    )
 }
 
 fn entry(paths: &Paths, account: &Account, role: &RoleArn) -> PathBuf {

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use super::login::{Options, login, store_of};
-use super::{Error, Event, Run, cached};
+use super::{Error, Event, Run, cached, chain};
 use crate::cloud::{self, CloudError, ConsoleLink, ConsoleWish};
 use crate::config::Account;
 use crate::http::Policy;
-use crate::types::{Credentials, SessionDuration};
+use crate::types::{Credentials, ProfileName, Region, SessionDuration};
 use crate::world::{HandOverError, Tls, hand_over};
 
 /// How long a browser may take to come. Its address may end sooner.
@@ -31,37 +31,55 @@ pub fn can_open(run: &Run<'_>) -> Result<(), Error> {
 }
 
 /// An address that opens the console for an account: with the keys that are fresh, else by a sign-in. Keys that are fresh by the
-/// clock and that the cloud refuses all the same, as those of a role that was made anew, are replaced once.
+/// clock and that the cloud refuses all the same, as those of a role that was made anew, are replaced once. With `on_top`, for the role
+/// of that profile, assumed with the login's keys.
 ///
 /// # Errors
 /// [`Error`].
-pub async fn sign_in(run: &Run<'_>, account: &Account, options: Options) -> Result<Session, Error> {
-    let fresh = if options.force { None } else { cached(run.world, account, options.freshness) };
-    if let Some(credentials) = fresh {
-        match present(run, account, &credentials).await {
+pub async fn sign_in(run: &Run<'_>, account: &Account, on_top: Option<&ProfileName>, options: Options) -> Result<Session, Error> {
+    let mut options = options;
+    if let Some(credentials) = fresh(run, account, on_top, options)? {
+        match present(run, account, on_top, &credentials).await {
             Err(Error::Cloud(error @ CloudError::ConsoleRefused { of_keys: true, .. })) => {
                 run.witness.tell(&Event::KeysRefused { why: error.to_string() });
+                options.force = true;
             }
             outcome => return outcome.map(|link| Session { link, credentials }),
         }
     }
-    let outcome = login(run, account, Options { force: true, ..options }).await?;
-    let link = present(run, account, &outcome.credentials).await?;
-    Ok(Session { link, credentials: outcome.credentials })
+    let credentials = match on_top {
+        None => login(run, account, Options { force: true, ..options }).await?.credentials,
+        Some(profile) => chain::credentials(run, account, profile, options).await?.credentials,
+    };
+    let link = present(run, account, on_top, &credentials).await?;
+    Ok(Session { link, credentials })
+}
+
+/// The keys that are there and fresh.
+fn fresh(run: &Run<'_>, account: &Account, on_top: Option<&ProfileName>, options: Options) -> Result<Option<Credentials>, Error> {
+    // A profile that leads nowhere is an error here, before anybody signs in.
+    let kept = match on_top {
+        None => cached(run.world, account, options.freshness),
+        Some(profile) => chain::fresh(run.world, account, profile, options.freshness)?.map(|chained| chained.credentials),
+    };
+    Ok(kept.filter(|_| !options.force))
 }
 
 /// Presents keys to the cloud, whoever's they are, for an address that opens its console.
-///
-/// # Errors
-/// [`Error::Cloud`].
-pub async fn present(run: &Run<'_>, account: &Account, credentials: &Credentials) -> Result<ConsoleLink, Error> {
+async fn present(
+    run: &Run<'_>,
+    account: &Account,
+    on_top: Option<&ProfileName>,
+    credentials: &Credentials,
+) -> Result<ConsoleLink, Error> {
     let cloud = cloud::find(account.cloud);
-    let profile = account.profile_for(&credentials.role);
-    let region = super::show::region(account, credentials, &store_of(run.world, account).look(profile));
+    let profile = on_top.unwrap_or_else(|| account.profile_for(&credentials.role));
+    let region: Option<Region> = super::show::region(account, credentials, &store_of(run.world, account).look(profile));
     let wish = ConsoleWish {
         region: region.as_ref(),
         page: None,
-        duration: account.duration,
+        // AWS gives a session as long as the keys to a role that another role assumed, and refuses any length that is asked for.
+        duration: account.duration.filter(|_| on_top.is_none()),
         return_to: &account.url,
         urn: account.idp.urn.as_deref(),
     };

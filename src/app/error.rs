@@ -1,7 +1,7 @@
 //! Everything that can go wrong in a use case: whose fault it is, and what to do.
 
 use crate::ask::{NoAnswer, Topic};
-use crate::cloud::{CloudError, StoreError};
+use crate::cloud::{ChainError, CloudError, StoreError};
 use crate::config::{ConfigError, Key};
 use crate::http::BrowseError;
 use crate::idp::SignInError;
@@ -23,6 +23,27 @@ pub enum Error {
     /// The file of profiles.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A profile that leads to no role.
+    #[error(transparent)]
+    Chain(#[from] ChainError),
+    /// A role on top of the login was not given.
+    #[error("cannot assume {role} of profile `{profile}`: {why}")]
+    NotAssumed {
+        /// The profile that names it.
+        profile: String,
+        /// The role.
+        role: RoleArn,
+        /// Whether the profile knows an external ID.
+        has_external_id: bool,
+        /// The cloud's words, or why there are none.
+        why: CloudError,
+    },
+    /// Two policies that would limit one session.
+    #[error("both the account and profile `{profile}` have a policy, and the cloud takes one")]
+    TwoPolicies {
+        /// The profile.
+        profile: String,
+    },
     /// The network could not be set up.
     #[error(transparent)]
     Transport(#[from] TransportError),
@@ -107,22 +128,11 @@ impl Error {
                 SignInError::Browse(BrowseError::Transport(error)) => transport_kind(error),
                 SignInError::Browse(_) | SignInError::Unrecognised { .. } | SignInError::Garbled { .. } => Kind::Other,
             },
-            Self::Cloud(
-                CloudError::Refused { .. }
-                | CloudError::NoRoles { .. }
-                | CloudError::BadRoles { .. }
-                | CloudError::ConsoleRefused { .. },
-            ) => Kind::Refused,
-            Self::Cloud(CloudError::Response(crate::saml::BadResponse::Failed(_))) => Kind::Refused,
-            Self::Cloud(CloudError::Endpoint { .. }) => Kind::Usage,
-            Self::Cloud(CloudError::Transport(error)) | Self::Transport(error) => transport_kind(error),
-            Self::Cloud(
-                CloudError::Garbled { .. }
-                | CloudError::Response(_)
-                | CloudError::NoSigninToken { .. }
-                | CloudError::NoConsole { .. },
-            )
-            | Self::Browser(_) => Kind::Other,
+            Self::Cloud(error) | Self::NotAssumed { why: error, .. } => cloud_kind(error),
+            Self::Transport(error) => transport_kind(error),
+            Self::Chain(ChainError::Store(_)) => Kind::Other,
+            Self::Chain(_) | Self::TwoPolicies { .. } => Kind::Usage,
+            Self::Browser(_) => Kind::Other,
             Self::Store(StoreError::NotOurs { .. }) => Kind::Usage,
             Self::Store(_) => Kind::Other,
             Self::Unchosen { why: Unchosen::Ambiguous, .. } => Kind::NeedsPerson,
@@ -162,6 +172,8 @@ impl Error {
             }
             Self::Browser(_) => "`--link` prints the address, for a browser that you open yourself".to_owned(),
             Self::Cloud(CloudError::Transport(error)) | Self::Transport(error) => return network_hint(error),
+            Self::Chain(error) => return chain_hint(error),
+            Self::NotAssumed { why, has_external_id, .. } => return not_assumed_hint(why, *has_external_id),
             Self::Store(StoreError::NotOurs { .. }) => {
                 "choose another profile with `--profile NAME`, or overwrite this one with `--force-profile`".to_owned()
             }
@@ -175,6 +187,57 @@ impl Error {
         };
         Some(hint)
     }
+}
+
+fn cloud_kind(error: &CloudError) -> Kind {
+    match error {
+        CloudError::Refused { .. }
+        | CloudError::NoRoles { .. }
+        | CloudError::BadRoles { .. }
+        | CloudError::ConsoleRefused { .. } => Kind::Refused,
+        CloudError::Response(crate::saml::BadResponse::Failed(_)) => Kind::Refused,
+        CloudError::Endpoint { .. } => Kind::Usage,
+        CloudError::Transport(error) => transport_kind(error),
+        CloudError::Garbled { .. }
+        | CloudError::Response(_)
+        | CloudError::NoSigninToken { .. }
+        | CloudError::NoConsole { .. } => Kind::Other,
+    }
+}
+
+/// What to do where a role on top of the login was not given.
+fn chain_hint(error: &ChainError) -> Option<String> {
+    Some(match error {
+        ChainError::Unknown { by: Some(_), .. } => {
+            "the account's own profile stands for its login; a role without `source_profile` is assumed with the login's keys"
+                .to_owned()
+        }
+        ChainError::Unknown { .. } => "`--exec-profile` (`SAML2CLOUD_EXEC_PROFILE`) names a profile with a role".to_owned(),
+        ChainError::NoRole { .. } => "without `--exec-profile`, a command gets the keys of the login".to_owned(),
+        _ => return None,
+    })
+}
+
+fn not_assumed_hint(why: &CloudError, has_external_id: bool) -> Option<String> {
+    Some(match why {
+        CloudError::Refused { too_long: true, .. } => {
+            "a shorter session is asked for with `--session-duration 3600`, or by the profile".to_owned()
+        }
+        CloudError::Refused { code, .. } if is_about_keys(code.raw()) => "`--force` signs in anew".to_owned(),
+        CloudError::Refused { code, .. } if matches!(code.raw(), "AccessDenied" | "NoPermission") && !has_external_id => {
+            "the role must trust whoever asks; if it wants an external ID, the profile's `external_id` gives it".to_owned()
+        }
+        CloudError::Transport(error) => return network_hint(error),
+        _ => return None,
+    })
+}
+
+/// Whether a refusal is about the keys that asked, and not about the role.
+fn is_about_keys(code: &str) -> bool {
+    code.starts_with("ExpiredToken")
+        || code == "InvalidClientTokenId"
+        || code.starts_with("InvalidSecurityToken")
+        || code.starts_with("InvalidAccessKeyId")
 }
 
 /// An answer that is too long is no failure of the network.

@@ -225,7 +225,7 @@ async fn assume(
 }
 
 /// The text of the account's policy file.
-fn policy(world: &World<'_>, account: &Account) -> Result<Option<String>, Error> {
+pub(super) fn policy(world: &World<'_>, account: &Account) -> Result<Option<String>, Error> {
     let Some(path) = &account.limits.policy_file else { return Ok(None) };
     let text = crate::world::file::read(&world.paths.expand(path)).map_err(cloud::StoreError::from)?;
     text.filter(|text| !text.trim().is_empty()).map(Some).ok_or_else(|| Error::NoPolicy { path: path.clone() })

@@ -1,6 +1,7 @@
 //! Use cases: data in, data out. Nothing here prints; what happens on the way is told as [`Event`]s.
 
 mod cache;
+pub mod chain;
 pub mod configure;
 pub mod console;
 mod error;
@@ -106,6 +107,32 @@ pub enum Event<'e> {
     ResponseNotKept {
         /// Why.
         why: String,
+    },
+    /// A role on top of the login is assumed now.
+    Assuming {
+        /// The role.
+        role: &'e RoleArn,
+        /// The profile that names it.
+        profile: &'e str,
+    },
+    /// The chain begins at keys of another profile, not at the login's.
+    OtherKeys {
+        /// The profile.
+        profile: &'e str,
+    },
+    /// The cloud gives a shorter session to a role that another role assumes.
+    ChainedShorter {
+        /// What was wished.
+        wished: SessionDuration,
+        /// What is asked for.
+        limit: SessionDuration,
+    },
+    /// A profile names a factor that the login's keys cannot show.
+    FactorPassedOver {
+        /// The profile.
+        profile: &'e str,
+        /// The factor.
+        serial: &'e str,
     },
     /// The keychain did not do what it was asked; the login goes on.
     NotRemembered {

@@ -255,6 +255,9 @@ pub(super) struct Exec {
     target: Target,
     #[command(flatten)]
     pub(super) force: Force,
+    /// A profile of the cloud's own files whose role is assumed on top of the login (SAML2CLOUD_EXEC_PROFILE)
+    #[arg(long, value_name = "NAME")]
+    pub(super) exec_profile: Option<String>,
     /// The command and its arguments, run as they are and never by a shell
     #[arg(required = true, trailing_var_arg = true, action = ArgAction::Append, value_name = "COMMAND")]
     pub(super) command: Vec<OsString>,
@@ -275,6 +278,9 @@ pub(super) struct Console {
     /// Print the address in place of opening it; whoever has it is signed in
     #[arg(long)]
     pub(super) link: bool,
+    /// A profile of the cloud's own files whose role is assumed on top of the login (SAML2CLOUD_EXEC_PROFILE)
+    #[arg(long, value_name = "NAME")]
+    pub(super) exec_profile: Option<String>,
 }
 
 impl Console {

@@ -31,8 +31,8 @@ pub fn manual() -> String {
         let variable = key.variable().map_or_else(String::new, |name| format!("`SAML2CLOUD_{name}`"));
         text += &format!("| `{aws}` | {alibaba} | {flag} | {variable} | {} |\n", key.help());
     }
-    text += "\nOnly by flag or variable: `--idp-account` (`SAML2CLOUD_IDP_ACCOUNT`), `--config` (`SAML2CLOUD_CONFIGFILE`), the password \
-             (`SAML2CLOUD_PASSWORD`), `--mfa-token` (`SAML2CLOUD_MFA_TOKEN`).\n\n\
+    text += "\nOnly by flag or variable: `--idp-account` (`SAML2CLOUD_IDP_ACCOUNT`), `--config` (`SAML2CLOUD_CONFIGFILE`), \
+             `--exec-profile` (`SAML2CLOUD_EXEC_PROFILE`), the password (`SAML2CLOUD_PASSWORD`), `--mfa-token` (`SAML2CLOUD_MFA_TOKEN`).\n\n\
              ## Identity providers\n\n| Word | What it is | Words of `--mfa` |\n|---|---|---|\n";
     for provider in PROVIDERS {
         let methods: Vec<String> = provider.methods().iter().map(|m| format!("`{}`", m.name)).collect();

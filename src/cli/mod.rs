@@ -2,6 +2,7 @@
 
 mod accounts;
 mod args;
+mod chain;
 mod manual;
 mod old;
 mod pages;
@@ -246,7 +247,8 @@ impl Context<'_> {
             if !own.link {
                 app::console::can_open(&run)?;
             }
-            let session = app::console::sign_in(&run, &account, own.force.options(true)).await?;
+            let on_top = self.exec_profile(&account, own.exec_profile.as_deref())?;
+            let session = app::console::sign_in(&run, &account, on_top.as_ref(), own.force.options(true)).await?;
             if own.link {
                 self.talk.link(&account, &session);
                 return show::link(&session.link);
@@ -274,6 +276,9 @@ impl Context<'_> {
     }
 
     fn exec(&self, own: &args::Exec) -> Result<(), Failure> {
+        if self.may_chain(own.exec_profile.as_deref()) {
+            return self.exec_chained(own);
+        }
         let (account, credentials) = self.credentials(&own.draft(), own.force.options(true))?;
         Err(app::exec::exec(&self.world, &account, &credentials, &own.command).into())
     }

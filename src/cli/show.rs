@@ -188,6 +188,21 @@ impl Witness for Talk {
                 self.say(&format!("The SAML response of the earlier sign-in is of no use ({why}) and is forgotten."));
             }
             Event::ResponseNotKept { why } => talk(&format!("note: the SAML response is not kept: {why}")),
+            Event::Assuming { role, profile } => {
+                self.say(&format!("Assuming role: {role} of profile {}", Untrusted::new(*profile)))
+            }
+            Event::OtherKeys { profile } => talk(&format!(
+                "note: profile {} holds keys of its own; the role is assumed with them and not with the login's",
+                Untrusted::new(*profile)
+            )),
+            Event::ChainedShorter { wished, limit } => talk(&format!(
+                "note: a role that another role assumes has keys for {limit} seconds at the most, not for {wished}; {limit} are asked for"
+            )),
+            Event::FactorPassedOver { profile, serial } => self.say(&format!(
+                "note: profile {} names the factor {}, which keys of a role cannot show; it is passed over",
+                Untrusted::new(*profile),
+                Untrusted::new(*serial)
+            )),
             Event::NotRemembered { why } => self.say(&format!("note: nothing is remembered: {why}")),
             Event::RoleSwitched { profile, from } => {
                 self.say(&format!("Profile {profile} held keys of another role until now: {}", Untrusted::new(*from)));

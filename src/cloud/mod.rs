@@ -4,6 +4,8 @@
 
 mod alibaba;
 mod aws;
+mod canonical;
+mod chain;
 mod console;
 
 use std::collections::BTreeMap;
@@ -11,12 +13,13 @@ use std::path::PathBuf;
 
 use async_trait::async_trait;
 
+pub use self::chain::{ChainError, Hop, Keys, Plan, RoleCall, Source};
 pub use self::console::{ConsoleLink, ConsoleWish};
 
 use crate::saml::BadResponse;
 use crate::types::{
     Assertion, Choice, CloudAccountId, CloudId, Credentials, IdpArn, Offer, OfferedRole, ProfileName, Region, RoleArn, Secret,
-    ServiceProvider, SessionDuration, Untrusted, WebUrl,
+    ServiceProvider, SessionDuration, Timestamp, Untrusted, WebUrl,
 };
 use crate::world::file::FileError;
 use crate::world::{Env, EnvChange, Paths, Transport, TransportError, is_busy};
@@ -52,6 +55,22 @@ pub trait Cloud: Sync {
     /// # Errors
     /// [`CloudError`], with the cloud's own words where it refused.
     async fn assume(&self, choice: &Choice, wish: &SessionWish, net: &dyn Transport) -> Result<Credentials, CloudError>;
+
+    /// How the profile `name` of the cloud's own files comes to its role. `login` is the profile that stands for the login's keys.
+    ///
+    /// # Errors
+    /// [`ChainError`] says what in the files leads nowhere.
+    fn plan(&self, name: &ProfileName, login: &ProfileName, paths: &Paths, env: &Env, now: Timestamp)
+    -> Result<Plan, ChainError>;
+
+    /// The longest session of a role that is assumed with another role's keys, where the cloud has such a limit.
+    fn longest_chained(&self) -> Option<SessionDuration>;
+
+    /// Assumes a role with keys of another one, or of a person.
+    ///
+    /// # Errors
+    /// [`CloudError`], with the cloud's own words where it refused.
+    async fn assume_role(&self, call: &RoleCall<'_>, wish: &SessionWish, net: &dyn Transport) -> Result<Credentials, CloudError>;
 
     /// The names that the cloud's sign-in page gives to accounts; empty when it does not say. A decoration.
     async fn aliases(&self, offer: &Offer, net: &dyn Transport) -> BTreeMap<CloudAccountId, String>;
@@ -141,7 +160,7 @@ pub struct SessionWish {
     /// Policies that limit it further, by name (AWS).
     pub policy_arns: Vec<String>,
     /// What time it is.
-    pub now: crate::types::Timestamp,
+    pub now: Timestamp,
 }
 
 /// Why a cloud gave no credentials.

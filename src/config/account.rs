@@ -40,6 +40,8 @@ pub struct Account {
     pub duration: Option<SessionDuration>,
     /// Where to ask the cloud.
     pub place: Place,
+    /// What of this a flag or a variable says: it also counts for a role that is assumed on top of the login, before that role's profile.
+    pub given: Given,
     /// How the identity provider is talked to.
     pub idp: IdpSettings,
     /// Where SAML responses are kept for the next sign-in.
@@ -69,6 +71,15 @@ pub enum Responses {
     Vault,
     /// In this file, in the old tool's form.
     File(String),
+}
+
+/// What flags and variables say of keys, as against the account.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Given {
+    /// How long they should last.
+    pub duration: Option<SessionDuration>,
+    /// The region.
+    pub region: Option<Region>,
 }
 
 /// How the identity provider is talked to.
@@ -124,6 +135,9 @@ impl Account {
         needed(Key::Url)?;
         let provider = provider_word(needed(Key::Provider)?)?;
         let fields = idp::find(provider).map_or(&[][..], |provider| provider.fields());
+        let is_given = |key: Key| matches!(draft.origin(key), Some(Origin::Given | Origin::Variable(_)));
+        let duration = duration(draft).map_err(|e| bad(Key::SessionDuration, e.to_string()))?;
+        let region = draft.get(Key::Region).map(region).transpose()?;
         Ok(Self {
             name: name.clone(),
             cloud,
@@ -150,10 +164,9 @@ impl Account {
                     .collect(),
             },
             credentials_file: draft.get(Key::CredentialsFile).map(str::to_owned),
-            duration: duration(draft).map_err(|e| bad(Key::SessionDuration, e.to_string()))?,
-            place: Place {
-                region: draft.get(Key::Region).map(region).transpose()?,
-                sts: draft.get(Key::StsEndpoint).map(str::to_owned),
+            given: Given {
+                duration: duration.filter(|_| is_given(Key::SessionDuration)),
+                region: region.clone().filter(|_| is_given(Key::Region)),
             },
             responses: match (
                 switch(draft, Key::SamlCache).map_err(|why| bad(Key::SamlCache, why))?,
@@ -164,6 +177,8 @@ impl Account {
                 (true, Some(path)) => Responses::File(path.to_owned()),
             },
             prompter: prompter(draft.get(Key::Prompter)).map_err(|why| bad(Key::Prompter, why))?,
+            duration,
+            place: Place { region, sts: draft.get(Key::StsEndpoint).map(str::to_owned) },
             idp: IdpSettings {
                 mfa: draft.get(Key::Mfa).unwrap_or("Auto").to_owned(),
                 skip_verify: switch(draft, Key::SkipVerify).map_err(|why| bad(Key::SkipVerify, why))?,

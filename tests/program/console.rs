@@ -330,3 +330,28 @@ fn without_a_browser_the_link_is_recommended() {
     done.says(&["error: cannot open a browser\n  caused by: there is no display", "hint: `--link` prints the address"]);
     assert!(room.requests().is_empty(), "nobody signs in for nothing");
 }
+
+#[test]
+fn a_role_on_top_of_the_login_has_its_own_console() {
+    for cloud in CLOUDS {
+        let room = logged_in(cloud);
+        match cloud.word {
+            "aws" => room.write(".aws/config", "[profile deploy]\nrole_arn = arn:aws:iam::012345678987:role/Deploy\n"),
+            _ => {
+                let mut file: serde_json::Value = serde_json::from_str(&room.read(cloud.profiles)).unwrap();
+                file["profiles"].as_array_mut().unwrap().push(serde_json::json!({
+                    "name": "deploy", "mode": "ChainableRamRoleArn", "source_profile": "production",
+                    "ram_role_arn": "acs:ram::012345678987:role/Deploy",
+                }));
+                room.write(cloud.profiles, &file.to_string())
+            }
+        };
+        let url = link(&room, "console -a production --exec-profile deploy --link --session-duration 1h");
+        let (status, page) = visit(&room, &url);
+        assert!(status == 200 && page.contains("012345678987:assumed-role/Deploy/bob@example.com"), "{status} {page}");
+        assert_eq!(room.asked(cloud.sts), 1, "the login's keys were there");
+        link(&room, "console -a production --exec-profile deploy --link");
+        assert_eq!(room.asked(cloud.sts), 1, "and the role's are now");
+        room.call("console -a production --exec-profile nowhere --link").run().exits(2).says(&["nowhere"]);
+    }
+}

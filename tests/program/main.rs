@@ -5,6 +5,7 @@
 mod accounts;
 mod adfs;
 mod call;
+mod chain;
 mod cloud;
 mod console;
 mod exec;

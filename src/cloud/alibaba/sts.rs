@@ -1,11 +1,13 @@
 //! `AssumeRoleWithSAML`: one anonymous POST, one JSON answer. The business parameters are in the body, so that the
 //! assertion is in no URL and no log. <https://www.alibabacloud.com/help/en/ram/developer-reference/api-sts-2015-04-01-assumerolewithsaml>
 //!
-//! Why there is no SDK here: docs/decisions/own-alibaba-client.md.
+//! And `AssumeRole`, the same with a signature. Why there is no SDK here: docs/decisions/own-alibaba-client.md.
 
 use serde::Deserialize;
 
+use super::sign::{VERSION, sign};
 use super::signin;
+use crate::cloud::chain::{RoleCall, session_name};
 use crate::cloud::{CloudError, Endpoint, Place, SessionWish};
 use crate::saml::Reading;
 use crate::types::{Assertion, Choice, CloudId, Credentials, OfferedRole, Region, RoleArn, Secret, Timestamp, Untrusted, WebUrl};
@@ -50,7 +52,7 @@ pub(super) async fn assume_with_saml(
     let nonce = crate::world::nonce();
     let url = wish.endpoint.with_query([
         ("Action", "AssumeRoleWithSAML"),
-        ("Version", "2015-04-01"),
+        ("Version", VERSION),
         ("Format", "JSON"),
         ("Timestamp", &now),
         ("SignatureNonce", &nonce),
@@ -66,6 +68,20 @@ pub(super) async fn assume_with_saml(
     let answer = net.send(&Request::form(url, body).header("accept", "application/json")).await?;
     let home = Reading::of(response).ok().and_then(|reading| signin::home_region(&reading));
     read(&answer, role, wish).map(|credentials| Credentials { home_region: home, ..credentials })
+}
+
+/// The call for a role with other keys.
+pub(super) async fn assume_role(call: &RoleCall<'_>, wish: &SessionWish, net: &dyn Transport) -> Result<Credentials, CloudError> {
+    let hop = call.hop;
+    let duration = wish.duration.to_string();
+    let session = hop.session_name.clone().unwrap_or_else(|| session_name(call.session, ".@-_"));
+    let mut body =
+        vec![("RoleArn", hop.role.as_str()), ("RoleSessionName", session.as_str()), ("DurationSeconds", duration.as_str())];
+    body.extend(hop.external_id.as_deref().map(|id| ("ExternalId", id)));
+    body.extend(wish.policy.as_deref().or(hop.policy.as_deref()).map(|policy| ("Policy", policy)));
+    let request = Request::form(wish.endpoint.clone(), body).header("accept", "application/json");
+    let answer = net.send(&sign(request, call.keys, "AssumeRole", VERSION, wish.now, &crate::world::nonce())).await?;
+    read(&answer, &hop.role, wish)
 }
 
 #[derive(Deserialize)]

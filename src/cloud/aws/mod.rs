@@ -2,8 +2,10 @@
 //!
 //! Sign-in by SAML: <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_providers_saml.html>.
 
+mod chain;
 mod console;
 mod profile;
+mod sign;
 mod signin;
 mod sts;
 
@@ -12,9 +14,11 @@ use std::path::PathBuf;
 
 use async_trait::async_trait;
 
+use super::chain::{ChainError, Plan, RoleCall};
 use super::{Cloud, CloudError, ConsoleLink, ConsoleWish, Endpoint, Place, SessionWish, Store};
 use crate::types::{
-    Choice, CloudAccountId, CloudId, Credentials, Offer, ProfileName, Region, RoleArn, Secret, ServiceProvider, WebUrl,
+    Choice, CloudAccountId, CloudId, Credentials, Offer, ProfileName, Region, RoleArn, Secret, ServiceProvider, SessionDuration,
+    Timestamp, WebUrl,
 };
 use crate::world::{Env, EnvChange, Paths, Transport};
 
@@ -51,6 +55,27 @@ impl Cloud for Aws {
 
     async fn assume(&self, choice: &Choice, wish: &SessionWish, net: &dyn Transport) -> Result<Credentials, CloudError> {
         sts::assume_with_saml(choice, wish, net).await
+    }
+
+    fn plan(
+        &self,
+        name: &ProfileName,
+        login: &ProfileName,
+        paths: &Paths,
+        env: &Env,
+        now: Timestamp,
+    ) -> Result<Plan, ChainError> {
+        let profiles = profile::Profiles { credentials: paths.aws_credentials(env), config: paths.aws_config(env) };
+        chain::plan(&profiles, name, login, now)
+    }
+
+    /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles.html#iam-term-role-chaining>
+    fn longest_chained(&self) -> Option<SessionDuration> {
+        Some(SessionDuration::HOUR)
+    }
+
+    async fn assume_role(&self, call: &RoleCall<'_>, wish: &SessionWish, net: &dyn Transport) -> Result<Credentials, CloudError> {
+        sts::assume_role(call, wish, net).await
     }
 
     async fn aliases(&self, offer: &Offer, net: &dyn Transport) -> BTreeMap<CloudAccountId, String> {

@@ -107,14 +107,19 @@ fn is_session_of(assumed: &str, role: &RoleArn) -> bool {
     assumed.starts_with(&session)
 }
 
-/// The value of a key in `~/.aws/config`, where profiles but the default are called `profile NAME`, perhaps in quotes.
-fn section_of(config: &Ini, profile: &ProfileName, key: &str) -> Option<String> {
+/// Whether a section of `~/.aws/config` is this profile's: profiles but the default are called `profile NAME`, perhaps in quotes.
+pub(super) fn is_section_of(section: &str, profile: &ProfileName) -> bool {
     let name = profile.as_str();
-    let is_it = |section: &str| match section.strip_prefix("profile ") {
-        Some(rest) => rest.trim().trim_matches('"') == name,
+    match section.strip_prefix("profile").filter(|rest| rest.starts_with([' ', '\t'])) {
+        Some(rest) => rest.trim().trim_matches(['"', '\'']) == name,
         None => section == name && name == "default",
-    };
-    config.sections().into_iter().filter(|section| is_it(section)).find_map(|section| config.get(section, key)).map(str::to_owned)
+    }
+}
+
+/// The value of a key in `~/.aws/config`.
+fn section_of(config: &Ini, profile: &ProfileName, key: &str) -> Option<String> {
+    let sections = config.sections().into_iter().filter(|section| is_section_of(section, profile));
+    sections.into_iter().find_map(|section| config.get(section, key)).map(str::to_owned)
 }
 
 /// A section with keys that do not end is a person's own.

@@ -1,9 +1,12 @@
-//! `AssumeRoleWithSAML`: one unsigned POST, one XML answer.
+//! `AssumeRoleWithSAML`, one unsigned POST, and `AssumeRole`, one signed; one XML answer.
 //! <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithSAML.html>
+//! <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>
 
+use super::sign::sign;
+use crate::cloud::chain::{RoleCall, session_name};
 use crate::cloud::{CloudError, Endpoint, Place, SessionWish};
 use crate::text::xml;
-use crate::types::{Assertion, Choice, CloudId, Credentials, OfferedRole, RoleArn, Secret, Timestamp, Untrusted, WebUrl};
+use crate::types::{Assertion, Choice, CloudId, Credentials, OfferedRole, Region, RoleArn, Secret, Timestamp, Untrusted, WebUrl};
 use crate::world::{Env, Request, Response, Transport};
 
 /// A partition: what its regions begin with, its domain, the region to ask where none is named.
@@ -88,13 +91,62 @@ pub(super) async fn assume_with_saml(
         ("SAMLAssertion".to_owned(), response.expose()),
         ("DurationSeconds".to_owned(), &duration),
     ];
-    pairs.extend(wish.policy.as_deref().map(|policy| ("Policy".to_owned(), policy)));
-    pairs.extend(
-        wish.policy_arns.iter().enumerate().map(|(index, arn)| (format!("PolicyArns.member.{}.arn", index + 1), arn.as_str())),
-    );
+    pairs.extend(limits(wish));
     let request = Request::form(wish.endpoint.clone(), pairs.iter().map(|(name, value)| (name.as_str(), *value)));
     let answer = net.send(&request).await?;
     read(&answer, choice.role(), wish)
+}
+
+/// What limits the keys further.
+fn limits(wish: &SessionWish) -> impl Iterator<Item = (String, &str)> {
+    let arns = wish.policy_arns.iter().enumerate();
+    let arns = arns.map(|(index, arn)| (format!("PolicyArns.member.{}.arn", index + 1), arn.as_str()));
+    wish.policy.as_deref().map(|policy| ("Policy".to_owned(), policy)).into_iter().chain(arns)
+}
+
+/// The call for a role with other keys.
+pub(super) async fn assume_role(call: &RoleCall<'_>, wish: &SessionWish, net: &dyn Transport) -> Result<Credentials, CloudError> {
+    let hop = call.hop;
+    let duration = wish.duration.to_string();
+    let session = hop.session_name.clone().unwrap_or_else(|| session_name(call.session, "+=,.@_-"));
+    let mut pairs = vec![
+        ("Action".to_owned(), "AssumeRole"),
+        ("Version".to_owned(), "2011-06-15"),
+        ("RoleArn".to_owned(), hop.role.as_str()),
+        ("RoleSessionName".to_owned(), &session),
+        ("DurationSeconds".to_owned(), &duration),
+    ];
+    let optional = [
+        ("ExternalId", hop.external_id.as_deref()),
+        ("SourceIdentity", hop.source_identity.as_deref()),
+        ("SerialNumber", hop.mfa_serial.as_deref().filter(|_| call.code.is_some())),
+        ("TokenCode", call.code.map(|code| code.expose().as_str())),
+    ];
+    pairs.extend(optional.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
+    for (number, (key, value)) in (1..).zip(&hop.tags) {
+        pairs.push((format!("Tags.member.{number}.Key"), key));
+        pairs.push((format!("Tags.member.{number}.Value"), value));
+    }
+    pairs.extend((1..).zip(&hop.transitive).map(|(number, key)| (format!("TransitiveTagKeys.member.{number}"), key.as_str())));
+    pairs.extend(limits(wish));
+    let request = Request::form(wish.endpoint.clone(), pairs.iter().map(|(name, value)| (name.as_str(), *value)));
+    let region = signing_region(&wish.endpoint, &hop.role, call.region);
+    let answer = net.send(&sign(request, call.keys, &region, "sts", wish.now)).await?;
+    read(&answer, &hop.role, wish)
+}
+
+/// The region that a signature is for: the one that the address names (`sts.REGION.amazonaws.com`, also a VPC's own), the home of the
+/// one address for all, `us-east-1`; where the address does not tell, the wished one.
+fn signing_region(endpoint: &WebUrl, role: &RoleArn, wished: Option<&Region>) -> String {
+    let labels: Vec<&str> = endpoint.host().split('.').collect();
+    let after_sts = labels.iter().position(|label| matches!(*label, "sts" | "sts-fips")).and_then(|at| labels.get(at + 1));
+    let is_region = |label: &&&str| label.contains('-') && label.ends_with(|c: char| c.is_ascii_digit());
+    if let Some(region) = after_sts.filter(is_region) {
+        return (*region).to_owned();
+    }
+    let home = PARTITIONS.iter().find(|p| p.name == role.partition()).map_or("us-east-1", |partition| partition.home);
+    let wished = wished.filter(|_| !is_own(endpoint.host())).map(Region::as_str);
+    wished.unwrap_or(home).to_owned()
 }
 
 /// Reads the answer.
@@ -116,7 +168,9 @@ fn read(answer: &Response, role: &RoleArn, wish: &SessionWish) -> Result<Credent
             code: Untrusted::new(code),
             message: Untrusted::new(message),
             request_id: Untrusted::new(leaf("RequestId").unwrap_or_default()),
-            too_long: code == "ValidationError" && message.contains("DurationSeconds") && message.contains("MaxSessionDuration"),
+            too_long: code == "ValidationError"
+                && message.contains("DurationSeconds")
+                && (message.contains("MaxSessionDuration") || message.contains("session limit")),
         });
     }
     let word = |path: &str| leaf(path).and_then(Credentials::one_word);
@@ -143,7 +197,6 @@ fn read(answer: &Response, role: &RoleArn, wish: &SessionWish) -> Result<Credent
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::types::Region;
 
     fn host(role: &str, region: Option<&str>, env: &[(&str, &str)]) -> String {
         let place = Place { region: region.map(|r| Region::parse(r).unwrap()), sts: None };
@@ -182,6 +235,28 @@ mod tests {
             "https://amazonaws.com.evil.example/ foreign"
         );
         assert!(host(aws, None, &[("AWS_ENDPOINT_URL_STS", "http://x.example/")]).contains("only https"));
+    }
+
+    #[test]
+    fn a_signature_is_for_the_region_that_is_asked() {
+        let region = |url: &str, role: &str, wished: Option<&str>| {
+            let wished = wished.map(|region| Region::parse(region).unwrap());
+            signing_region(&WebUrl::parse(url).unwrap(), &RoleArn::parse(role).unwrap(), wished.as_ref())
+        };
+        let (aws, cn) = ("arn:aws:iam::1:role/a", "arn:aws-cn:iam::1:role/a");
+        for (url, role, wished, is) in [
+            ("https://sts.amazonaws.com/", aws, Some("cn-north-1"), "us-east-1"),
+            ("https://sts.eu-west-1.amazonaws.com/", aws, Some("us-east-2"), "eu-west-1"),
+            ("https://sts-fips.us-east-2.amazonaws.com/", aws, None, "us-east-2"),
+            ("https://sts.us-gov-west-1.amazonaws.com/", "arn:aws-us-gov:iam::1:role/a", None, "us-gov-west-1"),
+            ("https://sts.cn-northwest-1.amazonaws.com.cn/", cn, None, "cn-northwest-1"),
+            ("https://vpce-0a-1b.sts.eu-west-1.vpce.amazonaws.com/", aws, None, "eu-west-1"),
+            ("http://127.0.0.1:5000/", aws, None, "us-east-1"),
+            ("http://127.0.0.1:5000/", cn, None, "cn-north-1"),
+            ("http://127.0.0.1:5000/", aws, Some("eu-west-1"), "eu-west-1"),
+        ] {
+            assert_eq!(region(url, role, wished), is, "{url}");
+        }
     }
 
     fn wish() -> SessionWish {

@@ -118,7 +118,7 @@ class Gate:
 
 def seed():
     """The roles that ../simplesamlphp and ../lemonldap hand out, each allowed everything."""
-    trust = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": "*", "Action": "sts:*"}]})
+    trust = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:*"}]})
     policy = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]})
     for partition, account, names in (("aws", own, ["ReadOnly", "Admin", "Web"]), ("aws", "111111111111", ["Admin", "ReadOnly", "Carol", "Web"]),
                                       ("aws", "222222222222", ["Deploy", "Audit", "Web"]), ("aws-cn", "333333333333", ["CnAdmin"])):

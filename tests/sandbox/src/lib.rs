@@ -34,6 +34,7 @@ mod people;
 mod proxy;
 mod saml;
 mod signature;
+mod trusts;
 mod wire;
 mod world;
 
@@ -45,6 +46,7 @@ use std::time::Duration;
 pub use adfs_pages::{Adfs, AdfsFactor};
 pub use fault::{Fault, Plan};
 pub use people::{Directory, Factor, Grant, Okta, OktaFactor, OktaState, Person, Push, code_of};
+pub use trusts::Trust;
 
 use authority::Authority;
 use world::World;
@@ -140,6 +142,7 @@ impl Sandbox {
                 latency: options.latency,
                 idp_clock: options.idp_clock,
                 cloud_clock: options.cloud_clock,
+                trusts: trusts::example(),
                 ..World::default()
             }),
             authority,
@@ -231,6 +234,21 @@ impl Sandbox {
     /// Adds somebody, in place of whoever has the same address.
     pub fn put(&self, person: Person) {
         self.shared.world().directory.put(person);
+    }
+
+    /// Adds a role that is assumed with keys of other roles, or of users.
+    pub fn trust(&self, trust: Trust) {
+        self.shared.world().trusts.push(trust);
+    }
+
+    /// Keys that do not end, of a user by their ARN: the ID and the secret.
+    pub fn user_key(&self, arn: &str) -> (String, String) {
+        self.shared.world().user_key(arn)
+    }
+
+    /// Whose keys these are, by their ID: the ARN with the session.
+    pub fn whose(&self, key_id: &str) -> Option<String> {
+        self.shared.world().keys.iter().find(|key| key.id == key_id).map(|key| key.arn.clone())
     }
 
     /// Everybody in the box.

@@ -10,6 +10,7 @@ use ring::rand::{SecureRandom as _, SystemRandom};
 use crate::fault::{Fault, Plan};
 use crate::people::Directory;
 use crate::saml::Issued;
+use crate::trusts::Trust;
 use crate::wire::{Breach, Reply, Request, glob};
 use crate::{Seen, adfs, alibaba, aws, console, forms, jumpcloud, okta};
 
@@ -20,12 +21,14 @@ pub(crate) struct Key {
     pub(crate) id: String,
     /// Secret.
     pub(crate) secret: String,
-    /// Session token.
+    /// Session token; none for keys that do not end.
     pub(crate) token: String,
     /// When the cloud stops accepting them.
     pub(crate) expires: Timestamp,
-    /// ARN of the assumed role.
+    /// ARN of the assumed role, with the session; of the user, for keys that do not end.
     pub(crate) arn: String,
+    /// ARN of the role itself, or of the user.
+    pub(crate) who: String,
     /// Cloud account.
     pub(crate) account: String,
     /// ID of the role with the session name.
@@ -55,6 +58,8 @@ pub(crate) struct World {
     pub(crate) issued: Vec<Issued>,
     /// Credentials that the clouds have handed out.
     pub(crate) keys: Vec<Key>,
+    /// Roles that are assumed with these.
+    pub(crate) trusts: Vec<Trust>,
     /// Numbers that may be used once.
     pub(crate) nonces: HashSet<String>,
     /// State of AD FS.
