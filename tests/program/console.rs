@@ -346,11 +346,12 @@ fn a_role_on_top_of_the_login_has_its_own_console() {
                 room.write(cloud.profiles, &file.to_string())
             }
         };
-        let url = link(&room, "console -a production --exec-profile deploy --link --session-duration 1h");
+        let line = "console -a production --exec-profile deploy --link --session-duration 1h";
+        let url = link(&room, line);
         let (status, page) = visit(&room, &url);
         assert!(status == 200 && page.contains("012345678987:assumed-role/Deploy/bob@example.com"), "{status} {page}");
         assert_eq!(room.asked(cloud.sts), 1, "the login's keys were there");
-        link(&room, "console -a production --exec-profile deploy --link");
+        link(&room, line);
         assert_eq!(room.asked(cloud.sts), 1, "and the role's are now");
         room.call("console -a production --exec-profile nowhere --link").run().exits(2).says(&["nowhere"]);
     }
