@@ -3,7 +3,7 @@
 use super::Error;
 use crate::ask::{Answers, NoAnswer, Question, Topic};
 use crate::config::{Account, Accounts, ConfigError, Draft, Found, Key};
-use crate::idp::{self, KNOWN_ELSEWHERE, PROVIDERS, SignInError};
+use crate::idp::{self, Field, KNOWN_ELSEWHERE, PROVIDERS, SignInError};
 use crate::types::{AccountName, CloudId, Untrusted};
 
 /// What was saved.
@@ -67,15 +67,31 @@ pub async fn configure(
     if is_built {
         account.open_idp()?;
     }
-    let changed: Vec<(Key, &str)> = Key::ALL
-        .into_iter()
-        .filter(|key| *key != Key::Cloud)
-        .filter_map(|key| draft.get(key).map(|value| (key, value)))
-        .filter(|(key, value)| found.draft.get(*key) != Some(value))
-        .collect();
+    let changed = changed(&found, &draft, idp::find(account.provider).map_or(&[], |provider| provider.fields()));
     let file = accounts.file_mut(found.file).ok_or(ConfigError::NoCloud(name.to_string()))?;
-    file.save(name.as_str(), &changed, found.cloud)?;
+    file.save(name.as_str(), &changed)?;
     Ok(Saved { account, is_built, path: file.display() })
+}
+
+/// What is new to the file, by its keys: the settings of every account, then those of the provider alone.
+fn changed<'d>(found: &Found, draft: &'d Draft, fields: &[Field]) -> Vec<(&'static str, &'d str)> {
+    let common = Key::ALL.into_iter().filter(|key| *key != Key::Cloud && found.draft.get(*key) != draft.get(*key));
+    let common = common.filter_map(|key| Some((key.in_file(found.cloud), draft.get(key)?)));
+    let own = fields.iter().filter(|field| found.draft.other(field.key) != draft.other(field.key));
+    common.chain(own.filter_map(|field| Some((field.key, draft.other(field.key)?)))).collect()
+}
+
+/// The questions for what one provider cannot do without; its other settings are for flags and the file.
+async fn own_questions(draft: &mut Draft, fields: &[Field], answers: &dyn Answers) -> Result<(), Error> {
+    for field in fields.iter().filter(|field| field.needed) {
+        let topic = Topic::Field(field.key);
+        let question = Question { topic, label: field.help, default: draft.other(field.key) };
+        let answer = answers.text(&question).await.map_err(|why| SignInError::Unanswered { topic, why })?;
+        if !answer.is_empty() {
+            draft.set_other(field.key, &answer);
+        }
+    }
+    Ok(())
 }
 
 /// The cloud that flags and variables tell: by name, or by the role.
@@ -136,7 +152,7 @@ async fn questions(draft: &mut Draft, cloud: CloudId, answers: &dyn Answers) -> 
     let provider = names.get(index).map(|name| name.trim_end_matches(NOT_BUILT).to_owned()).unwrap_or_default();
 
     let methods: Vec<&str> = idp::find(&provider).map(|p| p.methods().iter().map(|m| m.name).collect()).unwrap_or_default();
-    draft.set(Key::Provider, provider);
+    draft.set(Key::Provider, provider.as_str());
     if methods.len() > 1 {
         let options: Vec<Untrusted> = methods.iter().map(|m| Untrusted::new(*m)).collect();
         let question = Question { topic: field(Key::Mfa), label: "Please choose an MFA", default: draft.get(Key::Mfa) };
@@ -155,5 +171,5 @@ async fn questions(draft: &mut Draft, cloud: CloudId, answers: &dyn Answers) -> 
             draft.set(key, answer);
         }
     }
-    Ok(())
+    own_questions(draft, idp::find(&provider).map_or(&[], |provider| provider.fields()), answers).await
 }
