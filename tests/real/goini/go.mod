@@ -1,6 +1,6 @@
 module goini
 
-go 1.21.0
+go 1.19
 
 require (
 	github.com/versent/saml2aws/v2 v2.36.19
