@@ -14,7 +14,7 @@ pub use cache::{Freshness, cached};
 pub use error::{Error, Kind};
 
 pub use crate::config::{Account, Accounts, AccountsFile, ConfigError, Draft, Found, Key};
-pub use crate::idp::{KNOWN_ELSEWHERE, PROVIDERS};
+pub use crate::idp::{Field, KNOWN_ELSEWHERE, PROVIDERS};
 
 use crate::ask::Answers;
 use crate::types::{CloudId, RoleArn, SessionDuration, Untrusted, WebUrl};

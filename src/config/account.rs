@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::{ConfigError, Draft, Found, Key, Origin};
 use crate::cloud::Place;
-use crate::idp::{self, Idp, KNOWN_ELSEWHERE, PROVIDERS, Provider, Settings};
-use crate::types::{AccountName, CloudId, ProfileName, Region, RoleArn, RoleWish, SessionDuration, Username, WebUrl};
+use crate::idp::{self, Idp, KNOWN_ELSEWHERE, PROVIDERS, Provider, Settings, SettingsError};
+use crate::types::{AccountName, CloudId, ProfileName, Region, RoleArn, RoleWish, SessionDuration, Username, WebUrl, switch};
 
 /// The profile of an account that names none, as in the old tools.
 const DEFAULT_PROFILE: &str = "saml";
@@ -141,7 +141,7 @@ impl Account {
             },
             idp: IdpSettings {
                 mfa: draft.get(Key::Mfa).unwrap_or("Auto").to_owned(),
-                skip_verify: switch(draft, Key::SkipVerify).map_err(|why| bad(Key::SkipVerify, why))?,
+                skip_verify: is_on(draft, Key::SkipVerify).map_err(|why| bad(Key::SkipVerify, why))?,
                 urn: draft.get(Key::Urn).map(str::to_owned),
                 target: url(Key::TargetUrl)?,
                 // Text that is no number means the default, as in the old tools.
@@ -172,6 +172,11 @@ impl Account {
     /// [`ConfigError::NotBuilt`], or the provider's own complaint.
     pub fn open_idp(&self) -> Result<Box<dyn Idp>, ConfigError> {
         let provider = self.provider()?;
+        let is_there = |key: &str| self.own.iter().any(|(name, value)| *name == key && !value.trim().is_empty());
+        if let Some(field) = provider.fields().iter().find(|field| field.needed && !is_there(field.key)) {
+            let why = format!("it is missing ({})", field.help);
+            return Err(SettingsError { key: field.key, provider: provider.id(), why }.into());
+        }
         let own = |key: &str| self.own.iter().find(|(name, _)| *name == key).map(|(_, value)| value.clone());
         Ok(provider.open(&Settings::new(self.url.clone(), &self.idp.mfa).with_own(provider.fields(), own))?)
     }
@@ -203,10 +208,6 @@ fn duration(draft: &Draft) -> Result<Option<SessionDuration>, crate::types::BadD
     }
 }
 
-fn switch(draft: &Draft, key: Key) -> Result<bool, String> {
-    match draft.get(key).map(str::to_ascii_lowercase).as_deref() {
-        None | Some("false" | "f" | "0" | "no" | "n" | "off") => Ok(false),
-        Some("true" | "t" | "1" | "yes" | "y" | "on") => Ok(true),
-        Some(other) => Err(format!("`{}` is neither true nor false", other.escape_debug())),
-    }
+fn is_on(draft: &Draft, key: Key) -> Result<bool, String> {
+    draft.get(key).map_or(Ok(false), |word| switch(word).map_err(|why| why.to_string()))
 }

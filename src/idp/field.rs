@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::types::WebUrl;
+use crate::types::{WebUrl, switch};
 
 /// A setting of one provider.
 #[derive(Debug, Clone, Copy)]
@@ -51,13 +51,8 @@ impl Settings {
     /// # Errors
     /// [`SettingsError`] for another word.
     pub fn switch(&self, provider: &'static str, key: &'static str) -> Result<bool, SettingsError> {
-        match self.own(key).map(|value| value.trim().to_ascii_lowercase()).as_deref() {
-            None | Some("false" | "f" | "0" | "no" | "n" | "off") => Ok(false),
-            Some("true" | "t" | "1" | "yes" | "y" | "on") => Ok(true),
-            Some(other) => {
-                Err(SettingsError { key, provider, why: format!("`{}` is neither true nor false", other.escape_debug()) })
-            }
-        }
+        let Some(word) = self.own(key) else { return Ok(false) };
+        switch(word).map_err(|why| SettingsError { key, provider, why: why.to_string() })
     }
 }
 

@@ -18,6 +18,7 @@ mod okta;
 #[cfg(unix)]
 mod pty;
 mod secrets;
+mod settings;
 mod support;
 #[cfg(unix)]
 mod terminal;
