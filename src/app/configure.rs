@@ -173,3 +173,46 @@ async fn questions(draft: &mut Draft, cloud: CloudId, answers: &dyn Answers) -> 
     }
     own_questions(draft, idp::find(&provider).map_or(&[], |provider| provider.fields()), answers).await
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ask::{Given, GivenAnswer};
+
+    const FIELDS: &[Field] = &[
+        Field { key: "app_id", variable: "ONELOGIN_APP_ID", help: "the number of the application", needed: true },
+        Field { key: "subdomain", variable: "ONELOGIN_SUBDOMAIN", help: "the first part of the host's name", needed: true },
+        Field { key: "ip_address", variable: "ONELOGIN_MFA_IP_ADDRESS", help: "where the person is", needed: false },
+    ];
+
+    fn found(pairs: &[(&'static str, &str)]) -> Found {
+        let mut draft = Draft::default();
+        for (key, value) in pairs {
+            draft.set_other(key, value);
+        }
+        Found { name: AccountName::parse("x").unwrap(), cloud: CloudId::Alibaba, draft, file: 0 }
+    }
+
+    #[tokio::test]
+    async fn a_provider_is_asked_for_what_it_needs_and_what_is_new_is_saved() {
+        let found = found(&[("app_id", "7"), ("ip_address", "10.0.0.1")]);
+        let answers = Given::default();
+        for (key, value) in [("app_id", ""), ("subdomain", "acme"), ("ip_address", "not asked for")] {
+            answers.add(Topic::Field(key), GivenAnswer { value: value.into(), once: true });
+        }
+        let mut draft = found.draft.clone();
+        own_questions(&mut draft, FIELDS, &answers).await.unwrap();
+        let own = ["app_id", "subdomain", "ip_address"].map(|key| draft.other(key));
+        assert_eq!(own, [Some("7"), Some("acme"), Some("10.0.0.1")], "an empty answer keeps what there is");
+        draft.set(Key::Profile, "saml");
+        draft.set(Key::Cloud, "alibaba");
+        assert_eq!(changed(&found, &draft, FIELDS), [("alibabacloud_profile", "saml"), ("subdomain", "acme")]);
+        assert_eq!(changed(&found, &draft, &[]), [("alibabacloud_profile", "saml")], "what is another provider's stays as it is");
+    }
+
+    #[tokio::test]
+    async fn where_nobody_answers_the_missing_one_is_named() {
+        let error = own_questions(&mut Draft::default(), FIELDS, &Given::default()).await.unwrap_err();
+        assert!(error.to_string().starts_with("`app_id` is not known"), "{error}");
+    }
+}

@@ -6,6 +6,7 @@ mod manual;
 mod report;
 mod shell;
 mod show;
+mod words;
 
 use std::ffi::OsString;
 use std::sync::Arc;
@@ -26,7 +27,7 @@ use crate::world::{Env, HttpNetwork, Paths, SystemClock, SystemLauncher, World};
 
 /// Runs one command and returns the exit code.
 pub fn run(argv: &[OsString], env: &Env) -> u8 {
-    let args = match args::parse(argv) {
+    let args = match words::parse(argv) {
         Ok(args) => args,
         Err(error) => {
             // Help and version are data on stdout; a wrong command line is talk on stderr. clap knows which is which.
@@ -94,14 +95,14 @@ impl Context<'_> {
 
     fn name(&self) -> Result<AccountName, Failure> {
         let given = self.global.idp_account.clone();
-        let from_env = || self.from_env(self.wished.or(self.called_as), "IDP_ACCOUNT");
+        let from_env = || self.by_variable(self.wished.or(self.called_as), "IDP_ACCOUNT");
         AccountName::parse(given.or_else(from_env).as_deref().unwrap_or("default"))
             .map_err(|error| Error::from(ConfigError::from(error)).into())
     }
 
     /// A variable of ours, else the old tool's for that cloud. Where nothing tells the cloud, either old tool's will do, unless they
     /// differ: a password for one is not sent to the other.
-    fn from_env(&self, cloud: Option<CloudId>, name: &str) -> Option<String> {
+    fn by_variable(&self, cloud: Option<CloudId>, name: &str) -> Option<String> {
         let clouds = cloud.map_or(CloudId::ALL.to_vec(), |cloud| vec![cloud]);
         let mut values = clouds.into_iter().filter_map(|cloud| variable(self.world.env, Some(cloud), name));
         let (_, first) = values.next()?;
@@ -290,7 +291,7 @@ impl Context<'_> {
     fn given(&self) -> Result<Given, Failure> {
         let given = Given::default();
         let cloud = self.cloud();
-        let from_env = |name: &str| self.from_env(cloud, name).map(Secret::new);
+        let from_env = |name: &str| self.by_variable(cloud, name).map(Secret::new);
         let answers = [
             (Topic::Password, self.password()?.or_else(|| from_env("PASSWORD")), false),
             (Topic::Otp, self.global.mfa_token.clone().or_else(|| from_env("MFA_TOKEN")), true),

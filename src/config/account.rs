@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{ConfigError, Draft, Found, Key, Origin};
 use crate::cloud::Place;
-use crate::idp::{self, Idp, KNOWN_ELSEWHERE, PROVIDERS, Provider, Settings, SettingsError};
+use crate::idp::{self, Idp, KNOWN_ELSEWHERE, PROVIDERS, Provider, Settings};
 use crate::types::{AccountName, CloudId, ProfileName, Region, RoleArn, RoleWish, SessionDuration, Username, WebUrl, switch};
 
 /// The profile of an account that names none, as in the old tools.
@@ -172,13 +172,9 @@ impl Account {
     /// [`ConfigError::NotBuilt`], or the provider's own complaint.
     pub fn open_idp(&self) -> Result<Box<dyn Idp>, ConfigError> {
         let provider = self.provider()?;
-        let is_there = |key: &str| self.own.iter().any(|(name, value)| *name == key && !value.trim().is_empty());
-        if let Some(field) = provider.fields().iter().find(|field| field.needed && !is_there(field.key)) {
-            let why = format!("it is missing ({})", field.help);
-            return Err(SettingsError { key: field.key, provider: provider.id(), why }.into());
-        }
         let own = |key: &str| self.own.iter().find(|(name, _)| *name == key).map(|(_, value)| value.clone());
-        Ok(provider.open(&Settings::new(self.url.clone(), &self.idp.mfa).with_own(provider.fields(), own))?)
+        let settings = Settings::new(self.url.clone(), &self.idp.mfa).with_own(provider.fields(), own);
+        Ok(provider.open(&settings.complete(provider.id(), provider.fields())?)?)
     }
 }
 

@@ -1,6 +1,8 @@
 //! Accounts files as people have them (`fixtures/config`), against what the old tools' own reader says of them: `tests/real/config` asks
 //! it again. `NAME.json` is what it says; `NAME.ours.json`, where there is one, is what is read here instead, on purpose.
 
+#![allow(clippy::disallowed_methods, reason = "tests look at real files; the list is about the product")]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
