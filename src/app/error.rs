@@ -259,6 +259,7 @@ fn config_hint(error: &ConfigError) -> Option<String> {
         }
         ConfigError::OtherCloud { .. } => "give the new account another name with `--idp-account NAME`".to_owned(),
         ConfigError::Missing { key, .. } => how_to_set(*key)?,
+        ConfigError::Settings(error) => how_to_set_own(error.key)?,
         ConfigError::UnknownProvider { meant: Some(meant), .. } => format!("did you mean `{meant}`?"),
         ConfigError::UnknownProvider { .. } => {
             let known: Vec<&str> = crate::idp::PROVIDERS.iter().map(|p| p.id()).collect();
@@ -280,6 +281,13 @@ fn how_to_set(key: Key) -> Option<String> {
     ))
 }
 
+/// The same for a provider's own setting.
+fn how_to_set_own(key: &str) -> Option<String> {
+    let field = crate::idp::PROVIDERS.iter().flat_map(|provider| provider.fields()).find(|field| field.key == key)?;
+    let flag = field.key.replace('_', "-");
+    Some(format!("set it with `--{flag}` or `SAML2CLOUD_{}`, or as `{key}` in the account", field.variable))
+}
+
 fn sign_in_hint(error: &SignInError) -> Option<String> {
     Some(match error {
         SignInError::Unanswered { topic, why: NoAnswer::NotHere } => match topic {
@@ -289,7 +297,7 @@ fn sign_in_hint(error: &SignInError) -> Option<String> {
             Topic::Factor => "name one with `--mfa NAME`, or set `SAML2CLOUD_MFA`".to_owned(),
             Topic::Role => "name one with `--role ARN`, or set `SAML2CLOUD_ROLE`".to_owned(),
             Topic::Cloud => "name one with `--cloud NAME`, or set `SAML2CLOUD_CLOUD`".to_owned(),
-            Topic::Field(_) => return None,
+            Topic::Field(key) => return how_to_set_own(key),
         },
         SignInError::Ambiguous { .. } => "name one with `--mfa NAME`, or set `SAML2CLOUD_MFA`".to_owned(),
         SignInError::FactorUnsupported { can, .. } if can.is_empty() => {

@@ -18,7 +18,7 @@ pub use error::{Error, Kind};
 
 pub use crate::cloud::ConsoleLink;
 pub use crate::config::{Account, Accounts, AccountsFile, ConfigError, Draft, Found, Key};
-pub use crate::idp::{KNOWN_ELSEWHERE, PROVIDERS};
+pub use crate::idp::{Field, KNOWN_ELSEWHERE, PROVIDERS};
 
 use crate::ask::Answers;
 use crate::types::{CloudId, RoleArn, SessionDuration, Timestamp, Untrusted, WebUrl};

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use clap::{Arg, ArgAction, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 
 use crate::app::login::Options;
 use crate::app::{Draft, Key};
@@ -26,35 +26,6 @@ SAML2CLOUD_IDP_ACCOUNT, and so on. The variables of saml2aws (SAML2AWS_…) and 
 Exit codes: 0 done, 1 other failure, 2 usage or configuration, 3 refused by identity provider or
 cloud, 4 somebody would have to answer, 5 no network, 130 interrupted; exec: the child's own
 (126, 127 when it cannot be run).";
-
-/// Reads the command line.
-///
-/// # Errors
-/// What is wrong with it; also a call for help or the version.
-pub(super) fn parse(argv: &[OsString]) -> Result<Args, clap::Error> {
-    // The opposites cost as much as all the rest to set up, so they are there only when one is asked for.
-    let asks_opposite = argv.iter().any(|arg| arg.to_str().is_some_and(|text| text.starts_with("--no-") && text != "--no-input"));
-    let command = if asks_opposite { command() } else { Args::command() };
-    Args::from_arg_matches(&command.try_get_matches_from(argv)?)
-}
-
-/// The command line, with what old scripts expect beside what help shows: every switch has its opposite, `--no-NAME`, which takes it back.
-fn command() -> clap::Command {
-    fn with_opposites(command: clap::Command) -> clap::Command {
-        let is_switch = |arg: &&Arg| {
-            matches!(arg.get_action(), ArgAction::SetTrue) && !arg.get_long().is_none_or(|name| name.starts_with("no-"))
-        };
-        let switches: Vec<Arg> = command.get_arguments().filter(is_switch).cloned().collect();
-        let opposite = |switch: &Arg| {
-            let name = format!("no-{}", switch.get_long().unwrap_or_default());
-            let arg = Arg::new(name.clone()).long(name).action(ArgAction::SetTrue).hide(true);
-            arg.global(switch.is_global_set()).overrides_with(switch.get_id().clone())
-        };
-        let command = command.args(switches.iter().map(opposite));
-        command.mut_subcommands(with_opposites)
-    }
-    with_opposites(Args::command())
-}
 
 /// Sign in at your company's identity provider; hand every tool short-lived AWS or Alibaba Cloud keys.
 #[derive(Parser)]
@@ -155,6 +126,19 @@ pub(super) struct Global {
     /// Neither read nor keep passwords in the keychain
     #[arg(long, global = true, help_heading = "Asking and telling")]
     pub(super) disable_keychain: bool,
+    /// The switches that were taken back, `--no-NAME`.
+    #[arg(skip)]
+    pub(super) taken_back: Vec<String>,
+    /// The settings of single providers, by their keys.
+    #[arg(skip)]
+    pub(super) fields: Vec<(&'static str, String)>,
+}
+
+impl Global {
+    /// What the command line says of a switch, if it says anything: taking it back is saying no, also to variables and the file.
+    pub(super) fn said(&self, name: &str, is_set: bool) -> Option<bool> {
+        if is_set { Some(true) } else { self.taken_back.iter().any(|taken| taken == name).then_some(false) }
+    }
 }
 
 #[derive(Subcommand)]
@@ -361,42 +345,4 @@ pub(super) enum Output {
     Table,
     /// For programs
     Json,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_command_line_is_sound() {
-        command().debug_assert();
-    }
-
-    #[test]
-    fn every_switch_can_be_taken_back() {
-        let parse = |line: &str| parse(&line.split(' ').map(OsString::from).collect::<Vec<_>>()).unwrap();
-        let args = parse("saml2cloud login --skip-verify --no-skip-verify --force --no-verbose");
-        let Command::Login(login) = args.command else { panic!() };
-        assert!(!args.global.skip_verify && login.force.force);
-        let args = parse("saml2cloud login --no-force --force --no-skip-prompt --skip-prompt");
-        let Command::Login(login) = args.command else { panic!() };
-        assert!(args.global.skip_prompt && login.force.force);
-    }
-
-    #[test]
-    fn ours_end_at_the_first_word_of_the_command() {
-        let parse = |line: &[&str]| Args::try_parse_from(line.iter().copied());
-        for line in [
-            &["saml2cloud", "exec", "-a", "x", "--", "aws", "s3", "ls", "--recursive"][..],
-            &["saml2cloud", "exec", "-a", "x", "aws", "s3", "ls", "--recursive"],
-            &["saml2cloud", "-a", "x", "exec", "aws", "s3", "ls", "--recursive"],
-        ] {
-            let args = parse(line).unwrap_or_else(|e| panic!("{line:?}: {e}"));
-            let Command::Exec(exec) = args.command else { panic!("{line:?}") };
-            assert_eq!(exec.command, ["aws", "s3", "ls", "--recursive"]);
-            assert_eq!(args.global.idp_account.as_deref(), Some("x"));
-        }
-        assert!(parse(&["saml2cloud", "exec", "--unknown", "aws"]).is_err());
-        assert!(parse(&["saml2cloud", "exec"]).is_err());
-    }
 }

@@ -43,6 +43,20 @@ pub fn manual() -> String {
         "\nKnown from the old tools and not built yet: {}. Accounts may name them; `login` says so.\n",
         KNOWN_ELSEWHERE.join(", ")
     );
+    text += "\n### Settings of one provider\n\nIn the accounts file, by flag, by variable, as above. `configure` asks for those that are needed.\n\n\
+             | Provider | Key | Flag | Variable | Meaning |\n|---|---|---|---|---|\n";
+    for provider in PROVIDERS {
+        for field in provider.fields() {
+            let (key, flag) = (field.key, field.key.replace('_', "-"));
+            let needed = if field.needed { "; needed" } else { "" };
+            text += &format!(
+                "| `{}` | `{key}` | `--{flag}` | `SAML2CLOUD_{}` | {}{needed} |\n",
+                provider.id(),
+                field.variable,
+                field.help
+            );
+        }
+    }
     text += "\n## Exit codes\n\n| Code | Meaning |\n|---|---|\n";
     for (code, meaning) in super::report::CODES {
         text += &format!("| {} | {meaning} |\n", *code as u8);

@@ -9,6 +9,7 @@ mod pages;
 mod report;
 mod shell;
 mod show;
+mod words;
 
 use std::ffi::OsString;
 use std::sync::Arc;
@@ -22,7 +23,7 @@ use crate::app::login::{Options, Outcome};
 use crate::app::{self, Account, Accounts, ConfigError, Draft, Error, Found, Freshness, Key};
 use crate::ask::{self, Answers, Chain, Given, GivenAnswer, Person, Pinentry, Topic};
 use crate::config::variable;
-use crate::types::{AccountName, CloudId, Credentials, Secret};
+use crate::types::{AccountName, CloudId, Credentials, Secret, switch};
 use crate::vault::{self, Vault};
 use crate::world::tty::Terminal;
 use crate::world::{Env, HttpNetwork, Paths, SystemClock, SystemLauncher, World};
@@ -35,7 +36,7 @@ pub fn run(argv: &[OsString], env: &Env) -> u8 {
             Err(failure) => report::report(&failure),
         };
     }
-    let args = match args::parse(argv) {
+    let args = match words::parse(argv) {
         Ok(args) => args,
         Err(error) => {
             // Help and version are data on stdout; a wrong command line is talk on stderr. clap knows which is which.
@@ -117,10 +118,28 @@ impl Context<'_> {
     }
 
     fn name(&self) -> Result<AccountName, Failure> {
-        let given = self.global.idp_account.as_deref();
-        let from_env = || variable(self.world.env, self.called_as, "IDP_ACCOUNT").map(|(_, value)| value);
-        AccountName::parse(given.or_else(from_env).unwrap_or("default"))
+        let given = self.global.idp_account.clone();
+        let from_env = || self.by_variable(self.wished.or(self.called_as), "IDP_ACCOUNT");
+        AccountName::parse(given.or_else(from_env).as_deref().unwrap_or("default"))
             .map_err(|error| Error::from(ConfigError::from(error)).into())
+    }
+
+    /// A variable of ours, else the old tool's for that cloud. Where nothing tells the cloud, either old tool's will do, unless they
+    /// differ: a password for one is not sent to the other.
+    fn by_variable(&self, cloud: Option<CloudId>, name: &str) -> Option<String> {
+        let clouds = cloud.map_or(CloudId::ALL.to_vec(), |cloud| vec![cloud]);
+        let mut values = clouds.into_iter().filter_map(|cloud| variable(self.world.env, Some(cloud), name));
+        let (_, first) = values.next()?;
+        values.all(|(_, other)| other == first).then(|| first.to_owned())
+    }
+
+    /// The cloud of the account that is meant, as far as nobody has to be asked.
+    fn cloud(&self) -> Option<CloudId> {
+        let found = self.accounts().and_then(|accounts| self.find(&accounts, &Draft::default())).unwrap_or_default();
+        match found.as_slice() {
+            [found] => Some(found.cloud),
+            _ => self.wished.or(self.called_as),
+        }
     }
 
     /// What variables and flags say of an account of that cloud; flags win.
@@ -192,7 +211,7 @@ impl Context<'_> {
 
     /// Where passwords and sessions rest. Nothing is opened before it is needed.
     fn vault(&self) -> Result<Box<dyn Vault>, Failure> {
-        let choice = match self.global.disable_keychain || self.is_keychain_disabled() {
+        let choice = match self.is_keychain_disabled()? {
             true => vault::Choice::None,
             false => vault::Choice::from_env(self.world.env)?,
         };
@@ -207,10 +226,16 @@ impl Context<'_> {
         Ok(vault::open(choice, self.world.paths, self.world.env, Some(ask)))
     }
 
-    /// The old tools' variables for `--disable-keychain`.
-    fn is_keychain_disabled(&self) -> bool {
+    /// Whether the keychain is left alone: what the flag says, else a variable.
+    fn is_keychain_disabled(&self) -> Result<bool, Failure> {
         let names = ["SAML2CLOUD_DISABLE_KEYCHAIN", "SAML2AWS_DISABLE_KEYCHAIN", "SAML2ALIBABACLOUD_DISABLE_KEYCHAIN"];
-        names.iter().any(|name| self.world.env.is_on(name))
+        let flag = self.global.said("disable-keychain", self.global.disable_keychain);
+        match (flag, self.world.env.first(&names)) {
+            (Some(said), _) => Ok(said),
+            (None, None) => Ok(false),
+            (None, Some((name, word))) => switch(word)
+                .map_err(|why| Error::from(ConfigError::Bad { place: format!("`{name}`"), why: why.to_string() }).into()),
+        }
     }
 
     fn sign_in(&self, draft: &Draft, options: Options) -> Result<(Account, Outcome), Failure> {
@@ -325,17 +350,11 @@ impl Context<'_> {
     /// What flags and variables answer. With `--ask` a password that is known is asked for all the same.
     fn given(&self) -> Result<Given, Failure> {
         let given = Given::default();
-        let env = self.world.env;
-        // The variables of both old tools count until the account, and so its cloud, is known.
-        let clouds = match self.wished.or(self.called_as) {
-            Some(cloud) => vec![cloud],
-            None => CloudId::ALL.to_vec(),
-        };
-        let from_env =
-            |name: &str| clouds.iter().find_map(|cloud| variable(env, Some(*cloud), name)).map(|(_, value)| value.to_owned());
+        let cloud = self.cloud();
+        let from_env = |name: &str| self.by_variable(cloud, name).map(Secret::new);
         let answers = [
-            (Topic::Password, self.password()?.or_else(|| from_env("PASSWORD").map(Secret::new)), false),
-            (Topic::Otp, self.global.mfa_token.clone().or_else(|| from_env("MFA_TOKEN").map(Secret::new)), true),
+            (Topic::Password, self.password()?.or_else(|| from_env("PASSWORD")), false),
+            (Topic::Otp, self.global.mfa_token.clone().or_else(|| from_env("MFA_TOKEN")), true),
         ];
         for (topic, value, once) in answers {
             if let Some(value) = value.filter(|_| !(self.global.ask && topic == Topic::Password)) {
@@ -380,17 +399,22 @@ impl Global {
                 draft.set(key, value.as_str());
             }
         }
-        if self.skip_verify {
-            draft.set(Key::SkipVerify, "true");
+        if let Some(said) = self.said("skip-verify", self.skip_verify) {
+            draft.set(Key::SkipVerify, said.to_string());
         }
-        for (name, given) in
-            [("disable_sessions", self.disable_sessions), ("disable_remember_device", self.disable_remember_device)]
-        {
-            if given {
-                draft.set_other(name, "true");
+        let switches = [
+            ("disable_sessions", self.said("disable-sessions", self.disable_sessions)),
+            ("disable_remember_device", self.said("disable-remember-device", self.disable_remember_device)),
+        ];
+        for (name, said) in switches {
+            if let Some(said) = said {
+                draft.set_other(name, &said.to_string());
             }
         }
         self.old.fill(&mut draft);
+        for (name, value) in &self.fields {
+            draft.set_other(name, value);
+        }
         draft
     }
 }

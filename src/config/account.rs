@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{ConfigError, Draft, Found, Key, Origin};
 use crate::cloud::Place;
 use crate::idp::{self, Idp, KNOWN_ELSEWHERE, PROVIDERS, Provider, Settings};
-use crate::types::{AccountName, CloudId, ProfileName, Region, RoleArn, RoleWish, SessionDuration, Username, WebUrl};
+use crate::types::{AccountName, CloudId, ProfileName, Region, RoleArn, RoleWish, SessionDuration, Username, WebUrl, switch};
 
 /// The profile of an account that names none, as in the old tools.
 const DEFAULT_PROFILE: &str = "saml";
@@ -169,7 +169,7 @@ impl Account {
                 region: region.clone().filter(|_| is_given(Key::Region)),
             },
             responses: match (
-                switch(draft, Key::SamlCache).map_err(|why| bad(Key::SamlCache, why))?,
+                is_on(draft, Key::SamlCache).map_err(|why| bad(Key::SamlCache, why))?,
                 draft.get(Key::SamlCacheFile),
             ) {
                 (false, _) => Responses::Nowhere,
@@ -181,7 +181,7 @@ impl Account {
             place: Place { region, sts: draft.get(Key::StsEndpoint).map(str::to_owned) },
             idp: IdpSettings {
                 mfa: draft.get(Key::Mfa).unwrap_or("Auto").to_owned(),
-                skip_verify: switch(draft, Key::SkipVerify).map_err(|why| bad(Key::SkipVerify, why))?,
+                skip_verify: is_on(draft, Key::SkipVerify).map_err(|why| bad(Key::SkipVerify, why))?,
                 urn: draft.get(Key::Urn).map(str::to_owned),
                 target: url(Key::TargetUrl)?,
                 // Text that is no number means the default, as in the old tools.
@@ -213,7 +213,8 @@ impl Account {
     pub fn open_idp(&self) -> Result<Box<dyn Idp>, ConfigError> {
         let provider = self.provider()?;
         let own = |key: &str| self.own.iter().find(|(name, _)| *name == key).map(|(_, value)| value.clone());
-        Ok(provider.open(&Settings::new(self.url.clone(), &self.idp.mfa).with_own(provider.fields(), own))?)
+        let settings = Settings::new(self.url.clone(), &self.idp.mfa).with_own(provider.fields(), own);
+        Ok(provider.open(&settings.complete(provider.id(), provider.fields())?)?)
     }
 }
 
@@ -254,10 +255,6 @@ fn prompter(word: Option<&str>) -> Result<Option<String>, String> {
     }
 }
 
-fn switch(draft: &Draft, key: Key) -> Result<bool, String> {
-    match draft.get(key).map(str::to_ascii_lowercase).as_deref() {
-        None | Some("false" | "f" | "0" | "no" | "n" | "off") => Ok(false),
-        Some("true" | "t" | "1" | "yes" | "y" | "on") => Ok(true),
-        Some(other) => Err(format!("`{}` is neither true nor false", other.escape_debug())),
-    }
+fn is_on(draft: &Draft, key: Key) -> Result<bool, String> {
+    draft.get(key).map_or(Ok(false), |word| switch(word).map_err(|why| why.to_string()))
 }

@@ -4,10 +4,13 @@
 //! tools' words (docs/decisions/two-accounts-files.md).
 
 mod account;
+#[cfg(test)]
+mod corpus;
 mod draft;
 mod file;
 mod ini;
 mod key;
+mod settings;
 mod toml;
 
 use std::path::PathBuf;

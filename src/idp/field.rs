@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::types::WebUrl;
+use crate::types::{WebUrl, switch};
 
 /// A setting of one provider.
 #[derive(Debug, Clone, Copy)]
@@ -41,6 +41,17 @@ impl Settings {
         self
     }
 
+    /// The same, if nothing is missing that the provider needs.
+    ///
+    /// # Errors
+    /// [`SettingsError`] names the first that is.
+    pub fn complete(self, provider: &'static str, fields: &[Field]) -> Result<Self, SettingsError> {
+        match fields.iter().find(|field| field.needed && self.own(field.key).is_none()) {
+            None => Ok(self),
+            Some(Field { key, help, .. }) => Err(SettingsError { key, provider, why: format!("it is missing ({help})") }),
+        }
+    }
+
     /// One of the provider's own settings; an empty one counts as none.
     pub fn own(&self, key: &str) -> Option<&str> {
         self.own.get(key).map(String::as_str).filter(|value| !value.trim().is_empty())
@@ -51,13 +62,8 @@ impl Settings {
     /// # Errors
     /// [`SettingsError`] for another word.
     pub fn switch(&self, provider: &'static str, key: &'static str) -> Result<bool, SettingsError> {
-        match self.own(key).map(|value| value.trim().to_ascii_lowercase()).as_deref() {
-            None | Some("false" | "f" | "0" | "no" | "n" | "off") => Ok(false),
-            Some("true" | "t" | "1" | "yes" | "y" | "on") => Ok(true),
-            Some(other) => {
-                Err(SettingsError { key, provider, why: format!("`{}` is neither true nor false", other.escape_debug()) })
-            }
-        }
+        let Some(word) = self.own(key) else { return Ok(false) };
+        switch(word).map_err(|why| SettingsError { key, provider, why: why.to_string() })
     }
 }
 
@@ -79,7 +85,7 @@ mod tests {
 
     const FIELDS: &[Field] = &[
         Field { key: "quiet", variable: "QUIET", help: "", needed: false },
-        Field { key: "name", variable: "NAME", help: "", needed: false },
+        Field { key: "name", variable: "NAME", help: "what it is called", needed: true },
     ];
 
     #[test]
@@ -92,6 +98,10 @@ mod tests {
         assert_eq!((with("x").own("quiet"), with("x").own("name"), with(" ").own("quiet")), (Some("x"), None, None));
         assert_eq!(with("Yes").switch("P", "quiet"), Ok(true));
         assert_eq!((with("0").switch("P", "quiet"), with("").switch("P", "quiet")), (Ok(false), Ok(false)));
+        let all = Settings::new(url.clone(), "Auto").with_own(FIELDS, |_| Some("x".to_owned()));
+        assert!(all.complete("P", FIELDS).is_ok());
+        let error = with("x").complete("P", FIELDS).unwrap_err();
+        assert_eq!(error.to_string(), "`name` will not do for P: it is missing (what it is called)");
         let error = with("perhaps").switch("P", "quiet").unwrap_err();
         assert_eq!(error.to_string(), "`quiet` will not do for P: `perhaps` is neither true nor false");
     }

@@ -27,6 +27,11 @@ fn a_typed_password_is_asked_for_once() {
         assert!(!text.contains(&room.password("bob")) && crate::support::mode(&kept) == 0o600);
         // Whoever switches the keychain off, or has another passphrase, is asked as before, and signs in all the same.
         keeping(&room, "login -a production --force --disable-keychain").run().exits(4);
+        for old in ["SAML2AWS_DISABLE_KEYCHAIN", "SAML2ALIBABACLOUD_DISABLE_KEYCHAIN"] {
+            keeping(&room, "login -a production --force").var(old, "1").run().exits(4);
+            keeping(&room, "login -a production --force").var(old, "1").var("SAML2CLOUD_DISABLE_KEYCHAIN", "no").run().exits(0);
+            keeping(&room, "login -a production --force --no-disable-keychain").var(old, "1").run().exits(0);
+        }
         let other = room
             .call("login -a production --force")
             .var("SAML2CLOUD_KEYCHAIN", "file")

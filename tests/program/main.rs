@@ -24,6 +24,7 @@ mod prompter;
 mod pty;
 mod responses;
 mod secrets;
+mod settings;
 mod support;
 #[cfg(unix)]
 mod terminal;

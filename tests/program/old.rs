@@ -224,16 +224,6 @@ fn the_end_is_written_in_the_machines_zone() {
 }
 
 #[test]
-fn errors_are_shown_with_quiet_too() {
-    let room = Room::new();
-    room.production(AWS, "bob");
-    room.call("login -a nope --quiet").run().exits(2).says(&["error: there is no account `nope`", "hint: "]);
-    let done = room.call("login -a production --quiet").var("SAML2CLOUD_PASSWORD", "wrong").run().exits(3);
-    done.says(&["error: JumpCloud refused the sign-in: "]).does_not_say("Authenticating");
-    assert_eq!(room.call("login -a production --quiet").by("bob").run().exits(0).stderr, "");
-}
-
-#[test]
 fn configure_does_not_touch_the_keychain_and_shows_what_it_saved() {
     let room = Room::new();
     let vault = room.write(".local/state/saml2cloud/vault", "broken");
