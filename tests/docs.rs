@@ -25,34 +25,6 @@ fn the_manual_is_current() {
     current("manual.md", &saml2cloud::cli::manual());
 }
 
-/// Every test that the page for people from the old tools names is there, in the file that its name says.
-#[test]
-fn the_tests_that_the_migration_page_names_exist() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let page = fs::read_to_string(root.join("docs/migration.md")).unwrap();
-    let cells =
-        page.lines().filter(|line| line.starts_with("| ")).filter_map(|line| line.trim_end_matches(" |").rsplit(" | ").next());
-    let names: std::collections::BTreeSet<&str> =
-        cells.filter_map(|cell| cell.strip_prefix('`')?.strip_suffix('`')).filter(|name| name.contains("::")).collect();
-    assert!(names.len() > 100, "the test found only {} names: it no longer reads them", names.len());
-    for name in names {
-        let parts: Vec<&str> = name.split("::").collect();
-        let places = match parts.as_slice() {
-            ["stores", _] => vec!["tests/stores.rs".to_owned()],
-            ["vaults", file, _] => vec![format!("tests/vaults/{file}.rs")],
-            [rooms @ .., "tests", _] => {
-                let file = rooms.join("/");
-                vec![format!("src/{file}.rs"), format!("src/{file}/mod.rs"), format!("src/{file}/tests.rs")]
-            }
-            [file, _] => vec![format!("tests/program/{file}.rs")],
-            _ => panic!("`{name}` is not the name of a test"),
-        };
-        let wanted = format!("fn {}()", parts.last().unwrap());
-        let is_there = |place: &String| fs::read_to_string(root.join(place)).is_ok_and(|text| text.contains(&wanted));
-        assert!(places.iter().any(is_there), "no `{wanted}` in {}", places.join(" or "));
-    }
-}
-
 /// Every link from one of our pages to another leads somewhere.
 #[test]
 fn links_lead_somewhere() {
@@ -79,4 +51,52 @@ fn links_lead_somewhere() {
         }
     }
     assert!(links > 0);
+}
+
+/// Where a test that a page names by its path has to be: `module::name` below `tests`, or in `src` if `tests` is in its path.
+fn places(named: &str) -> Vec<String> {
+    let parts: Vec<&str> = named.split("::").collect();
+    let Some((_, path)) = parts.split_last() else { return Vec::new() };
+    match path {
+        [inside @ .., "tests"] => {
+            let file = format!("src/{}", inside.join("/"));
+            vec![format!("{file}.rs"), format!("{file}/mod.rs"), format!("{file}/tests.rs")]
+        }
+        [target @ ("docs" | "shape" | "stores")] => vec![format!("tests/{target}.rs")],
+        ["vaults"] => vec!["tests/vaults/main.rs".to_owned()],
+        ["vaults", module] => vec![format!("tests/vaults/{module}.rs")],
+        [module] => vec![format!("tests/program/{module}.rs")],
+        // A file below `src` that is tests alone.
+        inside => vec![format!("src/{}.rs", inside.join("/"))],
+    }
+}
+
+/// Every line of the page about the old tools is shown by a test, and each of those tests exists.
+#[test]
+fn every_line_about_the_old_tools_has_its_test() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = fs::read_to_string(root.join("docs/migration.md")).unwrap();
+    let (mut rows, mut wrong, mut header) = (0, Vec::new(), "");
+    for line in page.lines().filter(|line| line.starts_with("| ")) {
+        let cells: Vec<&str> = line.trim_matches('|').split(" | ").map(str::trim).collect();
+        if cells.first() == Some(&"Was") {
+            header = line;
+            continue;
+        }
+        rows += 1;
+        assert!(header.contains("| Shown by |") && cells.len() == 3, "not a row of three cells: {line}");
+        let named: Vec<&str> = cells[2].split('`').skip(1).step_by(2).collect();
+        if named.is_empty() {
+            wrong.push(format!("no test: {line}"));
+        }
+        for name in named {
+            let function = format!("fn {}(", name.rsplit("::").next().unwrap());
+            let holds = |file: &String| fs::read_to_string(root.join(file)).is_ok_and(|text| text.contains(&function));
+            if !places(name).iter().any(holds) {
+                wrong.push(format!("there is no test `{name}`"));
+            }
+        }
+    }
+    assert!(rows > 200, "only {rows} rows were read");
+    assert!(wrong.is_empty(), "{} of {rows} rows:\n{}", wrong.len(), wrong.join("\n"));
 }
