@@ -4,6 +4,7 @@ mod cache;
 pub mod configure;
 mod error;
 pub mod exec;
+mod held;
 pub mod login;
 mod memory;
 pub mod roles;

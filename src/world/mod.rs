@@ -7,6 +7,7 @@ mod clock;
 mod env;
 pub mod file;
 mod launch;
+mod mark;
 mod net;
 mod paths;
 pub mod tty;
@@ -14,6 +15,7 @@ pub mod tty;
 pub use clock::{Clock, SystemClock};
 pub use env::Env;
 pub use launch::{EnvChange, Launcher, SystemLauncher};
+pub use mark::Mark;
 pub use net::{HttpNetwork, Method, Network, Request, Response, Tls, Transport, TransportError, init_tls, is_busy};
 pub use paths::Paths;
 

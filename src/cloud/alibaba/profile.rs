@@ -179,6 +179,10 @@ impl Store for Profiles {
         &self.path
     }
 
+    fn files(&self) -> Vec<&Path> {
+        vec![&self.path]
+    }
+
     fn check(&self, profile: &ProfileName) -> Result<(), StoreError> {
         match file::read(&self.path)?.filter(|text| !is_leftover(text)) {
             Some(text) => check(self.object(&text, profile)?.as_ref(), profile),
