@@ -34,8 +34,13 @@ cloud, 4 somebody would have to answer, 5 no network, 130 interrupted; exec: the
 pub(super) fn parse(argv: &[OsString]) -> Result<Args, clap::Error> {
     // The opposites cost as much as all the rest to set up, so they are there only when one is asked for.
     let asks_opposite = argv.iter().any(|arg| arg.to_str().is_some_and(|text| text.starts_with("--no-") && text != "--no-input"));
-    let command = if asks_opposite { command() } else { Args::command() };
-    Args::from_arg_matches(&command.try_get_matches_from(argv)?)
+    if asks_opposite {
+        return Args::from_arg_matches(&command().try_get_matches_from(argv)?);
+    }
+    match super::quick::parse(argv) {
+        Some(args) => Ok(args),
+        None => Args::from_arg_matches(&Args::command().try_get_matches_from(argv)?),
+    }
 }
 
 /// The command line, with what old scripts expect beside what help shows: every switch has its opposite, `--no-NAME`, which takes it back.

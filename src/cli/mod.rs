@@ -3,6 +3,7 @@
 mod accounts;
 mod args;
 mod manual;
+mod quick;
 mod report;
 mod shell;
 mod show;
