@@ -45,7 +45,9 @@ pub(crate) struct World {
     pub(crate) secrets: Vec<String>,
     /// Faults to make.
     pub(crate) plans: Vec<Plan>,
-    /// Wait before each answer.
+    /// Connections that came about.
+    pub(crate) connections: usize,
+    /// Wait before each answer, and twice while a connection comes about.
     pub(crate) latency: std::time::Duration,
     /// How far the identity providers' clock is off, in seconds.
     pub(crate) idp_clock: i64,
