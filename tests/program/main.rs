@@ -9,6 +9,8 @@ mod cloud;
 mod exec;
 mod files;
 mod form;
+#[cfg(unix)]
+mod guides;
 mod handed;
 #[cfg(unix)]
 mod keychain;
