@@ -31,6 +31,7 @@ mod okta;
 mod okta_words;
 mod people;
 mod proxy;
+mod rpc;
 mod saml;
 mod signature;
 mod wire;

@@ -210,7 +210,7 @@ impl World {
         request
             .query
             .iter()
-            .filter(|(name, _)| !okta::wants_in_query(request, name))
+            .filter(|(name, _)| !okta::wants_in_query(request, name) && !crate::rpc::wants_in_query(request, name))
             .find(|(name, value)| is_secret(value) || telling.contains(&name.to_ascii_lowercase().as_str()))
             .map(|(name, _)| name.clone())
     }
