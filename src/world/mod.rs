@@ -6,6 +6,7 @@
 mod clock;
 mod env;
 pub mod file;
+mod interrupt;
 mod launch;
 mod mark;
 mod net;
@@ -14,6 +15,7 @@ pub mod tty;
 
 pub use clock::{Clock, SystemClock};
 pub use env::Env;
+pub use interrupt::{listen_for_interrupt, was_interrupted};
 pub use launch::{EnvChange, Launcher, SystemLauncher};
 pub use mark::Mark;
 pub use net::{HttpNetwork, Method, Network, Request, Response, Tls, Transport, TransportError, init_tls, is_busy};
