@@ -160,6 +160,11 @@ fn last(paths: &Paths, account: &Account) -> PathBuf {
     paths.credentials_cache().join(format!("{}.last", name(account, "")))
 }
 
+/// Where it is noted what large files of profiles say of the profile for a role.
+pub(super) fn note(paths: &Paths, account: &Account, role: &RoleArn) -> PathBuf {
+    paths.credentials_cache().join(format!("{}.held", name(account, role.as_str())))
+}
+
 /// A file name that a person recognises, made unique by what the credentials depend on: the same account name pointed at another
 /// provider or person has other credentials.
 fn name(account: &Account, role: &str) -> String {

@@ -2,9 +2,8 @@
 
 use std::ffi::OsString;
 
-use super::Error;
 use super::chain::Chained;
-use super::login::store_of;
+use super::{Error, held};
 use crate::cloud;
 use crate::config::Account;
 use crate::types::Credentials;
@@ -24,7 +23,7 @@ const OURS: &[&str] = &[
 /// Becomes the child. Returns only when that failed.
 pub fn exec(world: &World<'_>, account: &Account, credentials: &Credentials, argv: &[OsString]) -> Error {
     let profile = account.profile_for(&credentials.role);
-    let held = store_of(world, account).look(profile);
+    let held = held::look(world, account, &credentials.role);
     let region = super::show::region(account, credentials, &held);
     // The child looks in the usual file: a profile in another one is not there for it.
     let is_there = account.credentials_file.is_none() && held.key_id.as_ref() == Some(&credentials.key_id);

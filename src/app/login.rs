@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::sign_in::{Kept, sign_in};
-use super::{Error, Event, Freshness, Run, Witness, cache, cached, responses};
+use super::{Error, Event, Freshness, Run, Witness, cache, cached, held, responses};
 use crate::ask::{NoAnswer, Question, Topic};
 use crate::cloud::{self, CloudError, SessionWish, Store};
 use crate::config::Account;
@@ -55,7 +55,7 @@ pub async fn login(run: &Run<'_>, account: &Account, options: Options) -> Result
         && let Some(credentials) = cached(world, account, options.freshness)
     {
         let held =
-            options.no_profile || store.look(account.profile_for(&credentials.role)).key_id.as_ref() == Some(&credentials.key_id);
+            options.no_profile || held::look(world, account, &credentials.role).key_id.as_ref() == Some(&credentials.key_id);
         let stored = !held && put(witness, &*store, account, &credentials, options)?;
         return Ok(Outcome { credentials, from_cache: true, stored });
     }

@@ -6,6 +6,7 @@ pub mod configure;
 pub mod console;
 mod error;
 pub mod exec;
+mod held;
 pub mod login;
 mod memory;
 mod responses;

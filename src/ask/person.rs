@@ -10,6 +10,7 @@ use dialoguer::{FuzzySelect, Input, Password};
 use super::{Answers, NoAnswer, Question, Topic};
 use crate::types::{Secret, Untrusted};
 use crate::world::tty::Terminal;
+use crate::world::was_interrupted;
 
 /// Asks on the terminal device. Each prompt runs on a thread of its own, so the network goes on meanwhile.
 pub struct Person {
@@ -31,6 +32,9 @@ impl Person {
     {
         if self.spared.contains(&topic) {
             return Err(NoAnswer::NotHere);
+        }
+        if was_interrupted() {
+            return std::future::pending().await;
         }
         let terminal = Arc::clone(&self.terminal);
         match tokio::task::spawn_blocking(move || prompt(&terminal.term())).await {

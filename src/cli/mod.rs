@@ -6,6 +6,7 @@ mod chain;
 mod manual;
 mod old;
 mod pages;
+mod quick;
 mod report;
 mod shell;
 mod show;
@@ -26,7 +27,7 @@ use crate::config::variable;
 use crate::types::{AccountName, CloudId, Credentials, Secret, switch};
 use crate::vault::{self, Vault};
 use crate::world::tty::Terminal;
-use crate::world::{Env, HttpNetwork, Paths, SystemClock, SystemLauncher, World};
+use crate::world::{Env, HttpNetwork, Paths, SystemClock, SystemLauncher, World, listen_for_interrupt};
 
 /// Runs one command and returns the exit code.
 pub fn run(argv: &[OsString], env: &Env) -> u8 {
@@ -322,6 +323,7 @@ impl Context<'_> {
     /// Runs what may have to ask and wait, until it ends or Ctrl-C is pressed. Then the terminal is put back as it was.
     fn asking<T>(&self, work: impl AsyncFnOnce(&dyn Answers) -> Result<T, Failure>) -> Result<T, Failure> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::Runtime)?;
+        listen_for_interrupt();
         let terminal = if self.global.no_input { None } else { Terminal::open().map(Arc::new) };
         let given = self.given()?;
         let spared = if self.global.skip_prompt { vec![Topic::Username, Topic::Password] } else { Vec::new() };

@@ -6,6 +6,7 @@ use std::ffi::OsString;
 use clap::{Arg, ArgAction, ArgMatches, CommandFactory as _, FromArgMatches as _};
 
 use super::args::Args;
+use super::quick;
 use crate::app::{Field, PROVIDERS};
 
 /// Reads the command line.
@@ -14,11 +15,11 @@ use crate::app::{Field, PROVIDERS};
 /// What is wrong with it; also a call for help or the version.
 pub(super) fn parse(argv: &[OsString]) -> Result<Args, clap::Error> {
     let fields = || PROVIDERS.iter().flat_map(|provider| provider.fields());
-    let plain = with_fields(Args::command(), fields());
+    let plain = || with_fields(Args::command(), fields());
     // The opposites cost as much as all the rest to set up, so they are there only when one is asked for.
     let asks_opposite = argv.iter().any(|arg| arg.to_str().is_some_and(|text| text.starts_with("--no-") && text != "--no-input"));
     let (matches, taken_back) = if asks_opposite {
-        let (command, names) = with_opposites(plain);
+        let (command, names) = with_opposites(plain());
         // Once to know that all is well and where a child's own words begin, and once more with the last word on each switch alone:
         // clap knows who came last only among the flags before the command, and among those behind it.
         let matches = command.clone().try_get_matches_from(argv)?;
@@ -28,7 +29,8 @@ pub(super) fn parse(argv: &[OsString]) -> Result<Args, clap::Error> {
         let taken_back = names.into_iter().filter(|name| value::<bool>(&matches, &format!("no-{name}")) == Some(&true)).collect();
         (matches, taken_back)
     } else {
-        (plain.try_get_matches_from(argv)?, Vec::new())
+        let quick = quick::matches(argv, |command| with_fields(command, fields()));
+        (quick.map_or_else(|| plain().try_get_matches_from(argv), Ok)?, Vec::new())
     };
     let mut args = Args::from_arg_matches(&matches)?;
     args.global.taken_back = taken_back;

@@ -287,6 +287,9 @@ pub trait Store: Send + Sync {
     /// The file.
     fn path(&self) -> &std::path::Path;
 
+    /// The files that [`look`](Self::look) reads.
+    fn files(&self) -> Vec<&std::path::Path>;
+
     /// Whether writing to `profile` would destroy something that is not ours. Asked before a sign-in begins, so that nobody
     /// types a code for nothing, and again under the lock when it is written.
     ///

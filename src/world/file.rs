@@ -8,7 +8,8 @@
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+
+use super::mark::Mark;
 
 /// No file that we edit is larger than this many bytes; a larger one is not what it claims to be.
 const LARGEST: u64 = 16 * 1024 * 1024;
@@ -66,7 +67,7 @@ pub fn edit<E: From<FileError>>(path: &Path, mut change: impl FnMut(Option<&str>
     let _lock = Lock::beside(&target)?;
     remove_leftovers(&target, folder);
     for attempt in 1.. {
-        let before = mark(&target);
+        let before = Mark::of(&target);
         let old = read(&target)?;
         let Some(new) = change(old.as_deref())? else { return Ok(()) };
         if old.as_deref() == Some(new.as_str()) {
@@ -76,7 +77,7 @@ pub fn edit<E: From<FileError>>(path: &Path, mut change: impl FnMut(Option<&str>
         let beside = write_beside(&target, folder, &new)?;
         // Programs that do not know our lock may have written since: then their text is the old one, and the
         // change is made again.
-        if mark(&target) == before || attempt == TRIES {
+        if Mark::of(&target) == before || attempt == TRIES {
             beside.persist(&target).map_err(|error| FileError::new("replace", &target)(error.error))?;
             sync_folder(folder);
             return Ok(());
@@ -171,17 +172,6 @@ fn write_beside(target: &Path, folder: &Path, text: &str) -> Result<tempfile::Na
     let mut file = builder.tempfile_in(folder).map_err(FileError::new("write beside", target))?;
     file.write_all(text.as_bytes()).and_then(|()| file.as_file().sync_all()).map_err(FileError::new("write beside", target))?;
     Ok(file)
-}
-
-/// What tells that another program wrote the file: its identity, size and time.
-#[allow(clippy::disallowed_methods, reason = "files are looked at here")]
-fn mark(path: &Path) -> Option<(u64, u64, Option<SystemTime>)> {
-    let data = fs::metadata(path).ok()?;
-    #[cfg(unix)]
-    let identity = std::os::unix::fs::MetadataExt::ino(&data);
-    #[cfg(not(unix))]
-    let identity = 0;
-    Some((identity, data.len(), data.modified().ok()))
 }
 
 /// Takes away what others may do with a file that holds secrets.

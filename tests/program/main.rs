@@ -11,6 +11,8 @@ mod console;
 mod exec;
 mod files;
 mod form;
+#[cfg(unix)]
+mod guides;
 mod handed;
 #[cfg(unix)]
 mod keychain;

@@ -184,6 +184,10 @@ impl Store for Profiles {
         &self.path
     }
 
+    fn files(&self) -> Vec<&Path> {
+        vec![&self.path]
+    }
+
     fn check(&self, profile: &ProfileName) -> Result<(), StoreError> {
         match self.text()? {
             Some(text) => check(self.object(&text, profile)?.as_ref(), profile),

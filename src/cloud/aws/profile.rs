@@ -27,6 +27,10 @@ impl Store for Profiles {
         &self.credentials
     }
 
+    fn files(&self) -> Vec<&Path> {
+        vec![&self.credentials, &self.config]
+    }
+
     fn check(&self, profile: &ProfileName) -> Result<(), StoreError> {
         self.check_config(profile)?;
         let text = file::read(&self.credentials)?.unwrap_or_default();
@@ -65,8 +69,9 @@ impl Store for Profiles {
 
     fn get(&self, profile: &ProfileName, wished: &RoleArn) -> Result<Option<Credentials>, StoreError> {
         let text = file::read(&self.credentials)?.unwrap_or_default();
-        let ini = Ini::parse(&text);
-        let value = |key| ini.get(profile.as_str(), key).and_then(Credentials::one_word);
+        let pairs = ini::section(&text, profile.as_str());
+        let last = |key: &str| pairs.iter().rev().find(|(name, _)| *name == key).map(|(_, value)| *value);
+        let value = |key| last(key).and_then(Credentials::one_word);
         let (Some(key_id), Some(secret), Some(token), Some(assumed), Some(expires)) =
             (value(KEY_ID), value(SECRET), value(TOKEN), value(PRINCIPAL), value(EXPIRES).and_then(Timestamp::parse))
         else {

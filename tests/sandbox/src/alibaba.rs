@@ -21,6 +21,9 @@ pub(crate) fn sts(world: &mut World, request: &Request) -> Result<Reply, Breach>
     if request.path != "/" {
         return breach("the path is not /");
     }
+    if let Some(answered) = crate::rpc::answer(world, request) {
+        return answered;
+    }
     let query = request.query_fields();
     match (query.find("Action"), request.header("x-acs-action")) {
         (Some("AssumeRoleWithSAML"), None) => assume(world, request, &query),
@@ -32,7 +35,7 @@ pub(crate) fn sts(world: &mut World, request: &Request) -> Result<Reply, Breach>
 }
 
 /// An error in the form of the cloud's gateway.
-fn error(request: &Request, status: u16, code: &str, message: &str) -> Reply {
+pub(crate) fn error(request: &Request, status: u16, code: &str, message: &str) -> Reply {
     Reply::json(
         status,
         &json!({
@@ -45,7 +48,7 @@ fn error(request: &Request, status: u16, code: &str, message: &str) -> Reply {
 }
 
 /// A time like `2026-01-02T03:04:05Z`, without a fraction and in UTC.
-fn plain_time(text: &str) -> Result<Timestamp, Breach> {
+pub(crate) fn plain_time(text: &str) -> Result<Timestamp, Breach> {
     let shape: String = text.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
     match text.parse() {
         Ok(moment) if shape == "0000-00-00T00:00:00Z" => Ok(moment),
@@ -54,7 +57,7 @@ fn plain_time(text: &str) -> Result<Timestamp, Breach> {
 }
 
 /// Fails if a number that may be used once comes again.
-fn once(world: &mut World, nonce: &str) -> Result<(), Breach> {
+pub(crate) fn once(world: &mut World, nonce: &str) -> Result<(), Breach> {
     if nonce.len() < 8 {
         return breach("the nonce is too short");
     }
@@ -64,7 +67,7 @@ fn once(world: &mut World, nonce: &str) -> Result<(), Breach> {
     }
 }
 
-fn too_far(world: &World, moment: Timestamp) -> bool {
+pub(crate) fn too_far(world: &World, moment: Timestamp) -> bool {
     (moment.as_second() - world.cloud_now().as_second()).abs() > CLOCK_SKEW
 }
 

@@ -32,6 +32,7 @@ mod okta;
 mod okta_words;
 mod people;
 mod proxy;
+mod rpc;
 mod saml;
 mod signature;
 mod trusts;
@@ -74,7 +75,7 @@ impl std::error::Error for StartError {}
 pub struct Options {
     /// Who exists.
     pub directory: Directory,
-    /// Wait before each answer.
+    /// Wait for each round trip: two while a connection comes about, one before each answer.
     pub latency: Duration,
     /// How far the identity providers' clock is off, in seconds: below -300, assertions are expired on arrival.
     pub idp_clock: i64,
@@ -199,9 +200,16 @@ impl Sandbox {
         self.shared.world().seen.clone()
     }
 
-    /// Forgets the requests so far.
+    /// Connections that came about since the requests were forgotten.
+    pub fn connections(&self) -> usize {
+        self.shared.world().connections
+    }
+
+    /// Forgets the requests so far, and counts connections anew.
     pub fn clear_requests(&self) {
-        self.shared.world().seen.clear();
+        let mut world = self.shared.world();
+        world.seen.clear();
+        world.connections = 0;
     }
 
     /// Breaches of the rules that the emulators noticed; each was answered with an error.
@@ -214,7 +222,7 @@ impl Sandbox {
         self.shared.world().violations.clear();
     }
 
-    /// Sets the wait before each answer.
+    /// Sets the wait for each round trip: two while a connection comes about, one before each answer.
     pub fn latency(&self, wait: Duration) {
         self.shared.world().latency = wait;
     }

@@ -48,7 +48,9 @@ pub(crate) struct World {
     pub(crate) secrets: Vec<String>,
     /// Faults to make.
     pub(crate) plans: Vec<Plan>,
-    /// Wait before each answer.
+    /// Connections that came about.
+    pub(crate) connections: usize,
+    /// Wait before each answer, and twice while a connection comes about.
     pub(crate) latency: std::time::Duration,
     /// How far the identity providers' clock is off, in seconds.
     pub(crate) idp_clock: i64,
@@ -225,6 +227,7 @@ impl World {
             .query
             .iter()
             .filter(|(name, _)| !okta::wants_in_query(request, name) && !console::wants_in_query(request, name))
+            .filter(|(name, _)| !crate::rpc::wants_in_query(request, name))
             .find(|(name, value)| is_secret(value) || telling.contains(&name.to_ascii_lowercase().as_str()))
             .map(|(name, _)| name.clone())
     }

@@ -106,6 +106,31 @@ fn call_alibaba(browser: &mut Browser, keys: &Keys, nonce: &str, action: &str, b
     browser.send("POST", &format!("https://{host}/"), &headers, body).unwrap()
 }
 
+/// The older form of the same: everything in the address, and HMAC-SHA1.
+fn whoami_alibaba_rpc(browser: &mut Browser, keys: &Keys, nonce: &str, agent: &str) -> Answer {
+    let percent =
+        |text: &str| -> String { url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>().replace('+', "%20") };
+    let moment = now("%Y-%m-%dT%H:%M:%SZ");
+    let pairs = [
+        ("AccessKeyId", keys.id.as_str()),
+        ("Action", "GetCallerIdentity"),
+        ("Format", "json"),
+        ("SecurityToken", &keys.token),
+        ("SignatureMethod", "HMAC-SHA1"),
+        ("SignatureNonce", nonce),
+        ("SignatureVersion", "1.0"),
+        ("Timestamp", &moment),
+        ("Version", "2015-04-01"),
+    ];
+    let query: Vec<String> = pairs.iter().map(|(name, value)| format!("{name}={}", percent(value))).collect();
+    let query = query.join("&");
+    let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, format!("{}&", keys.secret).as_bytes());
+    let tag = hmac::sign(&key, format!("POST&%2F&{}", percent(&query)).as_bytes());
+    let signature = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, tag.as_ref());
+    let url = format!("https://sts.aliyuncs.com/?{query}&Signature={}", percent(&signature));
+    browser.send("POST", &url, &[("user-agent", agent)], None).unwrap()
+}
+
 fn aws_keys(sandbox: &Sandbox) -> (Browser, Keys) {
     let (mut browser, response) = alice(sandbox, "aws");
     let role = "arn:aws:iam::012345678987:role/AcmeJumpCloudAdminRO";
@@ -225,4 +250,36 @@ fn alibaba_roles_on_top_of_roles() {
     clean(&sandbox);
     own.secret.push('x');
     assert_eq!(assume(&own, deploy, "&RoleSessionName=alice")["Code"], "SignatureDoesNotMatch");
+}
+
+#[test]
+fn alibaba_knows_who_calls_in_the_older_form() {
+    const THEIRS: &str = "AlibabaCloud (Linux; x86_64) Python/3.11 Core/2.16.1";
+    let sandbox = start();
+    let (mut browser, response) = alice(&sandbox, "alibaba");
+    let role = "acs:ram::012345678987:role/AcmeJumpCloudAdminRO";
+    let answer = alibaba(&mut browser, "nonce-00", role, &response, "900").json();
+    let get = |name: &str| answer["Credentials"][name].as_str().unwrap().to_owned();
+    let mut keys = Keys { id: get("AccessKeyId"), secret: get("AccessKeySecret"), token: get("SecurityToken") };
+    let who = whoami_alibaba_rpc(&mut browser, &keys, "nonce-01", THEIRS).json();
+    assert_eq!(who["Arn"], "acs:ram::012345678987:assumed-role/AcmeJumpCloudAdminRO/alice@example.com");
+    clean(&sandbox);
+    let mut code = |keys: &Keys, nonce: &str| {
+        let answer = whoami_alibaba_rpc(&mut browser, keys, nonce, THEIRS).json();
+        answer["Code"].as_str().unwrap().to_owned()
+    };
+    sandbox.cloud_clock(900);
+    assert_eq!(code(&keys, "nonce-02"), "InvalidSecurityToken.Expired");
+    sandbox.cloud_clock(0);
+    clean(&sandbox);
+    keys.secret.push('x');
+    assert_eq!(code(&keys, "nonce-03"), "SignatureDoesNotMatch");
+    assert!(sandbox.violations()[0].contains("the signature does not match"));
+    keys.secret.pop();
+    let token = std::mem::replace(&mut keys.token, "stale".to_owned());
+    assert_eq!(code(&keys, "nonce-04"), "InvalidSecurityToken.MismatchWithAccessKey");
+    // Nobody else may put a token into an address.
+    keys.token = token;
+    assert_eq!(whoami_alibaba_rpc(&mut browser, &keys, "nonce-05", "saml2cloud/1").status, 400);
+    assert!(sandbox.violations()[1].contains("a secret in query parameter `SecurityToken`"), "{:?}", sandbox.violations());
 }
