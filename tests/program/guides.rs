@@ -279,9 +279,11 @@ fn script_prints_the_old_lines() {
                 "aws" => {
                     let end = desk.room.aws_profile("production")["x_security_token_expires"].clone();
                     format!(
+                        // Differs: the last line is new, and says that the profile is no wish of a person.
                         "export AWS_ACCESS_KEY_ID={id}\nexport AWS_SECRET_ACCESS_KEY={secret}\nexport AWS_SESSION_TOKEN={token}\n\
                          export AWS_SECURITY_TOKEN={token}\nexport SAML2AWS_PROFILE=production\n\
-                         export AWS_CREDENTIAL_EXPIRATION={end}\n"
+                         export AWS_CREDENTIAL_EXPIRATION={end}\n\
+                         export SAML2CLOUD_SCRIPT_PROFILE=production\n"
                     )
                 }
                 // Differs: quotes around nothing; the last two lines are new.
@@ -309,6 +311,7 @@ fn the_guides_own_configuration_of_aws_counts() {
     let printed = desk.prints("exec -a production -- env");
     let shown = grep(&printed, "REGION");
     assert_eq!(shown, BTreeMap::from([("AWS_REGION", "us-east-2"), ("AWS_DEFAULT_REGION", "us-east-2")]));
-    assert!(desk.prints("script -a production").ends_with("export AWS_REGION=us-east-2\nexport AWS_DEFAULT_REGION=us-east-2\n"));
+    let printed = desk.prints("script -a production");
+    assert!(printed.contains("\nexport AWS_REGION=us-east-2\nexport AWS_DEFAULT_REGION=us-east-2\n"), "{printed}");
     assert_eq!(desk.room.read(".aws/config"), text);
 }
