@@ -9,7 +9,7 @@ use dialoguer::{FuzzySelect, Input, Password};
 
 use super::{Answers, NoAnswer, Question, Topic};
 use crate::types::{Secret, Untrusted};
-use crate::world::tty::Terminal;
+use crate::world::tty::{Keys, Terminal};
 use crate::world::was_interrupted;
 
 /// Asks on the terminal device. Each prompt runs on a thread of its own, so the network goes on meanwhile.
@@ -25,7 +25,7 @@ impl Person {
         Self { terminal, spared }
     }
 
-    async fn ask<T, F>(&self, topic: Topic, prompt: F) -> Result<T, NoAnswer>
+    async fn ask<T, F>(&self, topic: Topic, keys: Keys, prompt: F) -> Result<T, NoAnswer>
     where
         T: Send + 'static,
         F: FnOnce(&console::Term) -> dialoguer::Result<T> + Send + 'static,
@@ -37,7 +37,11 @@ impl Person {
             return std::future::pending().await;
         }
         let terminal = Arc::clone(&self.terminal);
-        match tokio::task::spawn_blocking(move || prompt(&terminal.term())).await {
+        let asked = tokio::task::spawn_blocking(move || {
+            let _hushed = terminal.hush(keys);
+            prompt(&terminal.term())
+        });
+        match asked.await {
             Ok(Ok(answer)) => Ok(answer),
             // Ctrl-C at a prompt also reaches this process as a signal, and whoever waits for that ends the run.
             Ok(Err(dialoguer::Error::IO(error))) if error.kind() == std::io::ErrorKind::Interrupted => {
@@ -53,7 +57,7 @@ impl Answers for Person {
     async fn text(&self, question: &Question<'_>) -> Result<String, NoAnswer> {
         let label = question.label.to_owned();
         let default = question.default.map(str::to_owned);
-        self.ask(question.topic, move |term| {
+        self.ask(question.topic, Keys::One, move |term| {
             let mut input = Input::<String>::with_theme(&Words).with_prompt(label).allow_empty(true);
             if let Some(default) = default {
                 input = input.default(default);
@@ -66,7 +70,7 @@ impl Answers for Person {
 
     async fn secret(&self, question: &Question<'_>) -> Result<Secret<String>, NoAnswer> {
         let label = question.label.to_owned();
-        self.ask(question.topic, move |term| {
+        self.ask(question.topic, Keys::Line, move |term| {
             Password::with_theme(&Words).with_prompt(label).allow_empty_password(true).interact_on(term)
         })
         .await
@@ -80,7 +84,7 @@ impl Answers for Person {
             return Err(NoAnswer::NotHere);
         }
         let first = question.default.and_then(|default| options.iter().position(|o| o.raw() == default)).unwrap_or(0);
-        self.ask(question.topic, move |term| {
+        self.ask(question.topic, Keys::One, move |term| {
             FuzzySelect::with_theme(&Words).with_prompt(label).items(&items).default(first).max_length(15).interact_on_opt(term)
         })
         .await?
@@ -104,6 +108,7 @@ pub fn passphrase(terminal: &Terminal, is_new: bool) -> Option<Secret<String>> {
     let label = if is_new { NEW_PASSPHRASE } else { PASSPHRASE };
     let prompt = Password::with_theme(&Words).with_prompt(label).allow_empty_password(true);
     let prompt = if is_new { prompt.with_confirmation("Once more", "These differ") } else { prompt };
+    let _hushed = terminal.hush(Keys::Line);
     prompt.interact_on(&terminal.term()).ok().filter(|text| !text.is_empty()).map(Secret::new)
 }
 

@@ -40,6 +40,23 @@ impl Terminal {
         self.term.clone()
     }
 
+    /// From here on the terminal shows nothing by itself, until the guard goes: a prompt shows what is typed, and what comes between
+    /// two of its looks at the keyboard, as when a code is pasted, would be shown twice, a password in clear.
+    pub fn hush(&self, keys: Keys) -> Hushed<'_> {
+        #[cfg(unix)]
+        if let Some(modes) = &self.modes {
+            use rustix::termios::{LocalModes, OptionalActions, tcsetattr};
+            let mut quiet = modes.clone();
+            quiet.local_modes.remove(LocalModes::ECHO);
+            if keys == Keys::One {
+                quiet.local_modes.remove(LocalModes::ICANON);
+            }
+            let _ = tcsetattr(&self.device, OptionalActions::Now, &quiet);
+        }
+        let _ = keys;
+        Hushed(self)
+    }
+
     /// Puts echo and cursor back as they were, after a prompt that did not end by itself.
     pub fn restore(&self) {
         #[cfg(unix)]
@@ -47,6 +64,27 @@ impl Terminal {
             let _ = rustix::termios::tcsetattr(&self.device, rustix::termios::OptionalActions::Now, modes);
         }
         let _ = self.term.show_cursor();
+    }
+}
+
+/// How a prompt reads the keyboard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keys {
+    /// Key by key.
+    One,
+    /// A line at a time.
+    Line,
+}
+
+/// A terminal that shows nothing by itself.
+pub struct Hushed<'t>(&'t Terminal);
+
+impl Drop for Hushed<'_> {
+    fn drop(&mut self) {
+        #[cfg(unix)]
+        if let Some(modes) = &self.0.modes {
+            let _ = rustix::termios::tcsetattr(&self.0.device, rustix::termios::OptionalActions::Now, modes);
+        }
     }
 }
 
