@@ -11,7 +11,7 @@ use crate::fault::{Fault, Plan};
 use crate::people::Directory;
 use crate::saml::Issued;
 use crate::wire::{Breach, Reply, Request, glob};
-use crate::{Seen, adfs, alibaba, aws, forms, jumpcloud, okta};
+use crate::{Seen, adfs, alibaba, aws, forms, issuer, jumpcloud, okta, pipelines, web_identity};
 
 /// Credentials that a cloud has handed out.
 #[derive(Debug, Clone)]
@@ -65,6 +65,12 @@ pub(crate) struct World {
     pub(crate) okta: okta::State,
     /// State of the provider made of forms.
     pub(crate) forms: forms::State,
+    /// State of the OpenID issuer.
+    pub(crate) issuer: issuer::State,
+    /// State of the pipelines.
+    pub(crate) pipelines: pipelines::State,
+    /// What signs ID tokens.
+    pub(crate) keys_of_issuers: web_identity::Keys,
 }
 
 /// An emulator.
@@ -77,6 +83,9 @@ const HOSTS: &[(&str, Emulator)] = &[
     ("sso.jumpcloud.com", jumpcloud::sso),
     (okta::HOST, okta::answer),
     ("login.acme.example", forms::answer),
+    (issuer::HOST, issuer::answer),
+    ("pipelines.actions.githubusercontent.com", pipelines::github),
+    ("sdk.usegrant.dev", pipelines::usegrant),
     ("sts.amazonaws.com", aws::sts),
     ("sts.*.amazonaws.com", aws::sts),
     ("sts.*.amazonaws.com.cn", aws::sts),
