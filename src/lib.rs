@@ -21,11 +21,12 @@
 //! | [`ask`] | where answers come from | types, world |
 //! | [`http`] | a browser without a screen | types, world |
 //! | [`saml`] | what a client reads in a SAML response | types, text |
+//! | [`oidc`] | OAuth 2.0 and OpenID Connect, the client's side | types, world, http |
 //! | [`mfa`] | second factors | types, world, ask, http |
-//! | [`idp`] | identity providers | types, world, vault, ask, http, saml, mfa |
+//! | [`idp`] | identity providers | types, world, vault, ask, http, saml, oidc, mfa |
 //! | [`cloud`] | the clouds | types, text, world, saml |
 //! | [`config`] | accounts | types, text, world, idp, cloud |
-//! | [`app`] | use cases | types, world, vault, ask, http, saml, idp, cloud, config |
+//! | [`app`] | use cases | types, world, vault, ask, http, saml, oidc, idp, cloud, config |
 //! | [`cli`] | the person at a terminal | types, world, vault, ask, config, app |
 //!
 //! `tests/shape.rs` holds the code against this table.
@@ -38,6 +39,7 @@ pub mod config;
 pub mod http;
 pub mod idp;
 pub mod mfa;
+pub mod oidc;
 pub mod saml;
 pub mod text;
 pub mod types;

@@ -1,11 +1,12 @@
 //! Everything that can go wrong in a use case: whose fault it is, and what to do.
 
 use crate::ask::{NoAnswer, Topic};
-use crate::cloud::{ChainError, CloudError, StoreError};
+use crate::cloud::{ChainError, CloudError, Lack, StoreError};
 use crate::config::{ConfigError, Key};
 use crate::http::BrowseError;
 use crate::idp::SignInError;
-use crate::types::{CloudId, RoleArn, Unchosen, Untrusted};
+use crate::oidc::{BadJwt, OidcError};
+use crate::types::{Claims, CloudId, RoleArn, Timestamp, Unchosen, Untrusted};
 use crate::world::{HandOverError, TransportError};
 
 /// Why a use case did not succeed.
@@ -20,6 +21,16 @@ pub enum Error {
     /// The cloud.
     #[error(transparent)]
     Cloud(#[from] CloudError),
+    /// The cloud, of an ID token.
+    #[error("{refused}\n  the token says: {claims}")]
+    TokenRefused {
+        /// What it said.
+        refused: CloudError,
+        /// What the token says of itself.
+        claims: Box<Claims>,
+        /// What this machine's clock said.
+        now: Timestamp,
+    },
     /// The file of profiles.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -124,8 +135,12 @@ impl Error {
                 | SignInError::FactorRefused { .. }
                 | SignInError::WrongAddressee { .. } => Kind::Refused,
                 SignInError::FactorUnsupported { .. } => Kind::Refused,
-                SignInError::Ambiguous { .. } | SignInError::Unanswered { .. } => Kind::NeedsPerson,
+                SignInError::Ambiguous { .. } | SignInError::Unanswered { .. } | SignInError::NeedsBrowser { .. } => {
+                    Kind::NeedsPerson
+                }
                 SignInError::Browse(BrowseError::Transport(error)) => transport_kind(error),
+                SignInError::NoIdToken { .. } => Kind::Usage,
+                SignInError::Oidc(error) => oidc_kind(error),
                 SignInError::Browse(_) | SignInError::Unrecognised { .. } | SignInError::Garbled { .. } => Kind::Other,
             },
             Self::Cloud(error) | Self::NotAssumed { why: error, .. } => cloud_kind(error),
@@ -133,6 +148,7 @@ impl Error {
             Self::Chain(ChainError::Store(_)) => Kind::Other,
             Self::Chain(_) | Self::TwoPolicies { .. } => Kind::Usage,
             Self::Browser(_) => Kind::Other,
+            Self::TokenRefused { .. } => Kind::Refused,
             Self::Store(StoreError::NotOurs { .. }) => Kind::Usage,
             Self::Store(_) => Kind::Other,
             Self::Unchosen { why: Unchosen::Ambiguous, .. } => Kind::NeedsPerson,
@@ -148,6 +164,14 @@ impl Error {
         let hint = match self {
             Self::Config(error) => return config_hint(error),
             Self::SignIn(error) => return sign_in_hint(error),
+            Self::TokenRefused { refused, claims, now } => return Some(token_hint(refused, claims, *now)),
+            Self::Cloud(CloudError::NotConfigured { what: Lack::Role, .. }) => {
+                "name it with `--role ARN`, `SAML2CLOUD_ROLE`, or `role_arn` in the account".to_owned()
+            }
+            Self::Cloud(CloudError::NotConfigured { what: Lack::OidcProvider, .. }) => {
+                "name it with `--oidc-provider-arn ARN`, `ALIBABA_CLOUD_OIDC_PROVIDER_ARN`, or `oidc_provider_arn` in the account"
+                    .to_owned()
+            }
             Self::Cloud(CloudError::Refused { too_long: true, .. }) => {
                 "a shorter session is asked for with `--session-duration 3600`".to_owned()
             }
@@ -196,7 +220,7 @@ fn cloud_kind(error: &CloudError) -> Kind {
         | CloudError::BadRoles { .. }
         | CloudError::ConsoleRefused { .. } => Kind::Refused,
         CloudError::Response(crate::saml::BadResponse::Failed(_)) => Kind::Refused,
-        CloudError::Endpoint { .. } => Kind::Usage,
+        CloudError::Endpoint { .. } | CloudError::NotConfigured { .. } => Kind::Usage,
         CloudError::Transport(error) => transport_kind(error),
         CloudError::Garbled { .. }
         | CloudError::Response(_)
@@ -254,9 +278,11 @@ fn config_hint(error: &ConfigError) -> Option<String> {
         ConfigError::Unknown { .. } => {
             "choose one with `--idp-account NAME`, or make it with `saml2cloud configure --idp-account NAME`".to_owned()
         }
-        ConfigError::Twice { .. } | ConfigError::NoCloud(_) => {
-            "say which with `--cloud aws` or `--cloud alibaba` (`SAML2CLOUD_CLOUD`)".to_owned()
+        ConfigError::NoCloud(_) => {
+            "a role by its full name tells it (`--role ARN`), or `--cloud aws` or `--cloud alibaba` (`SAML2CLOUD_CLOUD`)"
+                .to_owned()
         }
+        ConfigError::Twice { .. } => "say which with `--cloud aws` or `--cloud alibaba` (`SAML2CLOUD_CLOUD`)".to_owned(),
         ConfigError::OtherCloud { .. } => "give the new account another name with `--idp-account NAME`".to_owned(),
         ConfigError::Missing { key, .. } => how_to_set(*key)?,
         ConfigError::Settings(error) => how_to_set_own(error.key)?,
@@ -311,8 +337,82 @@ fn sign_in_hint(error: &SignInError) -> Option<String> {
             "`--verbose` shows the addresses on the way; pages that work only with a script cannot be read".to_owned()
         }
         SignInError::Browse(BrowseError::Transport(error)) => return network_hint(error),
+        SignInError::NoIdToken { hint, .. } => (*hint).to_owned(),
+        SignInError::Oidc(error) => return oidc_hint(error),
+        SignInError::NeedsBrowser { .. } => {
+            "a token from elsewhere is taken with `--oidc-token-file FILE` or `--oidc SOURCE`; `--oidc client` needs no person"
+                .to_owned()
+        }
         _ => return None,
     })
+}
+
+fn oidc_kind(error: &OidcError) -> Kind {
+    match error {
+        OidcError::Issuer { .. } | OidcError::NotOffered { .. } => Kind::Usage,
+        OidcError::Refused { .. } | OidcError::Denied { .. } | OidcError::Mismatch { .. } | OidcError::Token { .. } => {
+            Kind::Refused
+        }
+        OidcError::Late { .. } => Kind::NeedsPerson,
+        OidcError::Garbled { .. } | OidcError::PortTaken { .. } | OidcError::Listen(_) => Kind::Other,
+        OidcError::Transport(error) => transport_kind(error),
+    }
+}
+
+fn oidc_hint(error: &OidcError) -> Option<String> {
+    Some(match error {
+        OidcError::Issuer { .. } => {
+            "`url` is the issuer exactly as it stands in its tokens, without `/.well-known/openid-configuration`".to_owned()
+        }
+        OidcError::NotOffered { .. } => {
+            "`--oidc browser`, `--oidc device` and `--oidc client` are the ways to get a token from an issuer".to_owned()
+        }
+        OidcError::Refused { error, .. } => match error.raw() {
+            "invalid_client" | "unauthorized_client" => {
+                "is `oidc_client_id` registered there for this way to sign in, and its secret or key the present one?".to_owned()
+            }
+            "invalid_grant" => "codes are good once and for a short time: sign in again; is this machine's clock right?".to_owned(),
+            "invalid_scope" => "`oidc_scope` says what is asked for".to_owned(),
+            "redirect_uri_mismatch" | "invalid_redirect_uri" => {
+                "the issuer knows other addresses for this client: `oidc_redirect_uri` names one".to_owned()
+            }
+            _ => return None,
+        },
+        OidcError::Late { .. } => "run the command again and finish the sign-in in the browser".to_owned(),
+        OidcError::PortTaken { .. } => {
+            "end that program, or register and name another address with `oidc_redirect_uri`; without a port any free one is taken".to_owned()
+        }
+        OidcError::Token { source: BadJwt::NotThreeParts, .. } => {
+            "issuers give JSON Web Tokens as ID tokens; for access tokens many must be told an audience (`oidc_audience`, `oidc_resource`)"
+                .to_owned()
+        }
+        OidcError::Mismatch { .. } => "nothing of that answer was used; sign in again, from this terminal only".to_owned(),
+        _ => return None,
+    })
+}
+
+/// What to do about a token that a cloud refused.
+fn token_hint(refused: &CloudError, claims: &Claims, now: Timestamp) -> String {
+    let CloudError::Refused { cloud, code, too_long, .. } = refused else { return String::new() };
+    let skew = std::time::Duration::from_secs(60);
+    let is_off = claims.exp.is_some_and(|exp| exp < now) || claims.iat.is_some_and(|iat| iat > now.after(skew));
+    let code = code.raw();
+    let hint = if *too_long {
+        "a shorter session is asked for with `--session-duration 3600`"
+    } else if code.contains("Expired") {
+        "get a new token: this one is over, or was issued too long ago"
+    } else if code.contains("AccessDenied") || code.contains("NoPermission") || code == "IDPRejectedClaim" {
+        "the role's trust policy has to name this issuer's OIDC provider, this audience and this subject"
+    } else {
+        match cloud {
+            CloudId::Aws => "the account needs an OIDC provider for exactly this issuer, with this audience among its client IDs",
+            CloudId::Alibaba => "the OIDC provider has to be of exactly this issuer, with this audience among its client IDs",
+        }
+    };
+    match is_off {
+        true => format!("{hint}; this machine's clock says {now}: is it right?"),
+        false => hint.to_owned(),
+    }
 }
 
 fn network_hint(error: &TransportError) -> Option<String> {

@@ -80,7 +80,7 @@ mod tests {
     use super::*;
     use crate::config::Accounts;
     use crate::types::{AccountName, Timestamp};
-    use crate::world::{Clock, Env, HttpNetwork, Paths, SystemLauncher};
+    use crate::world::{Clock, Env, HttpNetwork, Paths, SystemLauncher, SystemListener};
 
     /// A clock that is so many seconds ahead.
     struct Ahead(u64);
@@ -105,7 +105,14 @@ mod tests {
         let accounts = Accounts::load(&paths, &env, None, Some(role.cloud())).unwrap();
         let found = accounts.find(&name, Some(role.cloud()), None, &crate::config::Draft::default()).unwrap();
         let account = Account::check(&found[0], &found[0].draft).unwrap();
-        let world = World { network: &HttpNetwork, clock: &Ahead(later), launcher: &SystemLauncher, env: &env, paths: &paths };
+        let world = World {
+            network: &HttpNetwork,
+            clock: &Ahead(later),
+            launcher: &SystemLauncher,
+            listener: &SystemListener,
+            env: &env,
+            paths: &paths,
+        };
         look(&world, &account, &role)
     }
 

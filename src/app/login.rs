@@ -11,7 +11,7 @@ use crate::config::Account;
 use crate::http::Policy;
 use crate::idp::SignInError;
 use crate::types::{
-    Choice, CloudAccountId, Credentials, Offer, OfferedRole, RoleArn, RoleWish, SessionDuration, Unchosen, Untrusted,
+    Assertion, Choice, CloudAccountId, Credentials, Offer, OfferedRole, RoleArn, RoleWish, SessionDuration, Unchosen, Untrusted,
 };
 use crate::world::{Tls, World};
 
@@ -61,6 +61,9 @@ pub async fn login(run: &Run<'_>, account: &Account, options: Options) -> Result
     }
     // Before anybody types a code for nothing.
     account.provider()?;
+    if !account.provider()?.lists_roles() {
+        cloud::find(account.cloud).configured(&account.configured)?;
+    }
     if let RoleWish::Arn(role) = &account.role {
         cloud::find(account.cloud).endpoint(role, &account.place, world.env)?;
     }
@@ -190,7 +193,11 @@ async fn assume(
     if endpoint.foreign {
         witness.tell(&Event::ForeignEndpoint { url: &endpoint.url });
     }
-    witness.tell(&Event::Requesting { cloud: account.cloud });
+    let by = match choice.assertion() {
+        Assertion::Saml(_) => "SAML assertion",
+        Assertion::Oidc(_) => "ID token",
+    };
+    witness.tell(&Event::Requesting { cloud: account.cloud, by });
     // Always verified: what the account says of its identity provider does not reach here.
     let transport = world.network.open(&Tls::default())?;
     let policy = policy(world, account)?;
@@ -213,15 +220,22 @@ async fn assume(
             }
         }
     };
-    match call(duration).await {
+    let outcome = match call(duration).await {
         Err(CloudError::Refused { too_long: true, code, message, .. })
             if account.duration.is_none() && duration > SessionDuration::DEFAULT =>
         {
             witness.tell(&Event::Shortened { wished: duration, said: format!("{code}: \"{message}\"") });
-            Ok(call(SessionDuration::DEFAULT).await?)
+            call(SessionDuration::DEFAULT).await
         }
-        outcome => Ok(outcome?),
-    }
+        outcome => outcome,
+    };
+    outcome.map_err(|error| match (error, choice.assertion()) {
+        // Whoever reads the refusal needs to know what was refused, and may see everything of it but itself.
+        (refused @ CloudError::Refused { .. }, Assertion::Oidc(token)) => {
+            Error::TokenRefused { refused, claims: Box::new(token.claims().clone()), now: world.clock.now() }
+        }
+        (error, _) => error.into(),
+    })
 }
 
 /// The text of the account's policy file.
@@ -252,12 +266,14 @@ mod tests {
 
     use super::*;
     use crate::types::{Assertion, CloudId, IdpArn, SamlResponse, Timestamp};
-    use crate::world::{Clock, Env, Network, Paths, Request, Response, SystemLauncher, Transport, TransportError};
+    use crate::world::{
+        Clock, Env, Network, Paths, Request, Response, SystemLauncher, SystemListener, Transport, TransportError,
+    };
 
     fn offer(roles: &[&str]) -> Offer {
         let offered = |name: &&str| OfferedRole::Federated {
             role: RoleArn::parse(&format!("arn:aws:iam::123456789012:role/{name}")).unwrap(),
-            idp: IdpArn::parse("arn:aws:iam::123456789012:saml-provider/p").unwrap(),
+            idp: Some(IdpArn::parse("arn:aws:iam::123456789012:saml-provider/p").unwrap()),
         };
         let response = r#"<Response Destination="https://signin.aws.amazon.com/saml"><Assertion/></Response>"#;
         let response = SamlResponse::new(&base64::engine::general_purpose::STANDARD.encode(response));
@@ -301,7 +317,14 @@ mod tests {
     #[tokio::test]
     async fn names_of_accounts_are_not_waited_for() {
         let (silence, env, paths) = (Silence(Mutex::default()), Env::default(), Paths::below(std::path::Path::new("/home/me")));
-        let world = World { network: &silence, clock: &silence, launcher: &SystemLauncher, env: &env, paths: &paths };
+        let world = World {
+            network: &silence,
+            clock: &silence,
+            launcher: &SystemLauncher,
+            listener: &SystemListener,
+            env: &env,
+            paths: &paths,
+        };
         let account = crate::config::account_of(&[("url", "https://idp.example/"), ("provider", "Form")], CloudId::Aws).unwrap();
         assert!(aliases(&world, &account, &offer(&["a", "b"])).await.is_empty());
         assert_eq!(*silence.0.lock().unwrap(), [Duration::from_secs(2)]);

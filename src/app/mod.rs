@@ -18,7 +18,7 @@ pub use cache::{Freshness, cached};
 pub use error::{Error, Kind};
 
 pub use crate::cloud::ConsoleLink;
-pub use crate::config::{Account, Accounts, AccountsFile, ConfigError, Draft, Found, Key};
+pub use crate::config::{Account, Accounts, AccountsFile, ConfigError, Draft, Found, Key, without_account};
 pub use crate::idp::{Field, KNOWN_ELSEWHERE, PROVIDERS};
 
 use crate::ask::Answers;
@@ -39,6 +39,8 @@ pub struct Run<'r> {
     pub vault: &'r dyn Vault,
     /// Whether a person is asked for a password that is saved.
     pub ask_anyway: bool,
+    /// Whether a person may be sent elsewhere, to a browser or another device.
+    pub may_send_person: bool,
 }
 
 /// What happens on the way, for a person to follow. The words are the command line's.
@@ -76,6 +78,8 @@ pub enum Event<'e> {
     Requesting {
         /// Which.
         cloud: CloudId,
+        /// By what.
+        by: &'static str,
     },
     /// The identity provider is not verified.
     Unverified {

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::{Error, Event, Run};
-use crate::cloud;
+use crate::cloud::{self, Configured};
 use crate::config::{Account, Responses};
 use crate::idp::Memory;
 use crate::saml::Reading;
@@ -33,7 +33,7 @@ pub(super) fn recall(run: &Run<'_>, account: &Account, memory: &dyn Memory) -> O
         forget(run, account, memory);
         return None;
     };
-    let offer = cloud::find(account.cloud).offer(Assertion::Saml(response)).ok()?;
+    let offer = cloud::find(account.cloud).offer(Assertion::Saml(response), &Configured::default()).ok()?;
     run.witness.tell(&Event::UsingResponse { until });
     Some(offer)
 }
@@ -43,7 +43,8 @@ pub(super) fn keep(run: &Run<'_>, account: &Account, memory: &dyn Memory, offer:
     if account.responses == Responses::Nowhere {
         return;
     }
-    let Assertion::Saml(response) = offer.assertion();
+    // Whatever else proves who somebody is has its own rules for how long it is kept.
+    let Assertion::Saml(response) = offer.assertion() else { return };
     if let Err(why) = end(account, response, run.world.clock.now()) {
         return tell(run, why.to_owned());
     }

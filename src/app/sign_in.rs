@@ -10,7 +10,7 @@ use crate::ask::{Answers, Chain, Given, GivenAnswer, NoAnswer, Question, Topic};
 use crate::cloud;
 use crate::config::Account;
 use crate::http::{Browser, Retrying};
-use crate::idp::{Idp, Memory, Session, SignInError};
+use crate::idp::{Idp, Machine, Memory, Session, SignInError};
 use crate::types::{Offer, Secret, Untrusted};
 use crate::vault::{Key, Kind};
 use crate::world::Tls;
@@ -113,9 +113,18 @@ async fn attempt(
     let transport = Retrying::new(transport, run.world.clock, account.idp.attempts, account.idp.retry_pause);
     let sp = cloud.service_provider(account.idp.urn.as_deref(), account.idp.target.as_ref());
     let answers = Chain(known.iter().copied().chain([run.answers]).collect());
-    let mut session = Session { browser: Browser::new(&transport), answers: &answers, clock: run.world.clock, memory, sp: &sp };
+    let world = run.world;
+    let machine = Machine {
+        launcher: world.launcher,
+        listener: world.listener,
+        env: world.env,
+        paths: world.paths,
+        may_send_person: run.may_send_person,
+    };
+    let mut session =
+        Session { browser: Browser::new(&transport), answers: &answers, clock: world.clock, memory, sp: &sp, machine };
     let assertion = idp.sign_in(&mut session).await?;
-    Ok(cloud.offer(assertion)?)
+    Ok(cloud.offer(assertion, &account.configured)?)
 }
 
 /// Where a password came from, which decides what a refusal means and whether it is kept.

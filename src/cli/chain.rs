@@ -54,7 +54,7 @@ impl Context<'_> {
     fn one_account(&self, draft: &Draft) -> Result<Account, Failure> {
         match self.find(&self.accounts()?, draft)?.as_slice() {
             [found] => self.check(found, draft),
-            _ => self.asking(async |answers| self.account(answers, draft).await),
+            _ => self.asking(async |answers| Ok(self.account(answers, draft).await?.0)),
         }
     }
 }

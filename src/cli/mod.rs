@@ -27,7 +27,7 @@ use crate::config::variable;
 use crate::types::{AccountName, CloudId, Credentials, Secret, switch};
 use crate::vault::{self, Vault};
 use crate::world::tty::Terminal;
-use crate::world::{Env, HttpNetwork, Paths, SystemClock, SystemLauncher, World, listen_for_interrupt};
+use crate::world::{Env, HttpNetwork, Paths, SystemClock, SystemLauncher, SystemListener, World, listen_for_interrupt};
 
 /// Runs one command and returns the exit code.
 pub fn run(argv: &[OsString], env: &Env) -> u8 {
@@ -91,7 +91,14 @@ fn dispatch(argv: &[OsString], args: Args, env: &Env, talk: &Talk) -> Result<(),
         return show::data(&pages::script(own.shell, &pages::called(argv)));
     }
     let paths = Paths::system(env).ok_or(Failure::NoHome)?;
-    let world = World { network: &HttpNetwork, clock: &SystemClock, launcher: &SystemLauncher, env, paths: &paths };
+    let world = World {
+        network: &HttpNetwork,
+        clock: &SystemClock,
+        launcher: &SystemLauncher,
+        listener: &SystemListener,
+        env,
+        paths: &paths,
+    };
     let wished = match global.cloud.as_deref().or_else(|| env.get("SAML2CLOUD_CLOUD")) {
         None => None,
         Some(word) => Some(CloudId::from_word(word).ok_or_else(|| Failure::BadCloud(word.to_owned()))?),
@@ -153,7 +160,21 @@ impl Context<'_> {
     fn find(&self, accounts: &Accounts, own: &Draft) -> Result<Vec<Found>, Failure> {
         let name = self.name()?;
         let overlay = own.over(&self.global.draft());
+        if let Some(found) = self.without_account(&accounts.all(), &overlay)? {
+            return Ok(vec![found]);
+        }
         accounts.find(&name, self.wished, self.called_as, &overlay).map_err(|error| Error::from(error).into())
+    }
+
+    /// An account that flags and variables make up by themselves: a job in a pipeline has a token and a role, and no accounts file.
+    fn without_account(&self, saved: &[Found], overlay: &Draft) -> Result<Option<Found>, Failure> {
+        let is_named = self.global.idp_account.is_some() || variable(self.world.env, self.called_as, "IDP_ACCOUNT").is_some();
+        if is_named {
+            return Ok(None);
+        }
+        let has_default = saved.iter().any(|found| found.name.as_str() == "default");
+        app::without_account(self.world.env, self.wished.or(self.called_as), overlay, has_default)
+            .map_err(|error| Error::from(error).into())
     }
 
     fn check(&self, found: &Found, own: &Draft) -> Result<Account, Failure> {
@@ -161,8 +182,8 @@ impl Context<'_> {
         Account::check(found, &draft).map_err(|error| Error::from(error).into())
     }
 
-    /// The account, asked for where its name stands in both files.
-    async fn account(&self, answers: &dyn Answers, own: &Draft) -> Result<Account, Failure> {
+    /// The account, asked for where its name stands in both files, and whether it stands in one at all.
+    async fn account(&self, answers: &dyn Answers, own: &Draft) -> Result<(Account, bool), Failure> {
         let accounts = self.accounts()?;
         let mut found = self.find(&accounts, own)?;
         if found.len() > 1 {
@@ -175,7 +196,7 @@ impl Context<'_> {
                 if let Some(program) = account.prompter.as_deref().filter(|_| !self.global.no_input) {
                     self.pinentry.choose_program(program, account.name.as_str(), self.world.env);
                 }
-                Ok(account)
+                Ok((account, found.file != Found::NOWHERE))
             }
             None => Err(Error::from(ConfigError::NoCloud(self.name()?.to_string())).into()),
         }
@@ -207,7 +228,14 @@ impl Context<'_> {
     }
 
     fn run<'r>(&'r self, answers: &'r dyn Answers, vault: &'r dyn Vault) -> app::Run<'r> {
-        app::Run { world: &self.world, answers, witness: self.talk, vault, ask_anyway: self.global.ask }
+        app::Run {
+            world: &self.world,
+            answers,
+            witness: self.talk,
+            vault,
+            ask_anyway: self.global.ask,
+            may_send_person: !self.global.no_input,
+        }
     }
 
     /// Where passwords and sessions rest. Nothing is opened before it is needed.
@@ -242,7 +270,11 @@ impl Context<'_> {
     fn sign_in(&self, draft: &Draft, options: Options) -> Result<(Account, Outcome), Failure> {
         let vault = self.vault()?;
         self.asking(async |answers| {
-            let account = self.account(answers, draft).await?;
+            let (account, is_saved) = self.account(answers, draft).await?;
+            // A job's child needs no profile, and nobody named one.
+            let wants_profile =
+                is_saved || !options.profile_is_optional || self.overlay(account.cloud, draft).get(Key::Profile).is_some();
+            let options = Options { no_profile: options.no_profile || !wants_profile, ..options };
             let outcome = app::login::login(&self.run(answers, &*vault), &account, options).await?;
             Ok((account, outcome))
         })
@@ -268,7 +300,7 @@ impl Context<'_> {
         let draft = own.draft();
         let vault = self.vault()?;
         self.asking(async |answers| {
-            let account = self.account(answers, &draft).await?;
+            let (account, _) = self.account(answers, &draft).await?;
             let run = self.run(answers, &*vault);
             if !own.link {
                 app::console::can_open(&run)?;
@@ -313,7 +345,7 @@ impl Context<'_> {
         let none = Draft::default();
         let vault = self.vault()?;
         let (account, roles) = self.asking(async |answers| {
-            let account = self.account(answers, &none).await?;
+            let (account, _) = self.account(answers, &none).await?;
             let roles = app::roles::list(&self.run(answers, &*vault), &account).await?;
             Ok((account, roles))
         })?;
@@ -395,6 +427,7 @@ impl Global {
             (Key::StsEndpoint, &self.sts_endpoint),
             (Key::PolicyFile, &self.policyfile),
             (Key::PolicyArns, &self.policyarns),
+            (Key::OidcProviderArn, &self.oidc_provider_arn),
         ];
         for (key, value) in texts {
             if let Some(value) = value {
@@ -403,6 +436,21 @@ impl Global {
         }
         if let Some(said) = self.said("skip-verify", self.skip_verify) {
             draft.set(Key::SkipVerify, said.to_string());
+        }
+        let web_identity = [
+            ("oidc_source", &self.oidc),
+            ("oidc_token_file", &self.oidc_token_file),
+            ("oidc_audience", &self.oidc_audience),
+            ("oidc_client_id", &self.oidc_client_id),
+        ];
+        for (name, value) in web_identity {
+            if let Some(value) = value {
+                draft.set_other(name, value);
+            }
+        }
+        // Whoever says where the token comes from has said what kind of provider it is.
+        if (self.oidc.is_some() || self.oidc_token_file.is_some()) && self.idp_provider.is_none() {
+            draft.set(Key::Provider, "OIDC");
         }
         let switches = [
             ("disable_sessions", self.said("disable-sessions", self.disable_sessions)),

@@ -31,11 +31,12 @@ pub enum Key {
     SamlCache,
     SamlCacheFile,
     Prompter,
+    OidcProviderArn,
 }
 
 impl Key {
     /// All, in the order in which they are written.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::Cloud,
         Self::Url,
         Self::Username,
@@ -59,6 +60,7 @@ impl Key {
         Self::SamlCache,
         Self::SamlCacheFile,
         Self::Prompter,
+        Self::OidcProviderArn,
     ];
 
     /// Its name in the accounts file: the old tool's.
@@ -88,6 +90,7 @@ impl Key {
             Self::SamlCache => "saml_cache",
             Self::SamlCacheFile => "saml_cache_file",
             Self::Prompter => "prompter",
+            Self::OidcProviderArn => "oidc_provider_arn",
         }
     }
 
@@ -117,6 +120,7 @@ impl Key {
             Self::SamlCache => "--cache-saml",
             Self::SamlCacheFile => "--cache-file",
             Self::Prompter => "--prompter",
+            Self::OidcProviderArn => "--oidc-provider-arn",
             Self::TargetUrl | Self::HttpAttempts | Self::HttpRetryDelay | Self::PasswordCommand | Self::Profiles => return None,
         })
     }
@@ -142,6 +146,7 @@ impl Key {
             Self::SamlCache => "CACHE_SAML",
             Self::SamlCacheFile => "SAML_CACHE_FILE",
             Self::Prompter => "PROMPTER",
+            Self::OidcProviderArn => "OIDC_PROVIDER_ARN",
             Self::TargetUrl | Self::HttpAttempts | Self::HttpRetryDelay | Self::PasswordCommand | Self::Profiles => return None,
         })
     }
@@ -178,6 +183,7 @@ impl Key {
             Self::Prompter => {
                 "who asks for passwords and codes: `default` is the terminal, `pinentry` or `pinentry-…` that program"
             }
+            Self::OidcProviderArn => "the OIDC provider in the cloud account that vouches for ID tokens (Alibaba Cloud)",
         }
     }
 }

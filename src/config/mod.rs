@@ -4,6 +4,7 @@
 //! tools' words (docs/decisions/two-accounts-files.md).
 
 mod account;
+mod alone;
 #[cfg(test)]
 mod corpus;
 mod draft;
@@ -16,6 +17,7 @@ mod toml;
 use std::path::PathBuf;
 
 pub use account::{Account, IdpSettings, Limits, Responses};
+pub use alone::without_account;
 pub(crate) use draft::variable;
 pub use draft::{Draft, Origin};
 pub use file::{AccountsFile, Dialect};
@@ -128,8 +130,13 @@ pub struct Found {
     pub cloud: CloudId,
     /// What the file says.
     pub draft: Draft,
-    /// Its file, by its place in [`Accounts`].
+    /// Its file, by its place in [`Accounts`]; [`Found::NOWHERE`] if it is in none.
     pub file: usize,
+}
+
+impl Found {
+    /// The place of an account that stands in no file.
+    pub const NOWHERE: usize = usize::MAX;
 }
 
 impl Accounts {

@@ -22,6 +22,8 @@ pub struct Field {
 pub struct Settings {
     /// The provider's address for this account.
     pub url: WebUrl,
+    /// Whether the account names it. Only providers that need none are opened without; then it is the cloud's.
+    pub has_url: bool,
     /// The word of the key `mfa`.
     pub mfa: String,
     /// The provider's own settings, as typed, by the keys of its [`Field`]s.
@@ -31,7 +33,7 @@ pub struct Settings {
 impl Settings {
     /// The settings that every account has.
     pub fn new(url: WebUrl, mfa: impl Into<String>) -> Self {
-        Self { url, mfa: mfa.into(), own: BTreeMap::new() }
+        Self { url, has_url: true, mfa: mfa.into(), own: BTreeMap::new() }
     }
 
     /// With those of the provider's own settings that `lookup` knows by their keys.

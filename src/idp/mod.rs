@@ -8,6 +8,7 @@ mod adfs;
 mod field;
 mod form;
 mod jumpcloud;
+mod oidc;
 mod okta;
 
 pub use field::{Field, Settings, SettingsError};
@@ -17,9 +18,10 @@ use async_trait::async_trait;
 use crate::ask::{Answers, NoAnswer, Question, Topic};
 use crate::http::{BrowseError, Browser, Outline};
 use crate::mfa::Factor;
+use crate::oidc::OidcError;
 use crate::types::{Assertion, Secret, ServiceProvider, Untrusted};
 use crate::vault::Kind;
-use crate::world::{Clock, TransportError};
+use crate::world::{Clock, Env, Launcher, Listener, Paths, TransportError};
 
 /// A second factor under a provider's own name for it.
 #[derive(Debug, Clone, Copy)]
@@ -43,6 +45,14 @@ pub trait Provider: Sync {
     fn wants_password(&self) -> bool {
         true
     }
+    /// Whether a sign-in needs the account's `url`.
+    fn needs_url(&self) -> bool {
+        true
+    }
+    /// Whether what it gives lists the roles that it grants. Where it does not, the account names one.
+    fn lists_roles(&self) -> bool {
+        true
+    }
     /// The second factors, by the words of `--mfa`; the first is the default.
     fn methods(&self) -> &'static [Method];
     /// Checks the settings of an account.
@@ -64,7 +74,7 @@ pub trait Idp: Send + Sync {
 
 /// Every provider that we can speak to, by name.
 pub static PROVIDERS: &[&dyn Provider] =
-    &[&adfs::PROVIDER, &adfs::PROVIDER_2, &form::PROVIDER, &jumpcloud::PROVIDER, &okta::PROVIDER];
+    &[&adfs::PROVIDER, &adfs::PROVIDER_2, &form::PROVIDER, &jumpcloud::PROVIDER, &oidc::PROVIDER, &okta::PROVIDER];
 
 /// The names that the old tools know and that we do not speak to yet. Accounts may name them; a sign-in says so.
 pub static KNOWN_ELSEWHERE: &[&str] = &[
@@ -115,6 +125,39 @@ pub struct Session<'s> {
     pub memory: &'s dyn Memory,
     /// Whom the assertion is for.
     pub sp: &'s ServiceProvider,
+    /// What of this machine it may touch.
+    pub machine: Machine<'s>,
+}
+
+/// What of this machine a provider may touch, where its sign-in is not a matter of requests alone.
+#[derive(Clone, Copy)]
+pub struct Machine<'m> {
+    /// Opens the person's browser, runs commands of the account.
+    pub launcher: &'m dyn Launcher,
+    /// Takes the browser's answer.
+    pub listener: &'m dyn Listener,
+    /// The variables, as they were at the start.
+    pub env: &'m Env,
+    /// Where files are.
+    pub paths: &'m Paths,
+    /// Whether a person may be asked to do something elsewhere, in a browser or on another device.
+    pub may_send_person: bool,
+}
+
+#[cfg(test)]
+pub(crate) const NO_WEB_IDENTITY: crate::types::WebIdentity =
+    crate::types::WebIdentity { audience: "aud", file: "TOKEN_FILE", text: Some("TOKEN"), session_name: "SESSION_NAME" };
+
+#[cfg(test)]
+impl Machine<'static> {
+    /// One without variables, files or programs.
+    pub(crate) fn bare() -> Self {
+        use std::sync::LazyLock;
+        static ENV: LazyLock<Env> = LazyLock::new(Env::default);
+        static PATHS: LazyLock<Paths> = LazyLock::new(|| Paths::below(std::path::Path::new("/nonexistent")));
+        let (launcher, listener) = (&crate::world::SystemLauncher, &crate::world::SystemListener);
+        Self { launcher, listener, env: &ENV, paths: &PATHS, may_send_person: true }
+    }
 }
 
 impl Session<'_> {
@@ -224,9 +267,37 @@ pub enum SignInError {
         /// Whom it should be for.
         expected: String,
     },
+    /// There is no ID token where it should be.
+    #[error("there is no ID token {place}: {why}")]
+    NoIdToken {
+        /// Where it should be: `in the file `x``.
+        place: String,
+        /// What is wrong.
+        why: String,
+        /// What to do.
+        hint: &'static str,
+    },
+    /// The issuer of tokens.
+    #[error(transparent)]
+    Oidc(OidcError),
+    /// A person would have to go to a browser or another device, and may not be sent there.
+    #[error("the sign-in at {who} needs a person, and `--no-input` forbids to ask one")]
+    NeedsBrowser {
+        /// Where.
+        who: String,
+    },
     /// No connection, or led astray.
     #[error(transparent)]
     Browse(#[from] BrowseError),
+}
+
+impl From<OidcError> for SignInError {
+    fn from(error: OidcError) -> Self {
+        match error {
+            OidcError::Transport(error) => error.into(),
+            error => Self::Oidc(error),
+        }
+    }
 }
 
 impl From<TransportError> for SignInError {

@@ -2,6 +2,7 @@
 
 mod arn;
 mod assertion;
+mod claims;
 mod credentials;
 mod duration;
 mod names;
@@ -13,10 +14,11 @@ mod untrusted;
 mod url;
 
 pub use arn::{BadArn, IdpArn, RoleArn};
-pub use assertion::{Assertion, SamlResponse, ServiceProvider};
+pub use assertion::{Assertion, IdToken, SamlResponse, ServiceProvider, WebIdentity};
+pub use claims::Claims;
 pub use credentials::Credentials;
 pub use duration::{BadDuration, SessionDuration};
-pub use names::{AccountName, BadName, CloudAccountId, CloudId, ProfileName, Region, Username};
+pub use names::{AccountName, BadName, CloudAccountId, CloudId, ProfileName, Region, SessionName, Username};
 pub use offer::{Choice, Offer, OfferedRole, RoleWish, Unchosen};
 pub use secret::Secret;
 pub use switch::{NoSwitch, switch};

@@ -10,6 +10,7 @@ mod handover;
 mod helper;
 mod interrupt;
 mod launch;
+mod listen;
 mod mark;
 mod net;
 mod paths;
@@ -21,6 +22,7 @@ pub use handover::{HandOverError, hand_over};
 pub use helper::Helper;
 pub use interrupt::{listen_for_interrupt, was_interrupted};
 pub use launch::{EnvChange, Launcher, SystemLauncher};
+pub use listen::{Door, Listener, Reply, SystemListener, Visitor};
 pub use mark::Mark;
 pub use net::{HttpNetwork, Method, Network, Request, Response, Tls, Transport, TransportError, init_tls, is_busy};
 pub use paths::Paths;
@@ -31,8 +33,10 @@ pub struct World<'w> {
     pub network: &'w dyn Network,
     /// Tells the time and waits.
     pub clock: &'w dyn Clock,
-    /// Starts other programs.
+    /// Becomes another program, runs helpers, opens the browser.
     pub launcher: &'w dyn Launcher,
+    /// Opens doors on loopback.
+    pub listener: &'w dyn Listener,
     /// The environment as it was at the start.
     pub env: &'w Env,
     /// Where files are.

@@ -18,6 +18,7 @@ mod handed;
 mod keychain;
 mod killed;
 mod login;
+mod oidc;
 mod okta;
 mod old;
 #[cfg(unix)]

@@ -1,5 +1,6 @@
-//! `AssumeRoleWithSAML`, one unsigned POST, and `AssumeRole`, one signed; one XML answer.
+//! `AssumeRoleWithSAML` and `AssumeRoleWithWebIdentity`, one unsigned POST, and `AssumeRole`, one signed; one XML answer.
 //! <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithSAML.html>
+//! <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html>
 //! <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>
 
 use super::sign::sign;
@@ -74,23 +75,28 @@ fn is_own(host: &str) -> bool {
     domains.into_iter().any(|domain| host.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.')))
 }
 
-/// The call.
-pub(super) async fn assume_with_saml(
-    choice: &Choice,
-    wish: &SessionWish,
-    net: &dyn Transport,
-) -> Result<Credentials, CloudError> {
-    let Assertion::Saml(response) = choice.assertion();
+/// The call that the assertion is for.
+pub(super) async fn assume(choice: &Choice, wish: &SessionWish, net: &dyn Transport) -> Result<Credentials, CloudError> {
     let OfferedRole::Federated { role, idp } = choice.offered();
     let duration = wish.duration.to_string();
     let mut pairs = vec![
-        ("Action".to_owned(), "AssumeRoleWithSAML"),
         ("Version".to_owned(), "2011-06-15"),
         ("RoleArn".to_owned(), role.as_str()),
-        ("PrincipalArn".to_owned(), idp.as_str()),
-        ("SAMLAssertion".to_owned(), response.expose()),
         ("DurationSeconds".to_owned(), &duration),
     ];
+    let own = match choice.assertion() {
+        Assertion::Saml(response) => [
+            ("Action", "AssumeRoleWithSAML"),
+            ("PrincipalArn", idp.as_ref().map_or("", |idp| idp.as_str())),
+            ("SAMLAssertion", response.expose()),
+        ],
+        Assertion::Oidc(token) => [
+            ("Action", "AssumeRoleWithWebIdentity"),
+            ("RoleSessionName", token.session_name().as_str()),
+            ("WebIdentityToken", token.expose()),
+        ],
+    };
+    pairs.extend(own.map(|(name, value)| (name.to_owned(), value)));
     pairs.extend(limits(wish));
     let request = Request::form(wish.endpoint.clone(), pairs.iter().map(|(name, value)| (name.as_str(), *value)));
     let answer = net.send(&request).await?;

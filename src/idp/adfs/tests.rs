@@ -211,9 +211,17 @@ pub(super) fn walk(provider: &dyn Provider, mfa: &str, pages: &[&'static str], c
         is_acs: |url| url.to_string() == "https://signin.aws.amazon.com/saml",
         is_clouds: |_, _| false,
         target: None,
+        web_identity: crate::idp::NO_WEB_IDENTITY,
     };
     let clock = Still(AtomicI64::new(1_800_000_000));
-    let mut session = Session { browser: Browser::new(&script), answers: &alice, clock: &clock, memory: &Nothing, sp: &sp };
+    let mut session = Session {
+        browser: Browser::new(&script),
+        answers: &alice,
+        clock: &clock,
+        memory: &Nothing,
+        sp: &sp,
+        machine: crate::idp::Machine::bare(),
+    };
     let idp = provider.open(&Settings::new(WebUrl::parse("https://fs.acme.example").unwrap(), mfa)).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let end = runtime.block_on(idp.sign_in(&mut session)).map(|_| ());

@@ -155,12 +155,20 @@ impl<'c> Case<'c> {
             is_acs: |url| url.to_string() == "https://signin.aws.amazon.com/saml",
             is_clouds: |_, _| false,
             target: None,
+            web_identity: crate::idp::NO_WEB_IDENTITY,
         };
         let clock = Still(Mutex::new(Timestamp::from_unix(1_700_000_000).unwrap()));
-        let mut session =
-            Session { browser: Browser::new(&script), answers: &self.alice, clock: &clock, memory: self.memory, sp: &sp };
+        let mut session = Session {
+            browser: Browser::new(&script),
+            answers: &self.alice,
+            clock: &clock,
+            memory: self.memory,
+            sp: &sp,
+            machine: crate::idp::Machine::bare(),
+        };
         let outcome = match PROVIDER.open(&settings).unwrap().sign_in(&mut session).await {
             Ok(Assertion::Saml(response)) => response.expose().to_owned(),
+            Ok(Assertion::Oidc(_)) => panic!("Okta gives SAML responses"),
             Err(error) => error.to_string(),
         };
         assert!(script.answers.lock().unwrap().is_empty(), "{outcome}: answers left over");

@@ -12,7 +12,7 @@ use crate::people::Directory;
 use crate::saml::Issued;
 use crate::trusts::Trust;
 use crate::wire::{Breach, Reply, Request, glob};
-use crate::{Seen, adfs, alibaba, aws, console, forms, jumpcloud, okta};
+use crate::{Seen, adfs, alibaba, aws, console, forms, issuer, jumpcloud, okta, pipelines, web_identity};
 
 /// Credentials that a cloud has handed out.
 #[derive(Debug, Clone)]
@@ -74,6 +74,12 @@ pub(crate) struct World {
     pub(crate) okta: okta::State,
     /// State of the provider made of forms.
     pub(crate) forms: forms::State,
+    /// State of the OpenID issuer.
+    pub(crate) issuer: issuer::State,
+    /// State of the pipelines.
+    pub(crate) pipelines: pipelines::State,
+    /// What signs ID tokens.
+    pub(crate) keys_of_issuers: web_identity::Keys,
 }
 
 /// An emulator.
@@ -86,6 +92,9 @@ const HOSTS: &[(&str, Emulator)] = &[
     ("sso.jumpcloud.com", jumpcloud::sso),
     (okta::HOST, okta::answer),
     ("login.acme.example", forms::answer),
+    (issuer::HOST, issuer::answer),
+    ("pipelines.actions.githubusercontent.com", pipelines::github),
+    ("sdk.usegrant.dev", pipelines::usegrant),
     ("sts.amazonaws.com", aws::sts),
     ("sts.*.amazonaws.com", aws::sts),
     ("sts.*.amazonaws.com.cn", aws::sts),
