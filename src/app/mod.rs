@@ -34,6 +34,8 @@ pub struct Run<'r> {
     pub vault: &'r dyn Vault,
     /// Whether a person is asked for a password that is saved.
     pub ask_anyway: bool,
+    /// Whether a person may be shown something to answer; not the same as a terminal, for there may be windows.
+    pub may_show: bool,
 }
 
 /// What happens on the way, for a person to follow. The words are the command line's.

@@ -10,10 +10,10 @@ use crate::ask::{Answers, Chain, Given, GivenAnswer, NoAnswer, Question, Topic};
 use crate::cloud;
 use crate::config::Account;
 use crate::http::{Browser, Retrying};
-use crate::idp::{Idp, Memory, Session, SignInError};
+use crate::idp::{Idp, Machine, Memory, Session, SignInError};
 use crate::types::{Offer, Secret, Untrusted};
 use crate::vault::{Key, Kind};
-use crate::world::Tls;
+use crate::world::{Tls, World};
 
 /// Signs in and reads what is granted. A saved password that is refused is dropped, and asked for once.
 pub(super) async fn sign_in(run: &Run<'_>, account: &Account) -> Result<Offer, Error> {
@@ -23,8 +23,14 @@ pub(super) async fn sign_in(run: &Run<'_>, account: &Account) -> Result<Offer, E
         run.witness.tell(&Event::Unverified { host: account.url.host() });
     }
     if !account.provider()?.wants_password() {
-        let memory = memory(run, account, String::new());
-        return attempt(run, account, &*idp, &[], &memory).await;
+        // What is known may help: nobody is asked.
+        let username = account.username.as_ref().map(|name| name.as_str().to_owned()).unwrap_or_default();
+        let memory = memory(run, account, username.clone());
+        let known = Given::default();
+        if !username.is_empty() {
+            known.add(Topic::Username, GivenAnswer { value: username.into(), once: false });
+        }
+        return attempt(run, account, &*idp, &[&known, &Known { run, account, memory: &memory }], &memory).await;
     }
     let username = username(run, account).await?;
     let memory = memory(run, account, username.clone());
@@ -77,7 +83,9 @@ async fn attempt(
     let transport = Retrying::new(transport, run.world.clock, account.idp.attempts, account.idp.retry_pause);
     let sp = cloud.service_provider(account.idp.urn.as_deref(), account.idp.target.as_ref());
     let answers = Chain(known.iter().copied().chain([run.answers]).collect());
-    let mut session = Session { browser: Browser::new(&transport), answers: &answers, clock: run.world.clock, memory, sp: &sp };
+    let World { launcher, env, paths, clock, .. } = *run.world;
+    let machine = Machine { launcher, env, paths, may_show: run.may_show };
+    let mut session = Session { browser: Browser::new(&transport), answers: &answers, clock, memory, sp: &sp, machine };
     let assertion = idp.sign_in(&mut session).await?;
     Ok(cloud.offer(assertion)?)
 }
@@ -152,6 +160,52 @@ impl Answers for PasswordOnce<'_> {
 
     async fn choose(&self, _: &Question<'_>, _: &[Untrusted]) -> Result<usize, NoAnswer> {
         Err(NoAnswer::NotHere)
+    }
+
+    fn notify(&self, _: &str) {}
+}
+
+/// The password as far as it is known without asking, for a provider that can do without.
+struct Known<'k> {
+    run: &'k Run<'k>,
+    account: &'k Account,
+    memory: &'k dyn Memory,
+}
+
+impl Known<'_> {
+    fn saved(&self) -> Option<Secret<String>> {
+        if self.run.ask_anyway { None } else { self.memory.recall(Kind::Password) }
+    }
+}
+
+#[async_trait]
+impl Answers for Known<'_> {
+    async fn text(&self, _: &Question<'_>) -> Result<String, NoAnswer> {
+        Err(NoAnswer::NotHere)
+    }
+
+    async fn secret(&self, question: &Question<'_>) -> Result<Secret<String>, NoAnswer> {
+        if question.topic != Topic::Password || self.run.answers.knows(Topic::Password) {
+            return Err(NoAnswer::NotHere);
+        }
+        if let Some(command) = &self.account.password_command {
+            return self.run.world.launcher.first_line(command).map_err(|source| {
+                let failed = Error::PasswordCommand { account: self.account.name.to_string(), source };
+                self.run.answers.notify(&failed.to_string());
+                NoAnswer::Cancelled
+            });
+        }
+        let saved = self.saved().ok_or(NoAnswer::Cancelled)?;
+        self.run.witness.tell(&Event::UsingSaved);
+        Ok(saved)
+    }
+
+    async fn choose(&self, _: &Question<'_>, _: &[Untrusted]) -> Result<usize, NoAnswer> {
+        Err(NoAnswer::NotHere)
+    }
+
+    fn knows(&self, topic: Topic) -> bool {
+        topic == Topic::Password && (self.account.password_command.is_some() || self.saved().is_some())
     }
 
     fn notify(&self, _: &str) {}

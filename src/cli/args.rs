@@ -150,6 +150,15 @@ pub(super) struct Global {
     /// Do not make this machine known to the identity provider (Okta)
     #[arg(long, global = true, hide = true)]
     pub(super) disable_remember_device: bool,
+    /// The browser to sign in with: chrome, msedge, chromium, brave (Browser)
+    #[arg(long, global = true, hide = true, value_name = "NAME")]
+    pub(super) browser_type: Option<String>,
+    /// The browser's program, where it is not found by itself (Browser)
+    #[arg(long, global = true, hide = true, value_name = "FILE")]
+    pub(super) browser_executable_path: Option<String>,
+    /// Fill in user name and password (Browser)
+    #[arg(long, global = true, hide = true)]
+    pub(super) browser_autofill: bool,
     #[command(flatten)]
     pub(super) old: Old,
     /// Neither read nor keep passwords in the keychain
@@ -160,14 +169,6 @@ pub(super) struct Global {
 /// Flags of the old tools whose work is not built, or not needed. Scripts that have them go on; a person is told.
 #[derive(clap::Args, Clone, Default)]
 pub(super) struct Old {
-    #[arg(long, global = true, hide = true, value_name = "NAME")]
-    browser_type: Option<String>,
-    #[arg(long, global = true, hide = true, value_name = "FILE")]
-    browser_executable_path: Option<String>,
-    #[arg(long, global = true, hide = true)]
-    browser_autofill: bool,
-    #[arg(long, global = true, hide = true)]
-    download_browser_driver: bool,
     #[arg(long, global = true, hide = true, value_name = "NAME")]
     kc_broker: Option<String>,
     #[arg(long, global = true, hide = true, value_name = "NAME")]
@@ -180,6 +181,10 @@ pub(super) struct Old {
     duo_mfa_option: Option<String>,
     #[arg(long, global = true, hide = true, value_name = "TEXT")]
     mfa_ip_address: Option<String>,
+    /// Nothing is downloaded: the browser is one that is installed.
+    #[arg(long, global = true, hide = true)]
+    #[allow(dead_code, reason = "there is no driver")]
+    download_browser_driver: bool,
     /// What is known is not asked for anyway.
     #[arg(long, global = true, hide = true)]
     #[allow(dead_code, reason = "it asks for what is always so here")]
@@ -190,10 +195,6 @@ impl Old {
     /// The flags that were given and do nothing.
     pub(super) fn given(&self) -> Vec<&'static str> {
         let flags = [
-            ("--browser-type", self.browser_type.is_some()),
-            ("--browser-executable-path", self.browser_executable_path.is_some()),
-            ("--browser-autofill", self.browser_autofill),
-            ("--download-browser-driver", self.download_browser_driver),
             ("--kc-broker", self.kc_broker.is_some()),
             ("--prompter", self.prompter.is_some()),
             ("--cache-saml", self.cache_saml),

@@ -157,7 +157,8 @@ impl Context<'_> {
     }
 
     fn run<'r>(&'r self, answers: &'r dyn Answers, vault: &'r dyn Vault) -> app::Run<'r> {
-        app::Run { world: &self.world, answers, witness: self.talk, vault, ask_anyway: self.global.ask }
+        let (ask_anyway, may_show) = (self.global.ask, !self.global.no_input);
+        app::Run { world: &self.world, answers, witness: self.talk, vault, ask_anyway, may_show }
     }
 
     /// Where passwords and sessions rest. Nothing is opened before it is needed.
@@ -323,11 +324,20 @@ impl Global {
         if self.skip_verify {
             draft.set(Key::SkipVerify, "true");
         }
-        for (name, given) in
-            [("disable_sessions", self.disable_sessions), ("disable_remember_device", self.disable_remember_device)]
-        {
+        for (name, given) in [
+            ("disable_sessions", self.disable_sessions),
+            ("disable_remember_device", self.disable_remember_device),
+            ("browser_autofill", self.browser_autofill),
+        ] {
             if given {
                 draft.set_other(name, "true");
+            }
+        }
+        for (name, value) in
+            [("browser_type", &self.browser_type), ("browser_executable_path", &self.browser_executable_path)]
+        {
+            if let Some(value) = value {
+                draft.set_other(name, value);
             }
         }
         draft

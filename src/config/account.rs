@@ -173,7 +173,9 @@ impl Account {
     pub fn open_idp(&self) -> Result<Box<dyn Idp>, ConfigError> {
         let provider = self.provider()?;
         let own = |key: &str| self.own.iter().find(|(name, _)| *name == key).map(|(_, value)| value.clone());
-        Ok(provider.open(&Settings::new(self.url.clone(), &self.idp.mfa).with_own(provider.fields(), own))?)
+        let mut settings = Settings::new(self.url.clone(), &self.idp.mfa).with_own(provider.fields(), own);
+        settings.skip_verify = self.idp.skip_verify;
+        Ok(provider.open(&settings)?)
     }
 }
 

@@ -5,11 +5,13 @@
 //! its questions. To add one: write the file, add a line to [`PROVIDERS`].
 
 mod adfs;
+mod browser;
 mod field;
 mod form;
 mod jumpcloud;
 mod okta;
 
+pub use browser::BrowserError;
 pub use field::{Field, Settings, SettingsError};
 
 use async_trait::async_trait;
@@ -19,7 +21,7 @@ use crate::http::{BrowseError, Browser, Outline};
 use crate::mfa::Factor;
 use crate::types::{Assertion, Secret, ServiceProvider, Untrusted};
 use crate::vault::Kind;
-use crate::world::{Clock, TransportError};
+use crate::world::{Clock, Env, Launcher, Paths, TransportError};
 
 /// A second factor under a provider's own name for it.
 #[derive(Debug, Clone, Copy)]
@@ -64,7 +66,7 @@ pub trait Idp: Send + Sync {
 
 /// Every provider that we can speak to, by name.
 pub static PROVIDERS: &[&dyn Provider] =
-    &[&adfs::PROVIDER, &adfs::PROVIDER_2, &form::PROVIDER, &jumpcloud::PROVIDER, &okta::PROVIDER];
+    &[&adfs::PROVIDER, &adfs::PROVIDER_2, &browser::PROVIDER, &form::PROVIDER, &jumpcloud::PROVIDER, &okta::PROVIDER];
 
 /// The names that the old tools know and that we do not speak to yet. Accounts may name them; a sign-in says so.
 pub static KNOWN_ELSEWHERE: &[&str] = &[
@@ -72,7 +74,6 @@ pub static KNOWN_ELSEWHERE: &[&str] = &[
     "Auth0",
     "Authentik",
     "AzureAD",
-    "Browser",
     "Custom",
     "F5APM",
     "GoogleApps",
@@ -115,6 +116,21 @@ pub struct Session<'s> {
     pub memory: &'s dyn Memory,
     /// Whom the assertion is for.
     pub sp: &'s ServiceProvider,
+    /// This machine, for providers that start a program on it.
+    pub machine: Machine<'s>,
+}
+
+/// What of the person's machine a sign-in may touch.
+#[derive(Clone, Copy)]
+pub struct Machine<'s> {
+    /// Starts programs.
+    pub launcher: &'s dyn Launcher,
+    /// The environment as it was at the start.
+    pub env: &'s Env,
+    /// Where files are.
+    pub paths: &'s Paths,
+    /// Whether a person may be shown something to answer: not with `--no-input`.
+    pub may_show: bool,
 }
 
 impl Session<'_> {
@@ -227,6 +243,9 @@ pub enum SignInError {
     /// No connection, or led astray.
     #[error(transparent)]
     Browse(#[from] BrowseError),
+    /// The installed browser, or the person in front of it.
+    #[error(transparent)]
+    Browser(#[from] BrowserError),
 }
 
 impl From<TransportError> for SignInError {

@@ -1,8 +1,9 @@
-//! Becoming another program.
+//! Becoming another program, and starting others.
 
 use std::ffi::OsString;
 use std::io;
 
+use super::Piped;
 use crate::types::Secret;
 
 /// A change to the environment that a child gets: a value to set, or nothing to take the variable away.
@@ -22,6 +23,12 @@ pub trait Launcher: Send + Sync {
     /// # Errors
     /// It cannot be run, fails, or prints no text.
     fn first_line(&self, command_line: &str) -> io::Result<Secret<String>>;
+
+    /// Starts the program `argv` with two pipes of its own. Needs the runtime that waits.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    fn start(&self, argv: &[OsString]) -> io::Result<Box<dyn Piped>>;
 }
 
 /// The longest output of a helper that is read.
@@ -79,5 +86,9 @@ impl Launcher for SystemLauncher {
             Some(line) => Ok(Secret::from(line)),
             None => Err(io::Error::other("it printed nothing")),
         }
+    }
+
+    fn start(&self, argv: &[OsString]) -> io::Result<Box<dyn Piped>> {
+        super::piped::start(argv)
     }
 }

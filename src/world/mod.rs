@@ -6,16 +6,20 @@
 mod clock;
 mod env;
 pub mod file;
+mod folder;
 mod launch;
 mod net;
 mod paths;
+mod piped;
 pub mod tty;
 
 pub use clock::{Clock, SystemClock};
 pub use env::Env;
+pub use folder::Folder;
 pub use launch::{EnvChange, Launcher, SystemLauncher};
 pub use net::{HttpNetwork, Method, Network, Request, Response, Tls, Transport, TransportError, init_tls, is_busy};
 pub use paths::Paths;
+pub use piped::{Piped, find_program};
 
 /// What the operating system gives to one run of the program.
 pub struct World<'w> {

@@ -7,10 +7,10 @@ use std::sync::Mutex;
 use async_trait::async_trait;
 use saml2cloud::ask::{Answers, NoAnswer, Question, Topic};
 use saml2cloud::http::Browser;
-use saml2cloud::idp::{self, Memory, Session, Settings};
+use saml2cloud::idp::{self, Machine, Memory, Session, Settings};
 use saml2cloud::types::{Secret, ServiceProvider, Untrusted, WebUrl};
 use saml2cloud::vault::Kind;
-use saml2cloud::world::{self, Method, SystemClock, Transport, TransportError};
+use saml2cloud::world::{self, Env, Method, Paths, SystemClock, SystemLauncher, Transport, TransportError};
 use sandbox::{Fault, Person, Push, Sandbox};
 
 use crate::support::{ALIBABA, AWS, CLOUDS, Cloud, Room};
@@ -352,7 +352,9 @@ fn sign_in(room: &Room, user: &'static str, memory: &Kept) -> Vec<String> {
     let transport = InBox::new(&room.sandbox);
     let sp = saml2cloud_sp();
     let answers = Typist(&room.sandbox, user);
-    let mut session = Session { browser: Browser::new(&transport), answers: &answers, clock: &SystemClock, memory, sp: &sp };
+    let (env, paths) = (Env::default(), Paths::below(&room.home()));
+    let machine = Machine { launcher: &SystemLauncher, env: &env, paths: &paths, may_show: false };
+    let mut session = Session { browser: Browser::new(&transport), answers: &answers, clock: &SystemClock, memory, sp: &sp, machine };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(okta.sign_in(&mut session)).unwrap();
     room.sandbox.requests().iter().map(|seen| seen.path.clone()).collect()

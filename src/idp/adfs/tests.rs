@@ -11,10 +11,10 @@ use super::PROVIDER;
 use super::pages::{Seen, complaint, read};
 use crate::ask::{Answers, NoAnswer, Question, Topic};
 use crate::http::{Browser, Form, Page};
-use crate::idp::{Memory, Provider, Session, Settings, SignInError};
+use crate::idp::{Machine, Memory, Provider, Session, Settings, SignInError};
 use crate::types::{Secret, ServiceProvider, Timestamp, Untrusted, WebUrl};
 use crate::vault::Kind;
-use crate::world::{Clock, Request, Response, Transport, TransportError};
+use crate::world::{Clock, Env, Paths, Request, Response, SystemLauncher, Transport, TransportError};
 
 /// A saved page.
 macro_rules! page {
@@ -213,7 +213,9 @@ pub(super) fn walk(provider: &dyn Provider, mfa: &str, pages: &[&'static str], c
         target: None,
     };
     let clock = Still(AtomicI64::new(1_800_000_000));
-    let mut session = Session { browser: Browser::new(&script), answers: &alice, clock: &clock, memory: &Nothing, sp: &sp };
+    let (env, paths) = (Env::default(), Paths::below(std::path::Path::new("/nowhere")));
+    let machine = Machine { launcher: &SystemLauncher, env: &env, paths: &paths, may_show: false };
+    let mut session = Session { browser: Browser::new(&script), answers: &alice, clock: &clock, memory: &Nothing, sp: &sp, machine };
     let idp = provider.open(&Settings::new(WebUrl::parse("https://fs.acme.example").unwrap(), mfa)).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let end = runtime.block_on(idp.sign_in(&mut session)).map(|_| ());

@@ -9,10 +9,10 @@ use async_trait::async_trait;
 use super::*;
 use crate::ask::{Answers, NoAnswer, Question, Topic};
 use crate::http::Browser;
-use crate::idp::Memory;
+use crate::idp::{Machine, Memory};
 use crate::types::{ServiceProvider, Timestamp};
 use crate::vault::Kind;
-use crate::world::{Clock, Transport, TransportError};
+use crate::world::{Clock, Env, Paths, SystemLauncher, Transport, TransportError};
 
 const APP: &str = "https://acme.okta.com/home/amazon_aws/0oa1/272";
 
@@ -157,8 +157,10 @@ impl<'c> Case<'c> {
             target: None,
         };
         let clock = Still(Mutex::new(Timestamp::from_unix(1_700_000_000).unwrap()));
+        let (env, paths) = (Env::default(), Paths::below(std::path::Path::new("/nowhere")));
+        let machine = Machine { launcher: &SystemLauncher, env: &env, paths: &paths, may_show: false };
         let mut session =
-            Session { browser: Browser::new(&script), answers: &self.alice, clock: &clock, memory: self.memory, sp: &sp };
+            Session { browser: Browser::new(&script), answers: &self.alice, clock: &clock, memory: self.memory, sp: &sp, machine };
         let outcome = match PROVIDER.open(&settings).unwrap().sign_in(&mut session).await {
             Ok(Assertion::Saml(response)) => response.expose().to_owned(),
             Err(error) => error.to_string(),
