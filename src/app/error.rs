@@ -186,7 +186,8 @@ fn browser_kind(error: &BrowserError) -> Kind {
 fn browser_hint(error: &BrowserError) -> Option<String> {
     Some(match error {
         BrowserError::NotFound { .. } => {
-            "install one, or name its program with `--browser-executable-path FILE` (`SAML2CLOUD_BROWSER_EXECUTABLE_PATH`)".to_owned()
+            "install one, or name its program with `--browser-executable-path FILE` (`SAML2CLOUD_BROWSER_EXECUTABLE_PATH`)"
+                .to_owned()
         }
         BrowserError::NotBuilt => "`Form` signs in to any provider whose sign-in is made of HTML forms".to_owned(),
         BrowserError::Ended { said, .. } if said.raw().contains("no-sandbox") => {
@@ -196,12 +197,16 @@ fn browser_hint(error: &BrowserError) -> Option<String> {
             "does it start by itself? A company's policy may forbid that it is driven (`RemoteDebuggingAllowed`)".to_owned()
         }
         BrowserError::Unreachable { why, .. } if why.raw().starts_with("net::ERR_CERT") => {
-            "the browser trusts the authorities of the system; a company's own is added there, not with `SSL_CERT_FILE`".to_owned()
+            "the browser trusts the authorities of the system; a company's own is added there, not with `SSL_CERT_FILE`"
+                .to_owned()
         }
-        BrowserError::Unreachable { .. } => "is the network up, and is `url` right? The browser has the system's proxy".to_owned(),
+        BrowserError::Unreachable { .. } => {
+            "is the network up, and is `url` right? The browser has the system's proxy".to_owned()
+        }
         BrowserError::Late { .. } => "`timeout` in the account gives more time, in milliseconds".to_owned(),
         BrowserError::NoWindow { .. } => {
-            "sign in where there is a screen; `browser_autofill` does without one where user name and password are enough".to_owned()
+            "sign in where there is a screen; `browser_autofill` does without one where user name and password are enough"
+                .to_owned()
         }
         BrowserError::Busy { .. } => "finish it, or close its window".to_owned(),
         _ => return None,

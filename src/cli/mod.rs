@@ -333,9 +333,7 @@ impl Global {
                 draft.set_other(name, "true");
             }
         }
-        for (name, value) in
-            [("browser_type", &self.browser_type), ("browser_executable_path", &self.browser_executable_path)]
-        {
+        for (name, value) in [("browser_type", &self.browser_type), ("browser_executable_path", &self.browser_executable_path)] {
             if let Some(value) = value {
                 draft.set_other(name, value);
             }

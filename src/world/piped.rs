@@ -28,7 +28,10 @@ pub fn find_program(name: &Path, env: &Env) -> Option<PathBuf> {
         return is_program(name).then(|| name.to_owned());
     }
     let path = env.raw("PATH")?;
-    std::env::split_paths(path).filter(|folder| folder.is_absolute()).map(|folder| folder.join(name)).find(|path| is_program(path))
+    std::env::split_paths(path)
+        .filter(|folder| folder.is_absolute())
+        .map(|folder| folder.join(name))
+        .find(|path| is_program(path))
 }
 
 #[cfg(unix)]

@@ -354,7 +354,8 @@ fn sign_in(room: &Room, user: &'static str, memory: &Kept) -> Vec<String> {
     let answers = Typist(&room.sandbox, user);
     let (env, paths) = (Env::default(), Paths::below(&room.home()));
     let machine = Machine { launcher: &SystemLauncher, env: &env, paths: &paths, may_show: false };
-    let mut session = Session { browser: Browser::new(&transport), answers: &answers, clock: &SystemClock, memory, sp: &sp, machine };
+    let mut session =
+        Session { browser: Browser::new(&transport), answers: &answers, clock: &SystemClock, memory, sp: &sp, machine };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(okta.sign_in(&mut session)).unwrap();
     room.sandbox.requests().iter().map(|seen| seen.path.clone()).collect()

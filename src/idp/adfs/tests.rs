@@ -215,7 +215,8 @@ pub(super) fn walk(provider: &dyn Provider, mfa: &str, pages: &[&'static str], c
     let clock = Still(AtomicI64::new(1_800_000_000));
     let (env, paths) = (Env::default(), Paths::below(std::path::Path::new("/nowhere")));
     let machine = Machine { launcher: &SystemLauncher, env: &env, paths: &paths, may_show: false };
-    let mut session = Session { browser: Browser::new(&script), answers: &alice, clock: &clock, memory: &Nothing, sp: &sp, machine };
+    let mut session =
+        Session { browser: Browser::new(&script), answers: &alice, clock: &clock, memory: &Nothing, sp: &sp, machine };
     let idp = provider.open(&Settings::new(WebUrl::parse("https://fs.acme.example").unwrap(), mfa)).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let end = runtime.block_on(idp.sign_in(&mut session)).map(|_| ());

@@ -8,8 +8,8 @@ use super::BrowserError;
 use crate::types::Untrusted;
 use crate::world::Piped;
 
-/// The longest message that is read: a form with a SAML response has some ten thousand bytes, an upload that a page makes may have more.
-const LONGEST: usize = 64 * 1024 * 1024;
+/// The longest message that is read: a form with a SAML response has some ten thousand bytes.
+const LONGEST: usize = 8 * 1024 * 1024;
 
 /// What a browser says.
 #[derive(PartialEq)]

@@ -155,7 +155,8 @@ impl<'d> Drive<'d> {
                 last = now;
                 self.tick(now, fill).await?;
             }
-            let (taken, limit) = (now.since(begun), if self.mode == (Mode::Unseen { alone: false }) { UNSEEN } else { self.limit });
+            let (taken, limit) =
+                (now.since(begun), if self.mode == (Mode::Unseen { alone: false }) { UNSEEN } else { self.limit });
             match self.mode {
                 _ if taken <= limit => {}
                 Mode::Unseen { .. } => return Ok(End::WantsPerson(Untrusted::new(""))),
@@ -288,14 +289,20 @@ impl<'d> Drive<'d> {
             }
             (Some(Asked::World { session } | Asked::Look { session, .. }), Err(_)) => self.looked(&session),
             (Some(Asked::Fill { session }), Ok(result)) => self.filled(&session, result["result"]["value"].as_str(), fill),
-            (Some(Asked::Body { session, request, url }), outcome) => match outcome.as_ref().map(|result| result["postData"].as_str()) {
-                Ok(Some(body)) => return self.judged(&session, &request, &url, &Secret::from(body)).await,
-                // What cannot be read must not reach the cloud: its pages would use up the response.
-                _ if request::is_acs(&url, self.sp) => {
-                    return Err(BrowserError::Garbled { browser: self.title.to_owned(), why: "it does not tell what a form holds" }.into());
+            (Some(Asked::Body { session, request, url }), outcome) => {
+                match outcome.as_ref().map(|result| result["postData"].as_str()) {
+                    Ok(Some(body)) => return self.judged(&session, &request, &url, &Secret::from(body)).await,
+                    // What cannot be read must not reach the cloud: its pages would use up the response.
+                    _ if request::is_acs(&url, self.sp) => {
+                        return Err(BrowserError::Garbled {
+                            browser: self.title.to_owned(),
+                            why: "it does not tell what a form holds",
+                        }
+                        .into());
+                    }
+                    _ => self.go_on(&session, &request).await?,
                 }
-                _ => self.go_on(&session, &request).await?,
-            },
+            }
             _ => {}
         }
         Ok(None)
@@ -324,8 +331,12 @@ impl<'d> Drive<'d> {
         }
         // A look that a navigation swallowed is not answered.
         let is_due = |page: &Page| page.is_tab && page.looking.is_none_or(|since| now.since(since) > ASKING);
-        let due: Vec<(String, String)> =
-            self.pages.iter().filter(|(_, page)| is_due(page)).map(|(session, page)| (session.clone(), page.frame.clone())).collect();
+        let due: Vec<(String, String)> = self
+            .pages
+            .iter()
+            .filter(|(_, page)| is_due(page))
+            .map(|(session, page)| (session.clone(), page.frame.clone()))
+            .collect();
         for (session, frame) in due {
             if let Some(page) = self.pages.get_mut(&session) {
                 page.looking = Some(now);
@@ -362,7 +373,8 @@ impl<'d> Drive<'d> {
         }
         // A password leaves for pages of the account's own address alone. Not at the first look: its scripts may just be starting.
         let is_own = look.origin == self.start.expose().origin().ascii_serialization();
-        let wanted = (look.password && fill.password.is_some()) || (look.username && fill.username.is_some() && !shown.has_username);
+        let wanted =
+            (look.password && fill.password.is_some()) || (look.username && fill.username.is_some() && !shown.has_username);
         if is_own && wanted && fill.is_ready() {
             if shown.looks >= 2 {
                 self.fill(session, context, &look, fill).await?;

@@ -18,12 +18,7 @@ struct Kind {
 
 /// In the order in which they are taken when nobody chose: what people have as their own browser first.
 const KINDS: &[Kind] = &[
-    Kind {
-        word: "chrome",
-        title: "Chrome",
-        names: &["google-chrome-stable", "google-chrome", "chrome"],
-        app: "Google Chrome",
-    },
+    Kind { word: "chrome", title: "Chrome", names: &["google-chrome-stable", "google-chrome", "chrome"], app: "Google Chrome" },
     Kind { word: "msedge", title: "Edge", names: &["microsoft-edge-stable", "microsoft-edge"], app: "Microsoft Edge" },
     Kind { word: "chromium", title: "Chromium", names: &["chromium", "chromium-browser"], app: "Chromium" },
     Kind { word: "brave", title: "Brave", names: &["brave-browser-stable", "brave-browser", "brave"], app: "Brave Browser" },
@@ -135,7 +130,10 @@ mod tests {
         for word in ["chromium", "chrome", "chrome-beta", "chrome-dev", "chrome-canary", "msedge", "msedge-beta", "msedge-dev"] {
             assert_eq!(wish(word), Ok(Wish::Kind(KINDS.iter().find(|kind| kind.word == word).unwrap().word)));
         }
-        assert_eq!((wish(" Brave "), wish("msedge-canary"), wish("")), (Ok(Wish::Kind("brave")), Ok(Wish::Kind("msedge-canary")), Ok(Wish::Any)));
+        assert_eq!(
+            (wish(" Brave "), wish("msedge-canary"), wish("")),
+            (Ok(Wish::Kind("brave")), Ok(Wish::Kind("msedge-canary")), Ok(Wish::Any))
+        );
         for word in ["firefox", "WebKit"] {
             assert!(wish(word).unwrap_err().contains("only browsers of Chromium's family"), "{word}");
         }
@@ -168,7 +166,9 @@ mod tests {
     #[test]
     fn macs_keep_programs_in_applications() {
         let env = Env::of([("HOME", "/Users/me")]);
-        let first = |wish: &Wish| candidates(wish, &env, true).into_iter().map(|(_, path)| path.display().to_string()).take(2).collect::<Vec<_>>();
+        let first = |wish: &Wish| {
+            candidates(wish, &env, true).into_iter().map(|(_, path)| path.display().to_string()).take(2).collect::<Vec<_>>()
+        };
         let inside = "Microsoft Edge.app/Contents/MacOS/Microsoft Edge";
         assert_eq!(first(&Wish::Kind("msedge")), [format!("/Applications/{inside}"), format!("/Users/me/Applications/{inside}")]);
         assert_eq!(first(&Wish::Program("~/bin/chrome".into())), ["/Users/me/bin/chrome"]);

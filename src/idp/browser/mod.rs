@@ -69,13 +69,29 @@ impl Provider for Browser {
         }
         const {
             &[
-                field("browser_type", "BROWSER_TYPE", "which browser: `chrome`, `msedge`, `chromium`, `brave`, or one of their channels"),
-                field("browser_executable_path", "BROWSER_EXECUTABLE_PATH", "the browser's program, where it is not found by itself"),
+                field(
+                    "browser_type",
+                    "BROWSER_TYPE",
+                    "which browser: `chrome`, `msedge`, `chromium`, `brave`, or one of their channels",
+                ),
+                field(
+                    "browser_executable_path",
+                    "BROWSER_EXECUTABLE_PATH",
+                    "the browser's program, where it is not found by itself",
+                ),
                 field("browser_autofill", "BROWSER_AUTOFILL", "fill in user name and password on the pages of `url`'s own host"),
-                field("browser_session", "BROWSER_SESSION", "`keep` the session at the provider for the next sign-in, or `ephemeral`"),
+                field(
+                    "browser_session",
+                    "BROWSER_SESSION",
+                    "`keep` the session at the provider for the next sign-in, or `ephemeral`",
+                ),
                 field("browser_args", "BROWSER_ARGS", "further arguments for the browser, with blanks between"),
                 field("headless", "BROWSER_HEADLESS", "never show a window"),
-                field("timeout", "BROWSER_TIMEOUT", "how long a person may take, in milliseconds (30000 or more; else five minutes)"),
+                field(
+                    "timeout",
+                    "BROWSER_TIMEOUT",
+                    "how long a person may take, in milliseconds (30000 or more; else five minutes)",
+                ),
             ]
         }
     }
@@ -167,7 +183,11 @@ impl Idp for Configured {
             }
         }
         window.map_err(|why| BrowserError::NoWindow { host: self.start.host().to_owned(), page, why })?;
-        session.answers.notify(&format!("Sign in to {} in the window of {}; it closes by itself", self.start.host(), browser.title));
+        session.answers.notify(&format!(
+            "Sign in to {} in the window of {}; it closes by itself",
+            self.start.host(),
+            browser.title
+        ));
         match self.visit(session, &browser, &folder, &mut fill, Mode::Window).await? {
             End::Response(response) => Ok(Assertion::Saml(response)),
             End::WantsPerson(_) => Err(BrowserError::Closed { browser: browser.title }.into()),
@@ -274,9 +294,13 @@ const FLAGS: &[&str] = &[
     "--no-default-browser-check",
     "--disable-extensions",
     "--disable-sync",
+    "--allow-browser-signin=false",
     "--disable-default-apps",
     "--disable-background-mode",
+    "--disable-background-networking",
     "--disable-component-update",
+    // What it would tell its maker about the pages of a sign-in.
+    "--disable-features=AutofillServerCommunication,OptimizationHints,Translate,MediaRouter",
     "--hide-crash-restore-bubble",
     "--window-size=1000,800",
 ];
@@ -286,7 +310,8 @@ fn folder_name(start: &WebUrl, username: Option<&str>) -> String {
     let origin = start.expose().origin().ascii_serialization();
     let whose = format!("{origin}\0{}", username.unwrap_or_default());
     let hex: String = digest(&SHA256, whose.as_bytes()).as_ref().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    let host: String = start.host().chars().map(|c| if c.is_ascii_alphanumeric() || matches!(c, '.' | '-') { c } else { '_' }).collect();
+    let host: String =
+        start.host().chars().map(|c| if c.is_ascii_alphanumeric() || matches!(c, '.' | '-') { c } else { '_' }).collect();
     format!("{}-{hex}", host.trim_start_matches('.').chars().take(80).collect::<String>())
 }
 

@@ -64,7 +64,9 @@ pub(super) fn is_acs(url: &str, sp: &ServiceProvider) -> bool {
 /// Judges a form that is posted to `url`. `start` is any address that is no cloud's.
 pub(super) fn judge(url: &str, body: &Secret<String>, sp: &ServiceProvider, start: &WebUrl) -> Judgement {
     let mut fields = url::form_urlencoded::parse(body.expose().as_bytes());
-    let Some((_, value)) = fields.find(|(name, value)| name == "SAMLResponse" && !value.is_empty()) else { return Judgement::GoOn };
+    let Some((_, value)) = fields.find(|(name, value)| name == "SAMLResponse" && !value.is_empty()) else {
+        return Judgement::GoOn;
+    };
     let response = SamlResponse::new(&value);
     if is_acs(url, sp) {
         return Judgement::Ours(response);
@@ -100,7 +102,9 @@ mod tests {
         assert_eq!(read(json!({ "method": "POST", "hasPostData": true, "postData": "a=1" })), "a=1");
         let entries = json!([{ "bytes": "YT0x" }, { "bytes": "JmI9Mg==" }]);
         assert_eq!(read(json!({ "method": "POST", "hasPostData": true, "postDataEntries": entries })), "a=1&b=2");
-        for entries in [json!([{ "bytes": "YT0x" }, {}]), json!([{ "bytes": "?" }]), json!([{ "bytes": "/w==" }]), json!(null), json!([])] {
+        for entries in
+            [json!([{ "bytes": "YT0x" }, {}]), json!([{ "bytes": "?" }]), json!([{ "bytes": "/w==" }]), json!(null), json!([])]
+        {
             assert_eq!(read(json!({ "method": "POST", "hasPostData": true, "postDataEntries": entries })), "elsewhere");
         }
     }
@@ -112,7 +116,10 @@ mod tests {
             is_clouds: |url, audience| url.host() == "signin.other.example" || audience == "urn:other:cloud",
             target: WebUrl::parse("https://aws.acme.example/saml").ok(),
         };
-        let form = url::form_urlencoded::Serializer::new(String::new()).append_pair("RelayState", "x").append_pair("SAMLResponse", response).finish();
+        let form = url::form_urlencoded::Serializer::new(String::new())
+            .append_pair("RelayState", "x")
+            .append_pair("SAMLResponse", response)
+            .finish();
         match judge(url, &Secret::new(form), &sp, &WebUrl::parse("https://idp.example/").unwrap()) {
             Judgement::GoOn => "goes on".to_owned(),
             Judgement::Ours(response) => response.expose().to_owned(),

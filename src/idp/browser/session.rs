@@ -56,11 +56,14 @@ mod tests {
         ] });
         let kept = kept(&answer).unwrap();
         let restored = restored(&kept).unwrap();
-        assert_eq!(restored, [
-            json!({ "name": "sid", "value": "1", "path": "/", "secure": true, "httpOnly": true, "sameSite": "None", "sourceScheme": "Secure",
+        assert_eq!(
+            restored,
+            [
+                json!({ "name": "sid", "value": "1", "path": "/", "secure": true, "httpOnly": true, "sameSite": "None", "sourceScheme": "Secure",
                 "sourcePort": 443, "url": "https://acme.okta.com/" }),
-            json!({ "name": "wide", "value": "2", "path": "/x", "secure": false, "domain": ".acme.example" }),
-        ]);
+                json!({ "name": "wide", "value": "2", "path": "/x", "secure": false, "domain": ".acme.example" }),
+            ]
+        );
     }
 
     #[test]

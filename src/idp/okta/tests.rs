@@ -159,8 +159,14 @@ impl<'c> Case<'c> {
         let clock = Still(Mutex::new(Timestamp::from_unix(1_700_000_000).unwrap()));
         let (env, paths) = (Env::default(), Paths::below(std::path::Path::new("/nowhere")));
         let machine = Machine { launcher: &SystemLauncher, env: &env, paths: &paths, may_show: false };
-        let mut session =
-            Session { browser: Browser::new(&script), answers: &self.alice, clock: &clock, memory: self.memory, sp: &sp, machine };
+        let mut session = Session {
+            browser: Browser::new(&script),
+            answers: &self.alice,
+            clock: &clock,
+            memory: self.memory,
+            sp: &sp,
+            machine,
+        };
         let outcome = match PROVIDER.open(&settings).unwrap().sign_in(&mut session).await {
             Ok(Assertion::Saml(response)) => response.expose().to_owned(),
             Err(error) => error.to_string(),
