@@ -34,7 +34,7 @@ use super::{Field, Idp, Method, Provider, Session, Settings, SettingsError, Sign
 use crate::ask::Topic;
 use crate::types::{Assertion, Secret, Untrusted, WebUrl};
 use crate::vault::Kind;
-use crate::world::Folder;
+use crate::world::{Folder, file};
 
 const NAME: &str = "Browser";
 /// How long a person may take, unless the account says otherwise.
@@ -173,6 +173,9 @@ impl Idp for Configured {
         let known = self.known(session).await;
         let folder = self.folder(session, known.username.as_deref()).await?;
         let window = self.window(session);
+        if folder.is_new() {
+            file::replace(&folder.path().join("Default/Preferences"), PREFERENCES).map_err(BrowserError::Profile)?;
+        }
         let mut fill = Fill::new(known.username, known.password);
         let mut page = Untrusted::new("");
         // Unseen nothing can come of a profile that holds nothing, unless there is no other way or a password is at hand.
@@ -304,6 +307,10 @@ const FLAGS: &[&str] = &[
     "--hide-crash-restore-bubble",
     "--window-size=1000,800",
 ];
+
+/// What a new profile begins with. A browser asks its maker whether a password that was just used is known to thieves; whether a company's
+/// passwords may be asked about is not for us to say.
+const PREFERENCES: &str = r#"{"profile":{"password_manager_leak_detection":false}}"#;
 
 /// The name of a profile: the host for people, and a digest of what tells it from others.
 fn folder_name(start: &WebUrl, username: Option<&str>) -> String {
