@@ -158,3 +158,51 @@ mod unix {
         }
     }
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    fn shell(script: &str) -> Vec<OsString> {
+        ["/bin/sh", "-c", script, "a b", "$(exit 9)"].map(OsString::from).into()
+    }
+
+    async fn all(program: &mut Box<dyn Piped>) -> String {
+        let mut text = Vec::new();
+        loop {
+            match program.receive().await.unwrap() {
+                bytes if bytes.is_empty() => return String::from_utf8(text).unwrap(),
+                bytes => text.extend(bytes),
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn speaks_by_three_and_four_and_nothing_else() {
+        let mut program =
+            start(&shell("read -r line <&3; printf '%s|' \"$line\" \"$0\" \"$1\" >&4; cat; echo lost; echo oh >&2")).unwrap();
+        program.send(b"hello\n").await.unwrap();
+        assert_eq!(all(&mut program).await, "hello|a b|$(exit 9)|");
+        assert_eq!(program.complaint().await, "oh\n");
+        program.ended().await;
+    }
+
+    #[tokio::test]
+    async fn one_that_is_dropped_is_ended_by_its_own_number() {
+        let mut program = start(&shell("trap 'echo asked >&2; exit' TERM; echo $$ >&4; while :; do sleep 0.05; done")).unwrap();
+        let bytes = program.receive().await.unwrap();
+        let pid = std::str::from_utf8(&bytes).unwrap().trim().parse().unwrap();
+        let pid = rustix::process::Pid::from_raw(pid).unwrap();
+        assert!(rustix::process::test_kill_process(pid).is_ok());
+        drop(program);
+        assert!(rustix::process::test_kill_process(pid).is_err());
+    }
+
+    #[tokio::test]
+    async fn one_that_does_not_start_says_why() {
+        let mut program = start(&[OsString::from("/nowhere/browser")]).unwrap();
+        assert_eq!(all(&mut program).await, "");
+        let said = program.complaint().await;
+        assert!(said.contains("/nowhere/browser"), "{said}");
+    }
+}

@@ -309,8 +309,8 @@ const FLAGS: &[&str] = &[
 ];
 
 /// What a new profile begins with. A browser asks its maker whether a password that was just used is known to thieves; whether a company's
-/// passwords may be asked about is not for us to say.
-const PREFERENCES: &str = r#"{"profile":{"password_manager_leak_detection":false}}"#;
+/// passwords may be asked about is not for us to say. Nor does it connect to hosts before a page of theirs may be asked for.
+const PREFERENCES: &str = r#"{"profile":{"password_manager_leak_detection":false},"net":{"network_prediction_options":2}}"#;
 
 /// The name of a profile: the host for people, and a digest of what tells it from others.
 fn folder_name(start: &WebUrl, username: Option<&str>) -> String {
