@@ -100,5 +100,5 @@ fn at(page: &Untrusted) -> String {
 }
 
 fn spoken(seconds: u64) -> String {
-    if seconds > 60 && seconds % 60 == 0 { format!("{} minutes", seconds / 60) } else { format!("{seconds} seconds") }
+    if seconds > 60 && seconds.is_multiple_of(60) { format!("{} minutes", seconds / 60) } else { format!("{seconds} seconds") }
 }
