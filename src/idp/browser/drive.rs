@@ -253,6 +253,11 @@ impl<'d> Drive<'d> {
                 self.stop(session, id).await?;
                 return Ok(Some(End::Response(response)));
             }
+            Judgement::Unreadable => {
+                self.stop(session, id).await?;
+                let why = "its form for the cloud holds no SAML response that can be read";
+                return Err(BrowserError::Garbled { browser: self.title.to_owned(), why }.into());
+            }
             Judgement::Stolen { target } => {
                 self.stop(session, id).await?;
                 return Err(SignInError::WrongAddressee {

@@ -49,6 +49,8 @@ pub(super) enum Judgement {
     GoOn,
     /// The response for the cloud, at the cloud's door.
     Ours(SamlResponse),
+    /// At the cloud's door, and no response to be found in it: it may be there in another writing, so it is not let in either.
+    Unreadable,
     /// A response for a cloud, on its way to somebody else.
     Stolen {
         /// Where to, without its query.
@@ -64,13 +66,14 @@ pub(super) fn is_acs(url: &str, sp: &ServiceProvider) -> bool {
 /// Judges a form that is posted to `url`. `start` is any address that is no cloud's.
 pub(super) fn judge(url: &str, body: &Secret<String>, sp: &ServiceProvider, start: &WebUrl) -> Judgement {
     let mut fields = url::form_urlencoded::parse(body.expose().as_bytes());
-    let Some((_, value)) = fields.find(|(name, value)| name == "SAMLResponse" && !value.is_empty()) else {
-        return Judgement::GoOn;
+    let response =
+        fields.find(|(name, value)| name == "SAMLResponse" && !value.is_empty()).map(|(_, value)| SamlResponse::new(&value));
+    let response = match (response, is_acs(url, sp)) {
+        (Some(response), true) => return Judgement::Ours(response),
+        (None, true) => return Judgement::Unreadable,
+        (None, false) => return Judgement::GoOn,
+        (Some(response), false) => response,
     };
-    let response = SamlResponse::new(&value);
-    if is_acs(url, sp) {
-        return Judgement::Ours(response);
-    }
     // Other than a page that is only read, one in a browser may hand on what we cannot read: an encrypted response for a broker.
     let address = WebUrl::parse(url);
     let audiences = Reading::of(&response).map(|reading| reading.audiences).unwrap_or_default();
@@ -123,6 +126,7 @@ mod tests {
         match judge(url, &Secret::new(form), &sp, &WebUrl::parse("https://idp.example/").unwrap()) {
             Judgement::GoOn => "goes on".to_owned(),
             Judgement::Ours(response) => response.expose().to_owned(),
+            Judgement::Unreadable => "unreadable".to_owned(),
             Judgement::Stolen { target } => format!("stolen by {target}"),
         }
     }
@@ -141,7 +145,8 @@ mod tests {
         assert_eq!(judged("https://signin.aws.amazon.com/saml?x=1", &ours), ours);
         assert_eq!(judged("https://signin.aws.amazon.com/saml", "PHNhbWw+"), "PHNhbWw+");
         assert_eq!(judged("https://aws.acme.example/saml", &ours), ours);
-        assert_eq!(judged("https://signin.aws.amazon.com/saml", ""), "goes on");
+        assert_eq!(judged("https://signin.aws.amazon.com/saml", ""), "unreadable");
+        assert_eq!(judged("https://idp.example/login", ""), "goes on");
         assert_eq!(judged("https://evil.example/saml?x=1", &ours), "stolen by https://evil.example/saml");
         assert_eq!(judged("http://signin.aws.amazon.com/saml", &ours), "stolen by an address that is not used");
         assert_eq!(judged("https://evil.example/saml", &response_for("urn:other:cloud")), "stolen by https://evil.example/saml");
