@@ -4,7 +4,7 @@ use crate::ask::{NoAnswer, Topic};
 use crate::cloud::{ChainError, CloudError, Lack, StoreError};
 use crate::config::{ConfigError, Key};
 use crate::http::BrowseError;
-use crate::idp::SignInError;
+use crate::idp::{BrowserError, SignInError};
 use crate::oidc::{BadJwt, OidcError};
 use crate::types::{Claims, CloudId, RoleArn, Timestamp, Unchosen, Untrusted};
 use crate::world::{HandOverError, TransportError};
@@ -141,6 +141,7 @@ impl Error {
                 SignInError::Browse(BrowseError::Transport(error)) => transport_kind(error),
                 SignInError::NoIdToken { .. } => Kind::Usage,
                 SignInError::Oidc(error) => oidc_kind(error),
+                SignInError::Browser(error) => browser_kind(error),
                 SignInError::Browse(_) | SignInError::Unrecognised { .. } | SignInError::Garbled { .. } => Kind::Other,
             },
             Self::Cloud(error) | Self::NotAssumed { why: error, .. } => cloud_kind(error),
@@ -272,6 +273,51 @@ fn transport_kind(error: &TransportError) -> Kind {
     }
 }
 
+fn browser_kind(error: &BrowserError) -> Kind {
+    match error {
+        BrowserError::NotFound { .. } | BrowserError::NotBuilt => Kind::Usage,
+        BrowserError::CannotStart { .. }
+        | BrowserError::Profile(_)
+        | BrowserError::Ended { .. }
+        | BrowserError::Silent { .. }
+        | BrowserError::Garbled { .. } => Kind::Other,
+        BrowserError::Unreachable { .. } => Kind::Network,
+        BrowserError::Closed { .. } | BrowserError::Late { .. } | BrowserError::NoWindow { .. } | BrowserError::Busy { .. } => {
+            Kind::NeedsPerson
+        }
+    }
+}
+
+fn browser_hint(error: &BrowserError) -> Option<String> {
+    Some(match error {
+        BrowserError::NotFound { .. } => {
+            "install one, or name its program with `--browser-executable-path FILE` (`SAML2CLOUD_BROWSER_EXECUTABLE_PATH`)"
+                .to_owned()
+        }
+        BrowserError::NotBuilt => "`Form` signs in to any provider whose sign-in is made of HTML forms".to_owned(),
+        BrowserError::Ended { said, .. } if said.raw().contains("no-sandbox") => {
+            "in a container whose only user is root, and only there: `SAML2CLOUD_BROWSER_ARGS=--no-sandbox`".to_owned()
+        }
+        BrowserError::Ended { .. } | BrowserError::Silent { .. } => {
+            "does it start by itself? A company's policy may forbid that it is driven (`RemoteDebuggingAllowed`)".to_owned()
+        }
+        BrowserError::Unreachable { why, .. } if why.raw().starts_with("net::ERR_CERT") => {
+            "the browser trusts the authorities of the system; a company's own is added there, not with `SSL_CERT_FILE`"
+                .to_owned()
+        }
+        BrowserError::Unreachable { .. } => {
+            "is the network up, and is `url` right? The browser has the system's proxy".to_owned()
+        }
+        BrowserError::Late { .. } => "`timeout` in the account gives more time, in milliseconds".to_owned(),
+        BrowserError::NoWindow { .. } => {
+            "sign in where there is a screen; `browser_autofill` does without one where user name and password are enough"
+                .to_owned()
+        }
+        BrowserError::Busy { .. } => "finish it, or close its window".to_owned(),
+        _ => return None,
+    })
+}
+
 fn config_hint(error: &ConfigError) -> Option<String> {
     Some(match error {
         ConfigError::Unknown { known, .. } if known.is_empty() => "`saml2cloud configure` makes one".to_owned(),
@@ -343,6 +389,7 @@ fn sign_in_hint(error: &SignInError) -> Option<String> {
             "a token from elsewhere is taken with `--oidc-token-file FILE` or `--oidc SOURCE`; `--oidc client` needs no person"
                 .to_owned()
         }
+        SignInError::Browser(error) => return browser_hint(error),
         _ => return None,
     })
 }

@@ -39,11 +39,17 @@ pub(super) async fn sign_in(run: &Run<'_>, account: &Account, kept: Kept) -> Res
         run.witness.tell(&Event::Unverified { host: account.url.host() });
     }
     if !account.provider()?.wants_password() {
-        let memory = memory(run, account, String::new());
+        // What is known may help: nobody is asked.
+        let username = account.username.as_ref().map(|name| name.as_str().to_owned()).unwrap_or_default();
+        let memory = memory(run, account, username.clone());
         if let Some(offer) = earlier(run, account, &memory, kept) {
             return Ok(SignedIn { offer, is_kept: true });
         }
-        let offer = attempt(run, account, &*idp, &[], &memory).await?;
+        let known = Given::default();
+        if !username.is_empty() {
+            known.add(Topic::Username, GivenAnswer { value: username.into(), once: false });
+        }
+        let offer = attempt(run, account, &*idp, &[&known, &Known { run, account, memory: &memory }], &memory).await?;
         responses::keep(run, account, &memory, &offer);
         return Ok(SignedIn { offer, is_kept: false });
     }
@@ -197,6 +203,52 @@ impl Answers for PasswordOnce<'_> {
 
     async fn choose(&self, _: &Question<'_>, _: &[Untrusted]) -> Result<usize, NoAnswer> {
         Err(NoAnswer::NotHere)
+    }
+
+    fn notify(&self, _: &str) {}
+}
+
+/// The password as far as it is known without asking, for a provider that can do without.
+struct Known<'k> {
+    run: &'k Run<'k>,
+    account: &'k Account,
+    memory: &'k dyn Memory,
+}
+
+impl Known<'_> {
+    fn saved(&self) -> Option<Secret<String>> {
+        if self.run.ask_anyway { None } else { self.memory.recall(Kind::Password) }
+    }
+}
+
+#[async_trait]
+impl Answers for Known<'_> {
+    async fn text(&self, _: &Question<'_>) -> Result<String, NoAnswer> {
+        Err(NoAnswer::NotHere)
+    }
+
+    async fn secret(&self, question: &Question<'_>) -> Result<Secret<String>, NoAnswer> {
+        if question.topic != Topic::Password || self.run.answers.knows(Topic::Password) {
+            return Err(NoAnswer::NotHere);
+        }
+        if let Some(command) = &self.account.password_command {
+            return self.run.world.launcher.first_line(command).map_err(|source| {
+                let failed = Error::PasswordCommand { account: self.account.name.to_string(), source };
+                self.run.answers.notify(&failed.to_string());
+                NoAnswer::Cancelled
+            });
+        }
+        let saved = self.saved().ok_or(NoAnswer::Cancelled)?;
+        self.run.witness.tell(&Event::UsingSaved);
+        Ok(saved)
+    }
+
+    async fn choose(&self, _: &Question<'_>, _: &[Untrusted]) -> Result<usize, NoAnswer> {
+        Err(NoAnswer::NotHere)
+    }
+
+    fn knows(&self, topic: Topic) -> bool {
+        topic == Topic::Password && (self.account.password_command.is_some() || self.saved().is_some())
     }
 
     fn notify(&self, _: &str) {}

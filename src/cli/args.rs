@@ -136,6 +136,15 @@ pub(super) struct Global {
     /// Do not make this machine known to the identity provider (Okta)
     #[arg(long, global = true, hide = true)]
     pub(super) disable_remember_device: bool,
+    /// The browser to sign in with: chrome, msedge, chromium, brave (Browser)
+    #[arg(long, global = true, hide = true, value_name = "NAME")]
+    pub(super) browser_type: Option<String>,
+    /// The browser's program, where it is not found by itself (Browser)
+    #[arg(long, global = true, hide = true, value_name = "FILE")]
+    pub(super) browser_executable_path: Option<String>,
+    /// Fill in user name and password (Browser)
+    #[arg(long, global = true, hide = true)]
+    pub(super) browser_autofill: bool,
     #[command(flatten)]
     pub(super) old: super::old::Old,
     /// Neither read nor keep passwords in the keychain

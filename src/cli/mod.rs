@@ -455,6 +455,7 @@ impl Global {
         let switches = [
             ("disable_sessions", self.said("disable-sessions", self.disable_sessions)),
             ("disable_remember_device", self.said("disable-remember-device", self.disable_remember_device)),
+            ("browser_autofill", self.said("browser-autofill", self.browser_autofill)),
         ];
         for (name, said) in switches {
             if let Some(said) = said {
@@ -464,6 +465,11 @@ impl Global {
         self.old.fill(&mut draft);
         for (name, value) in &self.fields {
             draft.set_other(name, value);
+        }
+        for (name, value) in [("browser_type", &self.browser_type), ("browser_executable_path", &self.browser_executable_path)] {
+            if let Some(value) = value {
+                draft.set_other(name, value);
+            }
         }
         draft
     }

@@ -7,13 +7,9 @@ use crate::types::Secret;
 /// The flags.
 #[derive(clap::Args, Clone, Default)]
 pub(super) struct Old {
-    #[arg(long, global = true, hide = true, value_name = "NAME")]
-    browser_type: Option<String>,
-    #[arg(long, global = true, hide = true, value_name = "FILE")]
-    browser_executable_path: Option<String>,
+    /// Nothing is downloaded: the browser is one that is installed.
     #[arg(long, global = true, hide = true)]
-    browser_autofill: bool,
-    #[arg(long, global = true, hide = true)]
+    #[allow(dead_code, reason = "there is no driver")]
     download_browser_driver: bool,
     #[arg(long, global = true, hide = true, value_name = "NAME")]
     kc_broker: Option<String>,
@@ -53,10 +49,6 @@ impl Old {
     /// The flags that were given and do nothing.
     pub(super) fn idle(&self) -> Vec<&'static str> {
         let flags = [
-            ("--browser-type", self.browser_type.is_some()),
-            ("--browser-executable-path", self.browser_executable_path.is_some()),
-            ("--browser-autofill", self.browser_autofill),
-            ("--download-browser-driver", self.download_browser_driver),
             ("--kc-broker", self.kc_broker.is_some()),
             ("--duo-mfa-option", self.duo_mfa_option.is_some()),
             ("--client-id", self.client_id.is_some()),

@@ -235,6 +235,7 @@ impl Account {
         let own = |key: &str| self.own.iter().find(|(name, _)| *name == key).map(|(_, value)| value.clone());
         let settings = Settings::new(self.url.clone(), &self.idp.mfa).with_own(provider.fields(), own);
         let mut settings = settings.complete(provider.id(), provider.fields())?;
+        settings.skip_verify = self.idp.skip_verify;
         settings.has_url = !self.url_as_written.is_empty();
         Ok(provider.open(&settings)?)
     }

@@ -26,6 +26,8 @@ pub struct Settings {
     pub has_url: bool,
     /// The word of the key `mfa`.
     pub mfa: String,
+    /// Whether any certificate of the identity provider will do.
+    pub skip_verify: bool,
     /// The provider's own settings, as typed, by the keys of its [`Field`]s.
     own: BTreeMap<&'static str, String>,
 }
@@ -33,7 +35,7 @@ pub struct Settings {
 impl Settings {
     /// The settings that every account has.
     pub fn new(url: WebUrl, mfa: impl Into<String>) -> Self {
-        Self { url, has_url: true, mfa: mfa.into(), own: BTreeMap::new() }
+        Self { url, has_url: true, mfa: mfa.into(), skip_verify: false, own: BTreeMap::new() }
     }
 
     /// With those of the provider's own settings that `lookup` knows by their keys.

@@ -5,12 +5,14 @@
 //! its questions. To add one: write the file, add a line to [`PROVIDERS`].
 
 mod adfs;
+mod browser;
 mod field;
 mod form;
 mod jumpcloud;
 mod oidc;
 mod okta;
 
+pub use browser::BrowserError;
 pub use field::{Field, Settings, SettingsError};
 
 use async_trait::async_trait;
@@ -73,8 +75,15 @@ pub trait Idp: Send + Sync {
 }
 
 /// Every provider that we can speak to, by name.
-pub static PROVIDERS: &[&dyn Provider] =
-    &[&adfs::PROVIDER, &adfs::PROVIDER_2, &form::PROVIDER, &jumpcloud::PROVIDER, &oidc::PROVIDER, &okta::PROVIDER];
+pub static PROVIDERS: &[&dyn Provider] = &[
+    &adfs::PROVIDER,
+    &adfs::PROVIDER_2,
+    &browser::PROVIDER,
+    &form::PROVIDER,
+    &jumpcloud::PROVIDER,
+    &oidc::PROVIDER,
+    &okta::PROVIDER,
+];
 
 /// The names that the old tools know and that we do not speak to yet. Accounts may name them; a sign-in says so.
 pub static KNOWN_ELSEWHERE: &[&str] = &[
@@ -82,7 +91,6 @@ pub static KNOWN_ELSEWHERE: &[&str] = &[
     "Auth0",
     "Authentik",
     "AzureAD",
-    "Browser",
     "Custom",
     "F5APM",
     "GoogleApps",
@@ -289,6 +297,9 @@ pub enum SignInError {
     /// No connection, or led astray.
     #[error(transparent)]
     Browse(#[from] BrowseError),
+    /// The installed browser, or the person in front of it.
+    #[error(transparent)]
+    Browser(#[from] BrowserError),
 }
 
 impl From<OidcError> for SignInError {

@@ -180,6 +180,10 @@ mod tests {
             assert!(url.is_loopback() && !url.expose().as_str().contains("SigninToken"));
             Ok(())
         }
+
+        fn start(&self, _: &[std::ffi::OsString]) -> io::Result<Box<dyn crate::world::Piped>> {
+            Err(io::Error::other("not here"))
+        }
     }
 
     /// Time that is over at once.

@@ -1,8 +1,9 @@
-//! Other programs: becoming one, asking one, opening the browser.
+//! Other programs: becoming one, asking one, starting one with pipes, opening the browser.
 
 use std::ffi::OsString;
 use std::io;
 
+use super::Piped;
 use crate::types::{Secret, WebUrl};
 
 /// A change to the environment that a child gets: a value to set, or nothing to take the variable away.
@@ -35,6 +36,12 @@ pub trait Launcher: Send + Sync {
     /// # Errors
     /// There is no browser, or nothing to show one on.
     fn browse(&self, url: &WebUrl) -> io::Result<()>;
+
+    /// Starts the program `argv` with two pipes of its own. Needs the runtime that waits.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    fn start(&self, argv: &[OsString]) -> io::Result<Box<dyn Piped>>;
 }
 
 /// The longest output of a helper that is read.
@@ -108,5 +115,9 @@ impl Launcher for SystemLauncher {
     fn browse(&self, url: &WebUrl) -> io::Result<()> {
         self.can_browse()?;
         webbrowser::open(url.expose().as_str())
+    }
+
+    fn start(&self, argv: &[OsString]) -> io::Result<Box<dyn Piped>> {
+        super::piped::start(argv)
     }
 }

@@ -73,6 +73,11 @@ impl Paths {
         self.state.join("vault")
     }
 
+    /// The profiles of the browsers that we start.
+    pub fn browsers(&self) -> PathBuf {
+        self.state.join("browser")
+    }
+
     /// `path` with a leading `~/` replaced by the home.
     pub fn expand(&self, path: &str) -> PathBuf {
         match path.strip_prefix('~') {

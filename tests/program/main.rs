@@ -4,6 +4,7 @@
 
 mod accounts;
 mod adfs;
+mod browser;
 mod call;
 mod chain;
 mod cloud;
