@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::config::{Account, Limits};
-use crate::types::{Credentials, Region, RoleArn, RoleWish, Secret, Timestamp};
+use crate::types::{Credentials, Region, Role, RoleWish, Secret, Timestamp};
 use crate::world::file::{self, FileError};
 use crate::world::{Paths, World};
 
@@ -36,6 +36,8 @@ impl Freshness {
 #[derive(Deserialize)]
 struct Entry {
     version: u32,
+    /// Whose: the same for all roles of an account.
+    whose: Option<String>,
     role: String,
     assumed: String,
     access_key_id: String,
@@ -49,9 +51,9 @@ struct Entry {
 /// The fresh credentials of the wished role that this machine has, without any network: from our own cache, else from the profile
 /// if that says whose they are. Without a wish, those of the role that was taken last.
 pub fn cached(world: &World<'_>, account: &Account, freshness: Freshness) -> Option<Credentials> {
-    let role = match &account.role {
-        RoleWish::Arn(role) => role.clone(),
-        wish => RoleArn::parse(&file::read(&last(world.paths, account)).ok()??).ok().filter(|role| wish.is(role))?,
+    let role = match exact(account) {
+        Some(role) => role,
+        None => Role::parse(&file::read(&last(world.paths, account)).ok()??).filter(|role| account.role.is(role))?,
     };
     let now = world.clock.now();
     // A profile that another tool wrote is as good as our own cache. Keys of ours under another name are not: they are another person's,
@@ -59,11 +61,22 @@ pub fn cached(world: &World<'_>, account: &Account, freshness: Freshness) -> Opt
     let from_profile = || {
         let custom = account.credentials_file.as_deref().map(|path| world.paths.expand(path));
         let store = crate::cloud::find(account.cloud).profiles(world.paths, world.env, custom);
-        let found = store.get(account.profile_for(&role), &role).ok().flatten()?;
+        let found = store.get(account.profile_for(&role), role.arn()?).ok().flatten()?;
         (account.limits == Limits::default() && !is_ours(world.paths, &found.key_id)).then_some(found)
     };
     let is_met = |credentials: &Credentials| freshness.is_met(credentials, now);
     read(world.paths, account, &role).filter(is_met).or_else(|| from_profile().filter(is_met))
+}
+
+/// The very role that the account names, where it names one.
+pub(super) fn exact(account: &Account) -> Option<Role> {
+    if account.is_portal() {
+        return account.role.at_portal().map(Role::Portal);
+    }
+    match &account.role {
+        RoleWish::Arn(role) => Some(role.clone().into()),
+        _ => None,
+    }
 }
 
 /// Whether our cache holds the access key with this ID, for whichever account.
@@ -75,7 +88,7 @@ fn is_ours(paths: &Paths, key_id: &str) -> bool {
     file::list(&paths.credentials_cache(), "json").into_iter().any(|path| holds(path).is_some())
 }
 
-fn read(paths: &Paths, account: &Account, role: &RoleArn) -> Option<Credentials> {
+fn read(paths: &Paths, account: &Account, role: &Role) -> Option<Credentials> {
     let text = Secret::new(file::read(&entry(paths, account, role)).ok()??);
     let entry: Entry = serde_json::from_str(text.expose()).ok()?;
     (entry.version == 1 && entry.role == role.as_str()).then_some(())?;
@@ -99,6 +112,7 @@ pub(super) fn keep(paths: &Paths, account: &Account, credentials: &Credentials) 
     let entry_text = Secret::new(
         json!({
             "version": 1,
+            "whose": name(account, ""),
             "role": credentials.role.as_str(),
             "assumed": credentials.assumed,
             "access_key_id": credentials.key_id,
@@ -114,8 +128,27 @@ pub(super) fn keep(paths: &Paths, account: &Account, credentials: &Credentials) 
     file::replace(&last(paths, account), credentials.role.as_str())
 }
 
-fn entry(paths: &Paths, account: &Account, role: &RoleArn) -> PathBuf {
+fn entry(paths: &Paths, account: &Account, role: &Role) -> PathBuf {
     paths.credentials_cache().join(format!("{}.json", name(account, role.as_str())))
+}
+
+/// Drops the credentials of every role of the account. When the last of them end, if there were any.
+///
+/// # Errors
+/// [`FileError`].
+pub(super) fn forget(paths: &Paths, account: &Account) -> Result<Option<Timestamp>, FileError> {
+    let whose = name(account, "");
+    let mut latest = None;
+    for path in file::list(&paths.credentials_cache(), "json") {
+        let Some(text) = file::read(&path)?.map(Secret::new) else { continue };
+        let Ok(entry) = serde_json::from_str::<Entry>(text.expose()) else { continue };
+        if entry.whose.as_ref() == Some(&whose) {
+            latest = latest.max(Timestamp::from_unix(entry.expires));
+            file::remove(&path)?;
+        }
+    }
+    file::remove(&last(paths, account))?;
+    Ok(latest)
 }
 
 /// Which role was taken last.
@@ -125,7 +158,7 @@ fn last(paths: &Paths, account: &Account) -> PathBuf {
 
 /// A file name that a person recognises, made unique by what the credentials depend on: the same account name pointed at another
 /// provider or person has other credentials.
-fn name(account: &Account, role: &str) -> String {
+pub(super) fn name(account: &Account, role: &str) -> String {
     let username = account.username.as_ref().map_or("", |name| name.as_str());
     // Keys that a policy limits are not those that none limits.
     let limits = format!("{:?}", (account.limits != Limits::default()).then_some(&account.limits));

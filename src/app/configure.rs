@@ -73,15 +73,24 @@ pub async fn configure(
         .filter_map(|key| draft.get(key).map(|value| (key, value)))
         .filter(|(key, value)| found.draft.get(*key) != Some(value))
         .collect();
+    // A provider's own settings, by their keys.
+    let fields = idp::find(account.provider).map_or(&[][..], |provider| provider.fields());
+    let own: Vec<(&str, &str)> = fields
+        .iter()
+        .filter_map(|field| draft.other(field.key).map(|value| (field.key, value)))
+        .filter(|(key, value)| found.draft.other(key) != Some(value))
+        .collect();
     let file = accounts.file_mut(found.file).ok_or(ConfigError::NoCloud(name.to_string()))?;
-    file.save(name.as_str(), &changed, found.cloud)?;
+    file.save(name.as_str(), &changed, &own, found.cloud)?;
     Ok(Saved { account, is_built, path: file.display() })
 }
 
 /// The cloud that flags and variables tell: by name, or by the role.
 fn told_cloud(overlay: &Draft) -> Option<CloudId> {
     let by_name = overlay.get(Key::Cloud).and_then(CloudId::from_word);
-    by_name.or_else(|| overlay.get(Key::Role).and_then(|role| crate::types::RoleArn::parse(role).ok()).map(|role| role.cloud()))
+    by_name
+        .or_else(|| overlay.get(Key::Role).and_then(|role| crate::types::RoleArn::parse(role).ok()).map(|role| role.cloud()))
+        .or_else(|| crate::config::portal_cloud(overlay))
 }
 
 /// A new account, in the file of its cloud.
@@ -90,7 +99,7 @@ async fn fresh(accounts: &Accounts, name: &AccountName, wished: Option<CloudId>,
         Some(cloud) => cloud,
         None => ask_cloud(answers, name, None).await?,
     };
-    Ok(Found { name: name.clone(), cloud, draft: Draft::default(), file: accounts.home_of(cloud) })
+    Ok(Found { name: name.clone(), cloud, draft: Draft::default(), file: accounts.home_of(cloud), is_foreign: false })
 }
 
 /// Which cloud: a person's choice.

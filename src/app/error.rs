@@ -5,7 +5,8 @@ use crate::cloud::{CloudError, StoreError};
 use crate::config::{ConfigError, Key};
 use crate::http::BrowseError;
 use crate::idp::SignInError;
-use crate::types::{CloudId, RoleArn, Unchosen, Untrusted};
+use crate::oidc::OidcError;
+use crate::types::{CloudId, Role, Unchosen, Untrusted};
 use crate::world::TransportError;
 
 /// Why a use case did not succeed.
@@ -32,7 +33,7 @@ pub enum Error {
         /// Why.
         why: Unchosen,
         /// What is granted.
-        granted: Vec<RoleArn>,
+        granted: Vec<Role>,
     },
     /// The command that knows the password failed.
     #[error("`password_command` of account `{account}` gave no password")]
@@ -60,11 +61,11 @@ pub enum Error {
     },
 }
 
-fn list(granted: &[RoleArn]) -> String {
+fn list(granted: &[Role]) -> String {
     if granted.is_empty() {
         String::new()
     } else {
-        format!("; it grants: {}", granted.iter().map(RoleArn::as_str).collect::<Vec<_>>().join(", "))
+        format!("; it grants: {}", granted.iter().map(Role::as_str).collect::<Vec<_>>().join(", "))
     }
 }
 
@@ -100,15 +101,24 @@ impl Error {
                 | SignInError::FactorRefused { .. }
                 | SignInError::WrongAddressee { .. } => Kind::Refused,
                 SignInError::FactorUnsupported { .. } => Kind::Refused,
-                SignInError::Ambiguous { .. } | SignInError::Unanswered { .. } => Kind::NeedsPerson,
+                SignInError::Ambiguous { .. } | SignInError::Unanswered { .. } | SignInError::NeedsSignIn { .. } => {
+                    Kind::NeedsPerson
+                }
+                SignInError::NoPortal { .. } | SignInError::WrongRegion { .. } => Kind::Usage,
+                SignInError::Tokens(_) => Kind::Other,
+                SignInError::Oidc(error) => oidc_kind(error),
                 SignInError::Browse(BrowseError::Transport(error)) => transport_kind(error),
                 SignInError::Browse(_) | SignInError::Unrecognised { .. } | SignInError::Garbled { .. } => Kind::Other,
             },
             Self::Cloud(CloudError::Refused { .. } | CloudError::NoRoles { .. } | CloudError::BadRoles { .. }) => Kind::Refused,
             Self::Cloud(CloudError::Response(crate::saml::BadResponse::Failed(_))) => Kind::Refused,
-            Self::Cloud(CloudError::Endpoint { .. }) => Kind::Usage,
+            Self::Cloud(CloudError::NoAccess { .. }) => Kind::Refused,
+            Self::Cloud(CloudError::SignedOut { .. }) => Kind::NeedsPerson,
+            Self::Cloud(CloudError::Endpoint { .. } | CloudError::PortalAddress { .. } | CloudError::NoPortal(_)) => Kind::Usage,
             Self::Cloud(CloudError::Transport(error)) | Self::Transport(error) => transport_kind(error),
-            Self::Cloud(CloudError::Garbled { .. } | CloudError::Response(_)) => Kind::Other,
+            Self::Cloud(
+                CloudError::Garbled { .. } | CloudError::PortalGarbled { .. } | CloudError::Response(_) | CloudError::Mismatch,
+            ) => Kind::Other,
             Self::Store(StoreError::NotOurs { .. }) => Kind::Usage,
             Self::Store(_) => Kind::Other,
             Self::Unchosen { why: Unchosen::Ambiguous, .. } => Kind::NeedsPerson,
@@ -129,6 +139,15 @@ impl Error {
             }
             Self::Cloud(CloudError::Refused { code, .. }) if code.raw().contains("Expired") => {
                 "the cloud takes a SAML response for about five minutes; is this machine's clock right?".to_owned()
+            }
+            Self::Cloud(CloudError::NoAccess { .. }) => {
+                "a role that was granted a moment ago is seen after a new sign-in only: `saml2cloud logout`, then `login`; `saml2cloud \
+                 list-roles` shows what you may take"
+                    .to_owned()
+            }
+            Self::Cloud(CloudError::SignedOut { .. }) => "`saml2cloud logout`, then `saml2cloud login`, begins a new session".to_owned(),
+            Self::Cloud(CloudError::Refused { status: 429, .. }) => {
+                "the portal takes about twenty requests a second from a person; try again in a minute".to_owned()
             }
             Self::Cloud(CloudError::NoRoles { other: Some(other), .. }) => {
                 format!(
@@ -156,6 +175,16 @@ impl Error {
             _ => return None,
         };
         Some(hint)
+    }
+}
+
+fn oidc_kind(error: &OidcError) -> Kind {
+    match error {
+        OidcError::Denied { .. } | OidcError::Refused { .. } => Kind::Refused,
+        OidcError::Late { .. } => Kind::NeedsPerson,
+        OidcError::Issuer { .. } | OidcError::NotOffered { .. } | OidcError::PortTaken { .. } => Kind::Usage,
+        OidcError::Transport(error) => transport_kind(error),
+        OidcError::Garbled { .. } | OidcError::Mismatch { .. } | OidcError::Token { .. } | OidcError::Listen(_) => Kind::Other,
     }
 }
 
@@ -208,6 +237,9 @@ fn sign_in_hint(error: &SignInError) -> Option<String> {
             Topic::Factor => "name one with `--mfa NAME`, or set `SAML2CLOUD_MFA`".to_owned(),
             Topic::Role => "name one with `--role ARN`, or set `SAML2CLOUD_ROLE`".to_owned(),
             Topic::Cloud => "name one with `--cloud NAME`, or set `SAML2CLOUD_CLOUD`".to_owned(),
+            Topic::Field("sso_region") => {
+                "set it with `--sso-region REGION`, `SAML2CLOUD_SSO_REGION`, or `sso_region` in the account".to_owned()
+            }
             Topic::Field(_) => return None,
         },
         SignInError::Ambiguous { .. } => "name one with `--mfa NAME`, or set `SAML2CLOUD_MFA`".to_owned(),
@@ -221,7 +253,22 @@ fn sign_in_hint(error: &SignInError) -> Option<String> {
         SignInError::Unrecognised { .. } => {
             "`--verbose` shows the addresses on the way; pages that work only with a script cannot be read".to_owned()
         }
-        SignInError::Browse(BrowseError::Transport(error)) => return network_hint(error),
+        SignInError::NeedsSignIn { .. } => {
+            "sign in with `saml2cloud login`; `auto_login = true` in the account lets `credential-process` begin a sign-in too"
+                .to_owned()
+        }
+        SignInError::NoPortal { .. } => {
+            "the start URL is on the portal's page, and in the invitation: `https://NAME.awsapps.com/start`".to_owned()
+        }
+        SignInError::WrongRegion { is, .. } => format!("set it with `--sso-region {is}`, or `sso_region` in the account"),
+        SignInError::Oidc(OidcError::PortTaken { .. }) => {
+            "choose another `redirect_port`, or none; `--device` needs no port".to_owned()
+        }
+        SignInError::Oidc(OidcError::Listen(_)) => "`--device` needs no port".to_owned(),
+        SignInError::Oidc(OidcError::Late { .. }) => "`saml2cloud login` begins the sign-in anew".to_owned(),
+        SignInError::Oidc(OidcError::Transport(error)) | SignInError::Browse(BrowseError::Transport(error)) => {
+            return network_hint(error);
+        }
         _ => return None,
     })
 }

@@ -5,7 +5,9 @@ pub mod configure;
 mod error;
 pub mod exec;
 pub mod login;
+pub mod logout;
 mod memory;
+pub mod portal;
 pub mod roles;
 pub mod show;
 mod sign_in;
@@ -17,7 +19,7 @@ pub use crate::config::{Account, Accounts, AccountsFile, ConfigError, Draft, Fou
 pub use crate::idp::{KNOWN_ELSEWHERE, PROVIDERS};
 
 use crate::ask::Answers;
-use crate::types::{CloudId, RoleArn, SessionDuration, Untrusted, WebUrl};
+use crate::types::{CloudId, Role, SessionDuration, Untrusted, WebUrl};
 use crate::vault::Vault;
 use crate::world::World;
 
@@ -34,6 +36,8 @@ pub struct Run<'r> {
     pub vault: &'r dyn Vault,
     /// Whether a person is asked for a password that is saved.
     pub ask_anyway: bool,
+    /// Whether there may be a person who looks: a sign-in with a browser is not begun behind somebody's back.
+    pub attended: bool,
 }
 
 /// What happens on the way, for a person to follow. The words are the command line's.
@@ -65,13 +69,20 @@ pub enum Event<'e> {
     /// A role was taken.
     Selected {
         /// Which.
-        role: &'e RoleArn,
+        role: &'e Role,
     },
     /// The cloud is asked now.
     Requesting {
         /// Which.
         cloud: CloudId,
     },
+    /// A sign-in portal is asked for keys now.
+    AskingPortal {
+        /// Its host.
+        host: &'e str,
+    },
+    /// Another process is signing in; this one waits for it.
+    Waiting,
     /// The identity provider is not verified.
     Unverified {
         /// Its host.

@@ -7,10 +7,11 @@ use async_trait::async_trait;
 use super::report::Failure;
 use crate::app::configure::Saved;
 use crate::app::login::Outcome;
+use crate::app::logout::SignedOut;
 use crate::app::roles::AccountRoles;
 use crate::app::{Account, Event, Witness};
 use crate::ask::{Answers, NoAnswer, Question};
-use crate::types::{CloudId, ProfileName, Region, Secret, Untrusted};
+use crate::types::{CloudId, PortalToken, ProfileName, Region, RoleWish, Secret, Untrusted};
 
 /// Talks on stderr.
 pub(super) struct Talk {
@@ -39,6 +40,40 @@ impl Talk {
     /// A flag of the old tools that does nothing here.
     pub(super) fn idle(&self, flag: &str) {
         self.say(&format!("note: `{flag}` is not built yet and does nothing"));
+    }
+
+    /// Something that works and is worth a word.
+    pub(super) fn note(&self, text: &str) {
+        self.say(&format!("note: {text}"));
+    }
+
+    /// After a `login` that leaves no keys behind: the tools get them themselves.
+    pub(super) fn signed_in(&self, account: &Account, token: &PortalToken) {
+        self.say(&format!("Signed in at {}.", token.start.host()));
+        self.say(&format!(
+            "The access token is good until {}; it is renewed until the session at the portal ends.",
+            token.expires.local_for_people()
+        ));
+        if account.role != RoleWish::Any {
+            self.say(&how_to_use(account.cloud, &account.profile, None));
+        }
+    }
+
+    /// After `logout`.
+    pub(super) fn signed_out(&self, account: &Account, ended: &SignedOut) {
+        let name = Untrusted::new(account.name.as_str());
+        match &ended.portal {
+            Some(Ok(())) => self.say(&format!("Signed out of {} at {}.", name, account.url.host())),
+            Some(Err(_)) => {
+                talk(&format!("Signed out of {name} here. The session at {} could not be ended:", account.url.host()))
+            }
+            None => self.say(&format!("Signed out of {name} here; there was no session to end at {}.", account.url.host())),
+        }
+        if let Some(end) = ended.keys_until {
+            talk(&format!("note: keys that were handed out stay good until they end, at {} the latest.", end.local_for_people()));
+        } else if account.is_portal() {
+            self.say("note: keys that were handed out, to other tools too, stay good until they end.");
+        }
     }
 
     /// After `configure`.
@@ -145,6 +180,8 @@ impl Witness for Talk {
                 let name = if *cloud == CloudId::Aws { "AWS" } else { "AlibabaCloud" };
                 self.say(&format!("Requesting {name} credentials using SAML assertion"));
             }
+            Event::AskingPortal { host } => self.say(&format!("Requesting AWS credentials from {host}")),
+            Event::Waiting => self.say("Waiting for another saml2cloud that is signing in ..."),
             Event::Unverified { host } => {
                 talk(&format!("warning: no certificate of the identity provider ({host} and where it leads) is verified"))
             }

@@ -12,8 +12,8 @@ use async_trait::async_trait;
 
 use crate::saml::BadResponse;
 use crate::types::{
-    Assertion, Choice, CloudAccountId, CloudId, Credentials, IdpArn, Offer, OfferedRole, ProfileName, Region, RoleArn, Secret,
-    ServiceProvider, SessionDuration, Untrusted, WebUrl,
+    Assertion, Choice, CloudAccountId, CloudId, Credentials, IdpArn, Offer, OfferedRole, PortalRole, PortalToken, ProfileName,
+    Region, RoleArn, RoleWish, Secret, ServiceProvider, SessionDuration, Untrusted, WebUrl,
 };
 use crate::world::file::FileError;
 use crate::world::{Env, EnvChange, Paths, Transport, TransportError, is_busy};
@@ -36,6 +36,36 @@ pub trait Cloud: Sync {
     /// [`CloudError`] when it cannot be read, or is for another cloud.
     fn offer(&self, assertion: Assertion) -> Result<Offer, CloudError> {
         offer(self.id(), assertion)
+    }
+
+    /// Where the sign-in portal that gave this token answers.
+    ///
+    /// # Errors
+    /// [`CloudError::NoPortal`] where the cloud has none that we speak to, [`CloudError::PortalAddress`] for an address that is not used.
+    fn portal(&self, _token: &PortalToken, _env: &Env) -> Result<Endpoint, CloudError> {
+        Err(CloudError::NoPortal(self.id()))
+    }
+
+    /// Asks a portal at `at` what it offers, and only as much as `wish` leaves open.
+    ///
+    /// # Errors
+    /// [`CloudError`].
+    async fn portal_offer(
+        &self,
+        _token: PortalToken,
+        _wish: &RoleWish,
+        _at: &WebUrl,
+        _net: &dyn Transport,
+    ) -> Result<Offer, CloudError> {
+        Err(CloudError::NoPortal(self.id()))
+    }
+
+    /// Ends the session at a portal at `at`. Credentials that were handed out live on.
+    ///
+    /// # Errors
+    /// [`CloudError`].
+    async fn portal_sign_out(&self, _token: &PortalToken, _at: &WebUrl, _net: &dyn Transport) -> Result<(), CloudError> {
+        Err(CloudError::NoPortal(self.id()))
     }
 
     /// Where to exchange an assertion for credentials of `role`.
@@ -146,6 +176,44 @@ pub enum CloudError {
         /// The first of them.
         example: Untrusted,
     },
+    /// The cloud has no sign-in portal that we speak to.
+    #[error("{} has no sign-in portal that can be asked here", .0.title())]
+    NoPortal(CloudId),
+    /// An address that is not used.
+    #[error("`{text}` is no address for the sign-in portal: {why}")]
+    PortalAddress {
+        /// The address.
+        text: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The portal does not take the access token any more.
+    #[error("the sign-in portal at {host} says that the session has expired or is otherwise invalid")]
+    SignedOut {
+        /// Who says so.
+        host: String,
+    },
+    /// The portal does not let this person take that role.
+    #[error("the sign-in portal gives you no access{}{}", of_role(.role.as_ref()), quoted(.said))]
+    NoAccess {
+        /// Which role.
+        role: Option<PortalRole>,
+        /// In its words.
+        said: Untrusted,
+    },
+    /// An answer that is not the portal's.
+    #[error("the sign-in portal at {host} gave an answer that is not one (HTTP {status}): {why}")]
+    PortalGarbled {
+        /// Who answered.
+        host: String,
+        /// The HTTP status.
+        status: u16,
+        /// What is wrong with it.
+        why: Untrusted,
+    },
+    /// A role and an assertion of different kinds. An offer never pairs them.
+    #[error("the role and the assertion are of different kinds")]
+    Mismatch,
     /// An address that is not used.
     #[error("`{text}` is no address for the security token service: {why}")]
     Endpoint {
@@ -201,6 +269,14 @@ impl CloudError {
 
 fn for_other(cloud: Option<CloudId>) -> String {
     cloud.map(|cloud| format!("; its answer is for {}", cloud.title())).unwrap_or_default()
+}
+
+fn of_role(role: Option<&PortalRole>) -> String {
+    role.map(|role| format!(" to `{}` in account {}", role.name(), role.account())).unwrap_or_default()
+}
+
+fn quoted(said: &Untrusted) -> String {
+    if said.is_empty() { String::new() } else { format!(": \"{said}\"") }
 }
 
 fn request(id: &Untrusted) -> String {
@@ -295,7 +371,7 @@ fn federated(cloud: CloudId, values: &[&str]) -> (Vec<OfferedRole>, Option<Untru
             _ => None,
         };
         match pair {
-            Some((role, idp)) if roles.iter().all(|known| *known.role() != role) => {
+            Some((role, idp)) if roles.iter().all(|known| known.role().arn() != Some(&role)) => {
                 roles.push(OfferedRole::Federated { role, idp })
             }
             Some(_) => {}
@@ -310,7 +386,7 @@ fn federated(cloud: CloudId, values: &[&str]) -> (Vec<OfferedRole>, Option<Untru
 
 /// Makes an offer of what an assertion says under a cloud's attribute names.
 fn offer(cloud: CloudId, assertion: Assertion) -> Result<Offer, CloudError> {
-    let Assertion::Saml(response) = &assertion;
+    let Assertion::Saml(response) = &assertion else { return Err(CloudError::Mismatch) };
     let reading = crate::saml::Reading::of(response)?;
     let name = |cloud, attribute| format!("{}{attribute}", find(cloud).attributes());
     let values: Vec<&str> =
@@ -343,7 +419,7 @@ mod tests {
             "arn:aws:iam::1:role/x\n[y]\ncredential_process = touch z,arn:aws:iam::1:saml-provider/p",
         ];
         let (roles, bad) = federated(CloudId::Aws, &values);
-        assert_eq!(roles.iter().map(|r| r.role().name()).collect::<Vec<_>>(), ["a", "path/b"]);
+        assert_eq!(roles.iter().map(|r| r.role().name().to_owned()).collect::<Vec<_>>(), ["a", "path/b"]);
         assert_eq!(bad.unwrap().to_string(), "arn:aws:iam::1:role/c");
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{ConfigError, Draft, Found, Key, Origin};
 use crate::cloud::Place;
 use crate::idp::{self, Idp, KNOWN_ELSEWHERE, PROVIDERS, Provider, Settings};
-use crate::types::{AccountName, CloudId, ProfileName, Region, RoleArn, RoleWish, SessionDuration, Username, WebUrl};
+use crate::types::{AccountName, CloudId, ProfileName, Region, Role, RoleWish, SessionDuration, Username, WebUrl};
 
 /// The profile of an account that names none, as in the old tools.
 const DEFAULT_PROFILE: &str = "saml";
@@ -42,6 +42,8 @@ pub struct Account {
     pub place: Place,
     /// How the identity provider is talked to.
     pub idp: IdpSettings,
+    /// Whether it is a profile of the cloud's own configuration: its keys are not written anywhere, because its tools get them themselves.
+    pub is_foreign: bool,
     /// The provider's own settings, checked when it is opened.
     own: Vec<(&'static str, String)>,
 }
@@ -107,11 +109,29 @@ impl Account {
         let region = |text: &str| Region::parse(text).map_err(|e| bad(Key::Region, e.to_string()));
         needed(Key::Url)?;
         let provider = provider_word(needed(Key::Provider)?)?;
+        let portal_of = idp::find(provider).and_then(|provider| provider.portal_of());
+        let is_portal = portal_of.is_some();
+        if let Some(own) = portal_of.filter(|own| *own != cloud) {
+            return Err(bad(
+                Key::Provider,
+                format!("it is the portal of {}, and the account is for {}", own.title(), cloud.title()),
+            ));
+        }
+        if is_portal && matches!(role, RoleWish::Arn(_)) && role.at_portal().is_none() {
+            return Err(bad(
+                Key::Role,
+                "a sign-in portal's roles are named `ACCOUNT/NAME`, like `123456789012/Admin`".to_owned(),
+            ));
+        }
+        if let Some(key) = [Key::PolicyFile, Key::PolicyArns].into_iter().find(|key| is_portal && draft.get(*key).is_some()) {
+            return Err(bad(key, "the roles of a sign-in portal cannot be limited further".to_owned()));
+        }
         let fields = idp::find(provider).map_or(&[][..], |provider| provider.fields());
         Ok(Self {
             name: name.clone(),
             cloud,
             provider,
+            is_foreign: found.is_foreign,
             own: fields.iter().filter_map(|f| Some((f.key, draft.other(f.key)?.to_owned()))).collect(),
             url: url(Key::Url)?.ok_or(ConfigError::Missing { name: name.to_string(), key: Key::Url, cloud })?,
             url_as_written: draft.get(Key::Url).unwrap_or_default().to_owned(),
@@ -154,8 +174,13 @@ impl Account {
     }
 
     /// The profile for the keys of `role`.
-    pub fn profile_for(&self, role: &RoleArn) -> &ProfileName {
+    pub fn profile_for(&self, role: &Role) -> &ProfileName {
         self.profiles.iter().find(|(wish, _)| wish.is(role)).map_or(&self.profile, |(_, profile)| profile)
+    }
+
+    /// Whether its roles and keys come from a cloud's own sign-in portal.
+    pub fn is_portal(&self) -> bool {
+        idp::find(self.provider).is_some_and(|provider| provider.portal_of().is_some())
     }
 
     /// The provider, described; an error when it is not built yet.
@@ -173,7 +198,8 @@ impl Account {
     pub fn open_idp(&self) -> Result<Box<dyn Idp>, ConfigError> {
         let provider = self.provider()?;
         let own = |key: &str| self.own.iter().find(|(name, _)| *name == key).map(|(_, value)| value.clone());
-        Ok(provider.open(&Settings::new(self.url.clone(), &self.idp.mfa).with_own(provider.fields(), own))?)
+        let settings = Settings::new(self.url.clone(), &self.idp.mfa).with_url_as_written(&self.url_as_written);
+        Ok(provider.open(&settings.with_own(provider.fields(), own))?)
     }
 }
 

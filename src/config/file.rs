@@ -106,12 +106,19 @@ impl AccountsFile {
         }
     }
 
-    /// Writes settings of an account. The file is read again under its lock, so that two configurations at once are both kept.
+    /// Writes settings of an account, and `own` ones of its provider. The file is read again under its lock, so that two configurations at once are both kept.
     ///
     /// # Errors
     /// [`ConfigError`]; the file is then as it was.
-    pub fn save(&mut self, name: &str, settings: &[(Key, &str)], cloud: CloudId) -> Result<(), ConfigError> {
-        let pairs: Vec<(&str, &str)> = settings.iter().map(|(key, value)| (key.in_file(cloud), *value)).collect();
+    pub fn save(
+        &mut self,
+        name: &str,
+        settings: &[(Key, &str)],
+        own: &[(&str, &str)],
+        cloud: CloudId,
+    ) -> Result<(), ConfigError> {
+        let mut pairs: Vec<(&str, &str)> = settings.iter().map(|(key, value)| (key.in_file(cloud), *value)).collect();
+        pairs.extend(own);
         let path = self.path.display().to_string();
         let mut saved = None;
         file::edit(&self.path, |old| {

@@ -4,6 +4,7 @@
 //! tools' words (docs/decisions/two-accounts-files.md).
 
 mod account;
+mod aws;
 mod draft;
 mod file;
 mod ini;
@@ -12,6 +13,7 @@ mod toml;
 
 use std::path::PathBuf;
 
+pub use self::aws::{SsoProfile, sso_profile};
 pub use account::{Account, IdpSettings, Limits};
 pub(crate) use draft::variable;
 pub use draft::{Draft, Origin};
@@ -99,6 +101,16 @@ pub enum ConfigError {
     /// A provider that is not built yet.
     #[error("the provider `{0}` is not built yet")]
     NotBuilt(&'static str),
+    /// A profile of `~/.aws/config` whose `sso_…` keys will not do.
+    #[error("{why} (`{path}`, line {line})")]
+    SsoProfile {
+        /// In the words of the `aws` client.
+        why: String,
+        /// The file.
+        path: String,
+        /// Where the profile begins.
+        line: usize,
+    },
     /// The provider's own complaint.
     #[error(transparent)]
     Settings(#[from] SettingsError),
@@ -127,6 +139,8 @@ pub struct Found {
     pub draft: Draft,
     /// Its file, by its place in [`Accounts`].
     pub file: usize,
+    /// Whether it is a profile of the cloud's own configuration, and no account of ours.
+    pub is_foreign: bool,
 }
 
 impl Accounts {
@@ -171,7 +185,7 @@ impl Accounts {
         each.filter_map(|(index, file, name)| {
             let draft = file.draft(&name)?;
             let cloud = cloud_of(&draft, file, None).ok()?;
-            Some(Found { name: AccountName::parse(&name).ok()?, cloud, draft, file: index })
+            Some(Found { name: AccountName::parse(&name).ok()?, cloud, draft, file: index, is_foreign: false })
         })
         .collect()
     }
@@ -197,7 +211,7 @@ impl Accounts {
                 // An account that does not say is what the person says.
                 Err(error) => wished.or(called_as).ok_or(error.named(name))?,
             };
-            found.push(Found { name: name.clone(), cloud, draft, file: index });
+            found.push(Found { name: name.clone(), cloud, draft, file: index, is_foreign: false });
         }
         if found.is_empty() {
             let known = self.all().into_iter().map(|f| format!("{} ({})", f.name, f.cloud.title())).collect();
@@ -233,6 +247,11 @@ impl Untold {
     }
 }
 
+/// The cloud whose sign-in portal the provider is.
+pub(crate) fn portal_cloud(draft: &Draft) -> Option<CloudId> {
+    draft.get(Key::Provider).and_then(crate::idp::find).and_then(|provider| provider.portal_of())
+}
+
 fn role_cloud(draft: &Draft) -> Option<CloudId> {
     draft.get(Key::Role).and_then(|role| RoleArn::parse(role).ok()).map(|role| role.cloud())
 }
@@ -244,6 +263,7 @@ fn cloud_of(draft: &Draft, file: &AccountsFile, called_as: Option<CloudId>) -> R
         .and_then(CloudId::from_word)
         .or_else(|| role_cloud(draft))
         .or_else(|| draft.kind_of_keys())
+        .or_else(|| portal_cloud(draft))
         .or(file.cloud)
         .or(called_as)
         .ok_or(Untold)

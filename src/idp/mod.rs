@@ -7,6 +7,7 @@
 mod adfs;
 mod field;
 mod form;
+mod identity_center;
 mod jumpcloud;
 mod okta;
 
@@ -17,9 +18,11 @@ use async_trait::async_trait;
 use crate::ask::{Answers, NoAnswer, Question, Topic};
 use crate::http::{BrowseError, Browser, Outline};
 use crate::mfa::Factor;
-use crate::types::{Assertion, Secret, ServiceProvider, Untrusted};
+use crate::oidc::OidcError;
+use crate::types::{Assertion, CloudId, Secret, ServiceProvider, Untrusted};
 use crate::vault::Kind;
-use crate::world::{Clock, TransportError};
+use crate::world::file::FileError;
+use crate::world::{Clock, Env, Launcher, Listener, Paths, TransportError};
 
 /// A second factor under a provider's own name for it.
 #[derive(Debug, Clone, Copy)]
@@ -45,6 +48,10 @@ pub trait Provider: Sync {
     }
     /// The second factors, by the words of `--mfa`; the first is the default.
     fn methods(&self) -> &'static [Method];
+    /// The cloud whose own sign-in portal it is, if it is one: its roles are `ACCOUNT/NAME`, and its keys come from the portal.
+    fn portal_of(&self) -> Option<CloudId> {
+        None
+    }
     /// Checks the settings of an account.
     ///
     /// # Errors
@@ -60,11 +67,25 @@ pub trait Idp: Send + Sync {
     /// # Errors
     /// [`SignInError`] says whose fault it is and what to do now.
     async fn sign_in(&self, session: &mut Session<'_>) -> Result<Assertion, SignInError>;
+
+    /// What an earlier sign-in left on this machine that can be ended at the other side too. Nobody is asked for it.
+    async fn left(&self, _session: &mut Session<'_>) -> Option<Assertion> {
+        None
+    }
+
+    /// Forgets what earlier sign-ins left on this machine.
+    ///
+    /// # Errors
+    /// [`SignInError`] when it is still there.
+    async fn forget(&self, session: &mut Session<'_>) -> Result<(), SignInError> {
+        session.memory.forget(Kind::IdpSession);
+        Ok(())
+    }
 }
 
 /// Every provider that we can speak to, by name.
 pub static PROVIDERS: &[&dyn Provider] =
-    &[&adfs::PROVIDER, &adfs::PROVIDER_2, &form::PROVIDER, &jumpcloud::PROVIDER, &okta::PROVIDER];
+    &[&adfs::PROVIDER, &adfs::PROVIDER_2, &form::PROVIDER, &identity_center::PROVIDER, &jumpcloud::PROVIDER, &okta::PROVIDER];
 
 /// The names that the old tools know and that we do not speak to yet. Accounts may name them; a sign-in says so.
 pub static KNOWN_ELSEWHERE: &[&str] = &[
@@ -115,6 +136,46 @@ pub struct Session<'s> {
     pub memory: &'s dyn Memory,
     /// Whom the assertion is for.
     pub sp: &'s ServiceProvider,
+    /// What this machine has for a sign-in with the person's own browser.
+    pub here: Here<'s>,
+}
+
+/// What a machine has for a sign-in with the person's own browser, and how the run stands.
+#[derive(Clone, Copy)]
+pub struct Here<'s> {
+    /// Opens the browser.
+    pub launcher: &'s dyn Launcher,
+    /// Opens the door that the browser comes back to.
+    pub listener: &'s dyn Listener,
+    /// The environment.
+    pub env: &'s Env,
+    /// Where tokens rest that other tools use too, and our own notes.
+    pub paths: &'s Paths,
+    /// Whether there may be a person who looks: a sign-in is not begun behind somebody's back.
+    pub attended: bool,
+    /// Whether the person wants a new sign-in although the last one is still good.
+    pub anew: bool,
+    /// Access tokens that the portal refused in this run.
+    pub refused: &'s [Secret<String>],
+}
+
+#[cfg(test)]
+impl Here<'static> {
+    /// For sign-ins that need none of it.
+    pub(crate) fn nowhere() -> Self {
+        use std::sync::LazyLock;
+        static ENV: LazyLock<Env> = LazyLock::new(Env::default);
+        static PATHS: LazyLock<Paths> = LazyLock::new(|| Paths::below(std::path::Path::new("/nowhere")));
+        Self {
+            launcher: &crate::world::SystemLauncher,
+            listener: &crate::world::SystemListener,
+            env: &ENV,
+            paths: &PATHS,
+            attended: false,
+            anew: false,
+            refused: &[],
+        }
+    }
 }
 
 impl Session<'_> {
@@ -224,6 +285,32 @@ pub enum SignInError {
         /// Whom it should be for.
         expected: String,
     },
+    /// A sign-in by a person is due, and this run may not begin one.
+    #[error("the session at {at} has expired, or there was none, and no sign-in is begun without you")]
+    NeedsSignIn {
+        /// Which portal.
+        at: String,
+    },
+    /// The address is no portal's.
+    #[error("`{url}` is neither an address of AWS's own nor leads to one")]
+    NoPortal {
+        /// The address.
+        url: String,
+    },
+    /// The portal lives elsewhere.
+    #[error("the sign-in portal is in region `{is}`, not in `{given}`")]
+    WrongRegion {
+        /// What the account says.
+        given: String,
+        /// What the portal's own page says.
+        is: String,
+    },
+    /// The file with the token is still there.
+    #[error(transparent)]
+    Tokens(FileError),
+    /// The browser, the code or the issuer.
+    #[error(transparent)]
+    Oidc(#[from] OidcError),
     /// No connection, or led astray.
     #[error(transparent)]
     Browse(#[from] BrowseError),

@@ -1,12 +1,14 @@
 //! A signed statement about the person, and whom it is for.
 
-use super::{Secret, WebUrl};
+use super::{PortalToken, Secret, WebUrl};
 
 /// What an identity provider hands over after a sign-in.
 #[derive(Debug, Clone)]
 pub enum Assertion {
     /// A SAML response.
     Saml(SamlResponse),
+    /// The access token of a cloud's own sign-in portal, which stands in for an assertion.
+    Portal(PortalToken),
 }
 
 /// The message that carries the SAML assertion, in base64, exactly as it came. It buys credentials

@@ -31,6 +31,8 @@ pub enum Kind {
     IdpSession,
     /// What makes this machine known to the identity provider.
     Device,
+    /// The access token of a cloud's sign-in portal, with what renews it.
+    Portal,
 }
 
 impl Kind {
@@ -40,6 +42,7 @@ impl Kind {
             Self::Password => "password",
             Self::IdpSession => "session",
             Self::Device => "device",
+            Self::Portal => "portal",
         }
     }
 }

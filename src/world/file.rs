@@ -99,6 +99,20 @@ pub fn replace(path: &Path, text: &str) -> Result<(), FileError> {
     Ok(())
 }
 
+/// Waits until this lock is free, and holds it until it is dropped. The folder is made (0700) when it is missing. Whoever stops waiting
+/// leaves only a thread behind that ends with the process.
+///
+/// # Errors
+/// The lock's file cannot be made.
+pub async fn lock(path: &Path) -> Result<Lock, FileError> {
+    make_folder(path.parent().unwrap_or(Path::new(".")))?;
+    let own = path.to_owned();
+    match tokio::task::spawn_blocking(move || Lock::take(&own)).await {
+        Ok(taken) => taken,
+        Err(error) => Err(FileError::new("wait for the lock", path)(io::Error::other(error))),
+    }
+}
+
 /// The files of a folder whose names end so; none if there is no such folder.
 #[allow(clippy::disallowed_methods, reason = "folders are read here")]
 pub fn list(folder: &Path, ending: &str) -> Vec<PathBuf> {
@@ -209,7 +223,7 @@ fn sync_folder(folder: &Path) {
 
 /// One writer at a time. The lock is a file beside the target, never the target itself, which changes with each
 /// rename. It goes with the process, also a killed one.
-struct Lock(#[allow(dead_code, reason = "held, not read")] File);
+pub struct Lock(#[allow(dead_code, reason = "held, not read")] File);
 
 impl Lock {
     fn beside(target: &Path) -> Result<Self, FileError> {

@@ -1,9 +1,9 @@
-//! Becoming another program.
+//! Other programs: becoming one, asking one, opening the browser.
 
 use std::ffi::OsString;
 use std::io;
 
-use crate::types::Secret;
+use crate::types::{Secret, WebUrl};
 
 /// A change to the environment that a child gets: a value to set, or nothing to take the variable away.
 pub type EnvChange = (&'static str, Option<OsString>);
@@ -22,6 +22,13 @@ pub trait Launcher: Send + Sync {
     /// # Errors
     /// It cannot be run, fails, or prints no text.
     fn first_line(&self, command_line: &str) -> io::Result<Secret<String>>;
+
+    /// Opens `url` in the person's browser: `BROWSER`, else the system's choice. The address is an argument of the browser, so it
+    /// is no secret. Returns at once, except for a browser in the terminal.
+    ///
+    /// # Errors
+    /// There is no browser, or nothing to show one on.
+    fn browse(&self, url: &WebUrl) -> io::Result<()>;
 }
 
 /// The longest output of a helper that is read.
@@ -79,5 +86,16 @@ impl Launcher for SystemLauncher {
             Some(line) => Ok(Secret::from(line)),
             None => Err(io::Error::other("it printed nothing")),
         }
+    }
+
+    fn browse(&self, url: &WebUrl) -> io::Result<()> {
+        // A browser without a display starts, and ends by itself with nobody told.
+        if cfg!(all(unix, not(target_os = "macos"))) {
+            let env = super::Env::system();
+            if env.first(&["BROWSER", "DISPLAY", "WAYLAND_DISPLAY", "WSL_DISTRO_NAME"]).is_none() {
+                return Err(io::Error::new(io::ErrorKind::NotFound, "there is no display, and `BROWSER` is not set"));
+            }
+        }
+        webbrowser::open(url.expose().as_str())
     }
 }

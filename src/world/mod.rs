@@ -13,7 +13,7 @@ mod paths;
 pub mod tty;
 
 pub use clock::{Clock, SystemClock};
-pub use env::Env;
+pub use env::{Env, machine_name};
 pub use launch::{EnvChange, Launcher, SystemLauncher};
 pub use listen::{Door, Listener, Reply, SystemListener, Visitor};
 pub use net::{HttpNetwork, Method, Network, Request, Response, Tls, Transport, TransportError, init_tls, is_busy};

@@ -16,6 +16,8 @@ mod killed;
 mod login;
 mod okta;
 #[cfg(unix)]
+mod portal;
+#[cfg(unix)]
 mod pty;
 mod secrets;
 mod support;

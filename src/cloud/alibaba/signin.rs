@@ -32,7 +32,7 @@ struct RolePage {
 
 /// Asks the role page for the accounts' aliases. Nothing depends on it.
 pub(super) async fn aliases(offer: &Offer, net: &dyn Transport) -> Option<BTreeMap<CloudAccountId, String>> {
-    let Assertion::Saml(response) = offer.assertion();
+    let Assertion::Saml(response) = offer.assertion() else { return None };
     // The address stands in the message, which is not verified here: only Alibaba Cloud's own are used.
     let page = WebUrl::parse(&Reading::of(response).ok()?.destination?).ok().filter(is_acs)?;
     let answer = net.send(&Request::form(page, [("SAMLResponse", response.expose())])).await.ok()?;

@@ -44,8 +44,9 @@ pub(super) async fn assume_with_saml(
     wish: &SessionWish,
     net: &dyn Transport,
 ) -> Result<Credentials, CloudError> {
-    let Assertion::Saml(response) = choice.assertion();
-    let OfferedRole::Federated { role, idp } = choice.offered();
+    let (Assertion::Saml(response), OfferedRole::Federated { role, idp }) = (choice.assertion(), choice.offered()) else {
+        return Err(CloudError::Mismatch);
+    };
     let now = wish.now.utc();
     let nonce = crate::world::nonce();
     let url = wish.endpoint.with_query([
@@ -139,7 +140,7 @@ fn read(answer: &Response, role: &RoleArn, wish: &SessionWish) -> Result<Credent
         token: Secret::from(token),
         expires,
         issued: wish.now,
-        role: role.clone(),
+        role: role.clone().into(),
         assumed: Credentials::one_word(&assumed).unwrap_or(role.as_str()).to_owned(),
         home_region: None,
     })

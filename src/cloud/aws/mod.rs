@@ -2,6 +2,7 @@
 //!
 //! Sign-in by SAML: <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_providers_saml.html>.
 
+mod portal;
 mod profile;
 mod signin;
 mod sts;
@@ -13,7 +14,8 @@ use async_trait::async_trait;
 
 use super::{Cloud, CloudError, Endpoint, Place, SessionWish, Store};
 use crate::types::{
-    Choice, CloudAccountId, CloudId, Credentials, Offer, ProfileName, Region, RoleArn, Secret, ServiceProvider, WebUrl,
+    Assertion, Choice, CloudAccountId, CloudId, Credentials, Offer, PortalToken, ProfileName, Region, RoleArn, RoleWish, Secret,
+    ServiceProvider, WebUrl,
 };
 use crate::world::{Env, EnvChange, Paths, Transport};
 
@@ -49,7 +51,28 @@ impl Cloud for Aws {
     }
 
     async fn assume(&self, choice: &Choice, wish: &SessionWish, net: &dyn Transport) -> Result<Credentials, CloudError> {
-        sts::assume_with_saml(choice, wish, net).await
+        match choice.assertion() {
+            Assertion::Portal(_) => portal::role_credentials(choice, wish, net).await,
+            Assertion::Saml(_) => sts::assume_with_saml(choice, wish, net).await,
+        }
+    }
+
+    fn portal(&self, token: &PortalToken, env: &Env) -> Result<Endpoint, CloudError> {
+        portal::endpoint(token, env)
+    }
+
+    async fn portal_offer(
+        &self,
+        token: PortalToken,
+        wish: &RoleWish,
+        at: &WebUrl,
+        net: &dyn Transport,
+    ) -> Result<Offer, CloudError> {
+        portal::offer(token, wish, at, net).await
+    }
+
+    async fn portal_sign_out(&self, token: &PortalToken, at: &WebUrl, net: &dyn Transport) -> Result<(), CloudError> {
+        portal::sign_out(token, at, net).await
     }
 
     async fn aliases(&self, offer: &Offer, net: &dyn Transport) -> BTreeMap<CloudAccountId, String> {

@@ -19,7 +19,7 @@ pub(super) fn is_acs(url: &WebUrl) -> bool {
 
 /// Asks the role page for the accounts' aliases. The page's layout changes without notice, so nothing depends on it.
 pub(super) async fn aliases(offer: &Offer, net: &dyn Transport) -> Option<BTreeMap<CloudAccountId, String>> {
-    let Assertion::Saml(response) = offer.assertion();
+    let Assertion::Saml(response) = offer.assertion() else { return None };
     // The address stands in the message, which is not verified here: only AWS's own is used.
     let page = WebUrl::parse(&Reading::of(response).ok()?.destination?).ok().filter(is_acs)?;
     let answer = net.send(&Request::form(page, [("SAMLResponse", response.expose())])).await.ok()?;

@@ -11,7 +11,7 @@ use super::PROVIDER;
 use super::pages::{Seen, complaint, read};
 use crate::ask::{Answers, NoAnswer, Question, Topic};
 use crate::http::{Browser, Form, Page};
-use crate::idp::{Memory, Provider, Session, Settings, SignInError};
+use crate::idp::{Here, Memory, Provider, Session, Settings, SignInError};
 use crate::types::{Secret, ServiceProvider, Timestamp, Untrusted, WebUrl};
 use crate::vault::Kind;
 use crate::world::{Clock, Request, Response, Transport, TransportError};
@@ -213,7 +213,14 @@ pub(super) fn walk(provider: &dyn Provider, mfa: &str, pages: &[&'static str], c
         target: None,
     };
     let clock = Still(AtomicI64::new(1_800_000_000));
-    let mut session = Session { browser: Browser::new(&script), answers: &alice, clock: &clock, memory: &Nothing, sp: &sp };
+    let mut session = Session {
+        browser: Browser::new(&script),
+        answers: &alice,
+        clock: &clock,
+        memory: &Nothing,
+        sp: &sp,
+        here: Here::nowhere(),
+    };
     let idp = provider.open(&Settings::new(WebUrl::parse("https://fs.acme.example").unwrap(), mfa)).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let end = runtime.block_on(idp.sign_in(&mut session)).map(|_| ());

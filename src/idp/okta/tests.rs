@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use super::*;
 use crate::ask::{Answers, NoAnswer, Question, Topic};
 use crate::http::Browser;
-use crate::idp::Memory;
+use crate::idp::{Here, Memory};
 use crate::types::{ServiceProvider, Timestamp};
 use crate::vault::Kind;
 use crate::world::{Clock, Transport, TransportError};
@@ -157,10 +157,17 @@ impl<'c> Case<'c> {
             target: None,
         };
         let clock = Still(Mutex::new(Timestamp::from_unix(1_700_000_000).unwrap()));
-        let mut session =
-            Session { browser: Browser::new(&script), answers: &self.alice, clock: &clock, memory: self.memory, sp: &sp };
+        let mut session = Session {
+            browser: Browser::new(&script),
+            answers: &self.alice,
+            clock: &clock,
+            memory: self.memory,
+            sp: &sp,
+            here: Here::nowhere(),
+        };
         let outcome = match PROVIDER.open(&settings).unwrap().sign_in(&mut session).await {
             Ok(Assertion::Saml(response)) => response.expose().to_owned(),
+            Ok(other) => panic!("{other:?}"),
             Err(error) => error.to_string(),
         };
         assert!(script.answers.lock().unwrap().is_empty(), "{outcome}: answers left over");

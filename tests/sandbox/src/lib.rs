@@ -26,6 +26,8 @@ mod aws;
 mod aws_signin;
 mod fault;
 mod forms;
+mod identity_center;
+mod identity_portal;
 mod jumpcloud;
 mod okta;
 mod okta_words;
@@ -43,6 +45,7 @@ use std::time::Duration;
 
 pub use adfs_pages::{Adfs, AdfsFactor};
 pub use fault::{Fault, Plan};
+pub use identity_center::Portal;
 pub use people::{Directory, Factor, Grant, Okta, OktaFactor, OktaState, Person, Push, code_of};
 
 use authority::Authority;
@@ -261,6 +264,26 @@ impl Sandbox {
     /// Ends the sessions at the identity provider, as an administrator can.
     pub fn end_sessions(&self) {
         self.shared.world().okta.end_sessions();
+    }
+
+    /// Changes how Identity Center behaves.
+    pub fn portal(&self, change: impl FnOnce(&mut Portal)) {
+        change(&mut self.shared.world().identity.settings);
+    }
+
+    /// Ends every access token of Identity Center's portal; what renews them stays good.
+    pub fn end_portal_access(&self) {
+        self.shared.world().identity.end_access();
+    }
+
+    /// Ends every session at Identity Center's portal.
+    pub fn end_portal_sessions(&self) {
+        self.shared.world().identity.end_sessions();
+    }
+
+    /// Makes Identity Center forget every program that was registered.
+    pub fn forget_portal_clients(&self) {
+        self.shared.world().identity.forget_clients();
     }
 
     /// Every secret that has passed: passwords and codes as typed, anti-forgery tokens, cookies, SAML

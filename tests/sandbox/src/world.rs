@@ -11,7 +11,7 @@ use crate::fault::{Fault, Plan};
 use crate::people::Directory;
 use crate::saml::Issued;
 use crate::wire::{Breach, Reply, Request, glob};
-use crate::{Seen, adfs, alibaba, aws, forms, jumpcloud, okta};
+use crate::{Seen, adfs, alibaba, aws, forms, identity_center, identity_portal, jumpcloud, okta};
 
 /// Credentials that a cloud has handed out.
 #[derive(Debug, Clone)]
@@ -63,6 +63,8 @@ pub(crate) struct World {
     pub(crate) jumpcloud: jumpcloud::State,
     /// State of Okta.
     pub(crate) okta: okta::State,
+    /// State of IAM Identity Center.
+    pub(crate) identity: identity_center::State,
     /// State of the provider made of forms.
     pub(crate) forms: forms::State,
 }
@@ -77,6 +79,13 @@ const HOSTS: &[(&str, Emulator)] = &[
     ("sso.jumpcloud.com", jumpcloud::sso),
     (okta::HOST, okta::answer),
     ("login.acme.example", forms::answer),
+    (identity_center::HOST, identity_center::pages),
+    (identity_center::DUAL_HOST, identity_center::pages),
+    (identity_center::VANITY_HOST, identity_center::vanity),
+    ("oidc.*.amazonaws.com", identity_center::oidc),
+    ("oidc.*.api.aws", identity_center::oidc),
+    ("portal.sso.*.amazonaws.com", identity_portal::answer),
+    ("portal.sso.*.api.aws", identity_portal::answer),
     ("sts.amazonaws.com", aws::sts),
     ("sts.*.amazonaws.com", aws::sts),
     ("sts.*.amazonaws.com.cn", aws::sts),
