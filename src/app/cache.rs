@@ -162,7 +162,11 @@ pub(super) fn name(account: &Account, role: &str) -> String {
     let username = account.username.as_ref().map_or("", |name| name.as_str());
     // Keys that a policy limits are not those that none limits.
     let limits = format!("{:?}", (account.limits != Limits::default()).then_some(&account.limits));
-    let whole = [account.cloud.word(), account.name.as_str(), account.url.expose().as_str(), username, role, &limits].join("\0");
+    // Tokens from elsewhere are of somebody else. Providers without such settings keep the names that they had.
+    let own = if account.provider == "OIDC" { format!("{:?}", account.own()) } else { String::new() };
+    let mut whole =
+        [account.cloud.word(), account.name.as_str(), account.url.expose().as_str(), username, role, &limits].join("\0");
+    whole += &own;
     let digest = ring::digest::digest(&ring::digest::SHA256, whole.as_bytes());
     let unique: String = digest.as_ref().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
     let readable: String =

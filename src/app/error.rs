@@ -1,12 +1,12 @@
 //! Everything that can go wrong in a use case: whose fault it is, and what to do.
 
 use crate::ask::{NoAnswer, Topic};
-use crate::cloud::{CloudError, StoreError};
+use crate::cloud::{CloudError, Lack, StoreError};
 use crate::config::{ConfigError, Key};
 use crate::http::BrowseError;
 use crate::idp::SignInError;
-use crate::oidc::OidcError;
-use crate::types::{CloudId, Role, Unchosen, Untrusted};
+use crate::oidc::{BadJwt, OidcError};
+use crate::types::{Claims, CloudId, Role, Timestamp, Unchosen, Untrusted};
 use crate::world::TransportError;
 
 /// Why a use case did not succeed.
@@ -21,6 +21,16 @@ pub enum Error {
     /// The cloud.
     #[error(transparent)]
     Cloud(#[from] CloudError),
+    /// The cloud, of an ID token.
+    #[error("{refused}\n  the token says: {claims}")]
+    TokenRefused {
+        /// What it said.
+        refused: CloudError,
+        /// What the token says of itself.
+        claims: Box<Claims>,
+        /// What this machine's clock said.
+        now: Timestamp,
+    },
     /// The file of profiles.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -101,20 +111,27 @@ impl Error {
                 | SignInError::FactorRefused { .. }
                 | SignInError::WrongAddressee { .. } => Kind::Refused,
                 SignInError::FactorUnsupported { .. } => Kind::Refused,
-                SignInError::Ambiguous { .. } | SignInError::Unanswered { .. } | SignInError::NeedsSignIn { .. } => {
-                    Kind::NeedsPerson
-                }
+                SignInError::Ambiguous { .. }
+                | SignInError::Unanswered { .. }
+                | SignInError::NeedsBrowser { .. }
+                | SignInError::NeedsSignIn { .. } => Kind::NeedsPerson,
                 SignInError::NoPortal { .. } | SignInError::WrongRegion { .. } => Kind::Usage,
                 SignInError::Tokens(_) => Kind::Other,
-                SignInError::Oidc(error) => oidc_kind(error),
                 SignInError::Browse(BrowseError::Transport(error)) => transport_kind(error),
+                SignInError::NoIdToken { .. } => Kind::Usage,
+                SignInError::Oidc(error) => oidc_kind(error),
                 SignInError::Browse(_) | SignInError::Unrecognised { .. } | SignInError::Garbled { .. } => Kind::Other,
             },
             Self::Cloud(CloudError::Refused { .. } | CloudError::NoRoles { .. } | CloudError::BadRoles { .. }) => Kind::Refused,
             Self::Cloud(CloudError::Response(crate::saml::BadResponse::Failed(_))) => Kind::Refused,
-            Self::Cloud(CloudError::NoAccess { .. }) => Kind::Refused,
+            Self::TokenRefused { .. } | Self::Cloud(CloudError::NoAccess { .. }) => Kind::Refused,
             Self::Cloud(CloudError::SignedOut { .. }) => Kind::NeedsPerson,
-            Self::Cloud(CloudError::Endpoint { .. } | CloudError::PortalAddress { .. } | CloudError::NoPortal(_)) => Kind::Usage,
+            Self::Cloud(
+                CloudError::Endpoint { .. }
+                | CloudError::NotConfigured { .. }
+                | CloudError::PortalAddress { .. }
+                | CloudError::NoPortal(_),
+            ) => Kind::Usage,
             Self::Cloud(CloudError::Transport(error)) | Self::Transport(error) => transport_kind(error),
             Self::Cloud(
                 CloudError::Garbled { .. } | CloudError::PortalGarbled { .. } | CloudError::Response(_) | CloudError::Mismatch,
@@ -134,6 +151,14 @@ impl Error {
         let hint = match self {
             Self::Config(error) => return config_hint(error),
             Self::SignIn(error) => return sign_in_hint(error),
+            Self::TokenRefused { refused, claims, now } => return Some(token_hint(refused, claims, *now)),
+            Self::Cloud(CloudError::NotConfigured { what: Lack::Role, .. }) => {
+                "name it with `--role ARN`, `SAML2CLOUD_ROLE`, or `role_arn` in the account".to_owned()
+            }
+            Self::Cloud(CloudError::NotConfigured { what: Lack::OidcProvider, .. }) => {
+                "name it with `--oidc-provider-arn ARN`, `ALIBABA_CLOUD_OIDC_PROVIDER_ARN`, or `oidc_provider_arn` in the account"
+                    .to_owned()
+            }
             Self::Cloud(CloudError::Refused { too_long: true, .. }) => {
                 "a shorter session is asked for with `--session-duration 3600`".to_owned()
             }
@@ -175,16 +200,6 @@ impl Error {
             _ => return None,
         };
         Some(hint)
-    }
-}
-
-fn oidc_kind(error: &OidcError) -> Kind {
-    match error {
-        OidcError::Denied { .. } | OidcError::Refused { .. } => Kind::Refused,
-        OidcError::Late { .. } => Kind::NeedsPerson,
-        OidcError::Issuer { .. } | OidcError::NotOffered { .. } | OidcError::PortTaken { .. } => Kind::Usage,
-        OidcError::Transport(error) => transport_kind(error),
-        OidcError::Garbled { .. } | OidcError::Mismatch { .. } | OidcError::Token { .. } | OidcError::Listen(_) => Kind::Other,
     }
 }
 
@@ -253,6 +268,7 @@ fn sign_in_hint(error: &SignInError) -> Option<String> {
         SignInError::Unrecognised { .. } => {
             "`--verbose` shows the addresses on the way; pages that work only with a script cannot be read".to_owned()
         }
+        SignInError::Browse(BrowseError::Transport(error)) => return network_hint(error),
         SignInError::NeedsSignIn { .. } => {
             "sign in with `saml2cloud login`; `auto_login = true` in the account lets `credential-process` begin a sign-in too"
                 .to_owned()
@@ -261,16 +277,82 @@ fn sign_in_hint(error: &SignInError) -> Option<String> {
             "the start URL is on the portal's page, and in the invitation: `https://NAME.awsapps.com/start`".to_owned()
         }
         SignInError::WrongRegion { is, .. } => format!("set it with `--sso-region {is}`, or `sso_region` in the account"),
-        SignInError::Oidc(OidcError::PortTaken { .. }) => {
-            "choose another `redirect_port`, or none; `--device` needs no port".to_owned()
-        }
-        SignInError::Oidc(OidcError::Listen(_)) => "`--device` needs no port".to_owned(),
-        SignInError::Oidc(OidcError::Late { .. }) => "`saml2cloud login` begins the sign-in anew".to_owned(),
-        SignInError::Oidc(OidcError::Transport(error)) | SignInError::Browse(BrowseError::Transport(error)) => {
-            return network_hint(error);
+        SignInError::NoIdToken { hint, .. } => (*hint).to_owned(),
+        SignInError::Oidc(error) => return oidc_hint(error),
+        SignInError::NeedsBrowser { .. } => {
+            "a token from elsewhere is taken with `--oidc-token-file FILE` or `--oidc SOURCE`; `--oidc client` needs no person"
+                .to_owned()
         }
         _ => return None,
     })
+}
+
+fn oidc_kind(error: &OidcError) -> Kind {
+    match error {
+        OidcError::Issuer { .. } | OidcError::NotOffered { .. } => Kind::Usage,
+        OidcError::Refused { .. } | OidcError::Denied { .. } | OidcError::Mismatch { .. } | OidcError::Token { .. } => {
+            Kind::Refused
+        }
+        OidcError::Late { .. } => Kind::NeedsPerson,
+        OidcError::Garbled { .. } | OidcError::PortTaken { .. } | OidcError::Listen(_) => Kind::Other,
+        OidcError::Transport(error) => transport_kind(error),
+    }
+}
+
+fn oidc_hint(error: &OidcError) -> Option<String> {
+    Some(match error {
+        OidcError::Issuer { .. } => {
+            "`url` is the issuer exactly as it stands in its tokens, without `/.well-known/openid-configuration`".to_owned()
+        }
+        OidcError::NotOffered { .. } => {
+            "`--oidc browser`, `--oidc device` and `--oidc client` are the ways to get a token from an issuer".to_owned()
+        }
+        OidcError::Refused { error, .. } => match error.raw() {
+            "invalid_client" | "unauthorized_client" => {
+                "is `oidc_client_id` registered there for this way to sign in, and its secret or key the present one?".to_owned()
+            }
+            "invalid_grant" => "codes are good once and for a short time: sign in again; is this machine's clock right?".to_owned(),
+            "invalid_scope" => "`oidc_scope` says what is asked for".to_owned(),
+            "redirect_uri_mismatch" | "invalid_redirect_uri" => {
+                "the issuer knows other addresses for this client: `oidc_redirect_uri` names one".to_owned()
+            }
+            _ => return None,
+        },
+        OidcError::Late { .. } => "run the command again and finish the sign-in in the browser".to_owned(),
+        OidcError::PortTaken { .. } => {
+            "end that program, or name another port with `redirect_port` (IAM Identity Center) or `oidc_redirect_uri`; without one any free one is taken".to_owned()
+        }
+        OidcError::Token { source: BadJwt::NotThreeParts, .. } => {
+            "issuers give JSON Web Tokens as ID tokens; for access tokens many must be told an audience (`oidc_audience`, `oidc_resource`)"
+                .to_owned()
+        }
+        OidcError::Mismatch { .. } => "nothing of that answer was used; sign in again, from this terminal only".to_owned(),
+        _ => return None,
+    })
+}
+
+/// What to do about a token that a cloud refused.
+fn token_hint(refused: &CloudError, claims: &Claims, now: Timestamp) -> String {
+    let CloudError::Refused { cloud, code, too_long, .. } = refused else { return String::new() };
+    let skew = std::time::Duration::from_secs(60);
+    let is_off = claims.exp.is_some_and(|exp| exp < now) || claims.iat.is_some_and(|iat| iat > now.after(skew));
+    let code = code.raw();
+    let hint = if *too_long {
+        "a shorter session is asked for with `--session-duration 3600`"
+    } else if code.contains("Expired") {
+        "get a new token: this one is over, or was issued too long ago"
+    } else if code.contains("AccessDenied") || code.contains("NoPermission") || code == "IDPRejectedClaim" {
+        "the role's trust policy has to name this issuer's OIDC provider, this audience and this subject"
+    } else {
+        match cloud {
+            CloudId::Aws => "the account needs an OIDC provider for exactly this issuer, with this audience among its client IDs",
+            CloudId::Alibaba => "the OIDC provider has to be of exactly this issuer, with this audience among its client IDs",
+        }
+    };
+    match is_off {
+        true => format!("{hint}; this machine's clock says {now}: is it right?"),
+        false => hint.to_owned(),
+    }
 }
 
 fn network_hint(error: &TransportError) -> Option<String> {

@@ -70,6 +70,9 @@ pub async fn login(run: &Run<'_>, account: &Account, options: Options) -> Result
     }
     // Before anybody types a code for nothing.
     account.provider()?;
+    if !account.provider()?.lists_roles() {
+        cloud::find(account.cloud).configured(&account.configured)?;
+    }
     if let RoleWish::Arn(role) = &account.role {
         cloud::find(account.cloud).endpoint(role, &account.place, world.env)?;
     }
@@ -197,10 +200,12 @@ async fn assume(run: &Run<'_>, account: &Account, offer: &Offer, choice: &Choice
     if endpoint.foreign {
         witness.tell(&Event::ForeignEndpoint { url: &endpoint.url });
     }
-    witness.tell(&match is_portal {
-        true => Event::AskingPortal { host: endpoint.url.host() },
-        false => Event::Requesting { cloud: account.cloud },
-    });
+    let by = match choice.assertion() {
+        Assertion::Saml(_) => "SAML assertion",
+        Assertion::Oidc(_) => "ID token",
+        Assertion::Portal(_) => "portal session",
+    };
+    witness.tell(&Event::Requesting { cloud: account.cloud, by });
     // Always verified: what the account says of its identity provider does not reach here.
     let transport: Box<dyn Transport> = match is_portal {
         true => Box::new(portal::transport(run)?),
@@ -231,15 +236,22 @@ async fn assume(run: &Run<'_>, account: &Account, offer: &Offer, choice: &Choice
             }
         }
     };
-    match call(duration).await {
+    let outcome = match call(duration).await {
         Err(CloudError::Refused { too_long: true, code, message, .. })
             if account.duration.is_none() && duration > SessionDuration::DEFAULT =>
         {
             witness.tell(&Event::Shortened { wished: duration, said: format!("{code}: \"{message}\"") });
-            Ok(call(SessionDuration::DEFAULT).await?)
+            call(SessionDuration::DEFAULT).await
         }
-        outcome => Ok(outcome?),
-    }
+        outcome => outcome,
+    };
+    outcome.map_err(|error| match (error, choice.assertion()) {
+        // Whoever reads the refusal needs to know what was refused, and may see everything of it but itself.
+        (refused @ CloudError::Refused { .. }, Assertion::Oidc(token)) => {
+            Error::TokenRefused { refused, claims: Box::new(token.claims().clone()), now: world.clock.now() }
+        }
+        (error, _) => error.into(),
+    })
 }
 
 /// The text of the account's policy file.

@@ -15,7 +15,7 @@ mod sign_in;
 pub use cache::{Freshness, cached};
 pub use error::{Error, Kind};
 
-pub use crate::config::{Account, Accounts, AccountsFile, ConfigError, Draft, Found, Key};
+pub use crate::config::{Account, Accounts, AccountsFile, ConfigError, Draft, Found, Key, without_account};
 pub use crate::idp::{KNOWN_ELSEWHERE, PROVIDERS};
 
 use crate::ask::Answers;
@@ -36,8 +36,8 @@ pub struct Run<'r> {
     pub vault: &'r dyn Vault,
     /// Whether a person is asked for a password that is saved.
     pub ask_anyway: bool,
-    /// Whether there may be a person who looks: a sign-in with a browser is not begun behind somebody's back.
-    pub attended: bool,
+    /// Whether a person may be sent elsewhere, to a browser or another device.
+    pub may_send_person: bool,
 }
 
 /// What happens on the way, for a person to follow. The words are the command line's.
@@ -75,11 +75,8 @@ pub enum Event<'e> {
     Requesting {
         /// Which.
         cloud: CloudId,
-    },
-    /// A sign-in portal is asked for keys now.
-    AskingPortal {
-        /// Its host.
-        host: &'e str,
+        /// By what.
+        by: &'static str,
     },
     /// Another process is signing in; this one waits for it.
     Waiting,

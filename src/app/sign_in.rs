@@ -10,7 +10,7 @@ use crate::ask::{Answers, Chain, Given, GivenAnswer, NoAnswer, Question, Topic};
 use crate::cloud;
 use crate::config::Account;
 use crate::http::{Browser, Retrying};
-use crate::idp::{Here, Idp, Memory, Session, SignInError};
+use crate::idp::{Idp, Machine, Memory, Session, SignInError, Standing};
 use crate::types::{Assertion, Offer, Secret, Untrusted};
 use crate::vault::{Key, Kind};
 use crate::world::Tls;
@@ -75,41 +75,28 @@ pub(super) async fn portal_token(
         begin(run, account);
     }
     let memory = memory(run, account, String::new());
-    let here = Here { anew, refused, ..here(run) };
-    with_session(run, account, &[], &memory, here, async |session| Ok(idp.sign_in(session).await?)).await
+    let standing = Standing { anew, refused };
+    with_session(run, account, &[], &memory, standing, async |session| Ok(idp.sign_in(session).await?)).await
 }
 
 /// What earlier sign-ins left here, for whoever signs out.
 pub(super) async fn left(run: &Run<'_>, account: &Account) -> Result<Option<Assertion>, Error> {
     let idp = account.open_idp()?;
     let memory = whose(run, account);
-    with_session(run, account, &[], &memory, here(run), async |session| Ok(idp.left(session).await)).await
+    with_session(run, account, &[], &memory, Standing::default(), async |session| Ok(idp.left(session).await)).await
 }
 
 /// Forgets it.
 pub(super) async fn forget(run: &Run<'_>, account: &Account) -> Result<(), Error> {
     let idp = account.open_idp()?;
     let memory = whose(run, account);
-    with_session(run, account, &[], &memory, here(run), async |session| Ok(idp.forget(session).await?)).await
+    with_session(run, account, &[], &memory, Standing::default(), async |session| Ok(idp.forget(session).await?)).await
 }
 
 /// What is remembered of the person that the account names.
 fn whose<'r>(run: &'r Run<'_>, account: &Account) -> Remembered<'r> {
     let named = account.username.as_ref().filter(|_| !account.is_portal());
     memory(run, account, named.map(|name| name.as_str().to_owned()).unwrap_or_default())
-}
-
-fn here<'r>(run: &'r Run<'_>) -> Here<'r> {
-    let world = run.world;
-    Here {
-        launcher: world.launcher,
-        listener: world.listener,
-        env: world.env,
-        paths: world.paths,
-        attended: run.attended,
-        anew: false,
-        refused: &[],
-    }
 }
 
 fn memory<'r>(run: &'r Run<'_>, account: &Account, username: String) -> Remembered<'r> {
@@ -125,8 +112,9 @@ async fn attempt(
     known: &[&dyn Answers],
     memory: &dyn Memory,
 ) -> Result<Offer, Error> {
-    let assertion = with_session(run, account, known, memory, here(run), async |session| Ok(idp.sign_in(session).await?)).await?;
-    Ok(cloud::find(account.cloud).offer(assertion)?)
+    let assertion =
+        with_session(run, account, known, memory, Standing::default(), async |session| Ok(idp.sign_in(session).await?)).await?;
+    Ok(cloud::find(account.cloud).offer(assertion, &account.configured)?)
 }
 
 /// Does something with everything that a provider may touch.
@@ -135,7 +123,7 @@ async fn with_session<T>(
     account: &Account,
     known: &[&dyn Answers],
     memory: &dyn Memory,
-    here: Here<'_>,
+    standing: Standing<'_>,
     work: impl AsyncFnOnce(&mut Session<'_>) -> Result<T, Error>,
 ) -> Result<T, Error> {
     let cloud = cloud::find(account.cloud);
@@ -143,8 +131,16 @@ async fn with_session<T>(
     let transport = Retrying::new(transport, run.world.clock, account.idp.attempts, account.idp.retry_pause);
     let sp = cloud.service_provider(account.idp.urn.as_deref(), account.idp.target.as_ref());
     let answers = Chain(known.iter().copied().chain([run.answers]).collect());
+    let world = run.world;
+    let machine = Machine {
+        launcher: world.launcher,
+        listener: world.listener,
+        env: world.env,
+        paths: world.paths,
+        may_send_person: run.may_send_person,
+    };
     let mut session =
-        Session { browser: Browser::new(&transport), answers: &answers, clock: run.world.clock, memory, sp: &sp, here };
+        Session { browser: Browser::new(&transport), answers: &answers, clock: world.clock, memory, sp: &sp, machine, standing };
     work(&mut session).await
 }
 

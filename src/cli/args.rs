@@ -123,6 +123,21 @@ pub(super) struct Global {
     /// Sign in on another device, with a code (sign-in portals)
     #[arg(long, global = true, help_heading = "Account")]
     pub(super) device: bool,
+    /// Sign in with an ID token: github, gitlab, browser, device, client, usegrant, command, stdin, file:PATH or env:NAME
+    #[arg(long, global = true, value_name = "SOURCE", help_heading = "Web identity (OpenID Connect)")]
+    pub(super) oidc: Option<String>,
+    /// The file with an ID token; read anew at each exchange
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Web identity (OpenID Connect)")]
+    pub(super) oidc_token_file: Option<String>,
+    /// Whom the token should be for [default: sts.amazonaws.com or sts.aliyuncs.com]
+    #[arg(long, global = true, value_name = "TEXT", help_heading = "Web identity (OpenID Connect)")]
+    pub(super) oidc_audience: Option<String>,
+    /// Our client ID at the issuer (--url)
+    #[arg(long, global = true, value_name = "ID", help_heading = "Web identity (OpenID Connect)")]
+    pub(super) oidc_client_id: Option<String>,
+    /// The OIDC provider that vouches for the token (Alibaba Cloud)
+    #[arg(long, global = true, value_name = "ARN", help_heading = "Web identity (OpenID Connect)")]
+    pub(super) oidc_provider_arn: Option<String>,
     /// A file with a policy that limits the keys further
     #[arg(long, global = true, value_name = "FILE", hide = true)]
     pub(super) policyfile: Option<String>,

@@ -120,6 +120,9 @@ impl Context<'_> {
         }
         let name = self.name()?;
         let overlay = own.over(&self.global.draft());
+        if let Some(found) = self.without_account(&accounts.all(), &overlay)? {
+            return Ok(vec![found]);
+        }
         accounts.find(&name, self.wished, self.called_as, &overlay).map_err(|error| Error::from(error).into())
     }
 
@@ -140,6 +143,17 @@ impl Context<'_> {
         }))
     }
 
+    /// An account that flags and variables make up by themselves: a job in a pipeline has a token and a role, and no accounts file.
+    fn without_account(&self, saved: &[Found], overlay: &Draft) -> Result<Option<Found>, Failure> {
+        let is_named = self.global.idp_account.is_some() || variable(self.world.env, self.called_as, "IDP_ACCOUNT").is_some();
+        if is_named {
+            return Ok(None);
+        }
+        let has_default = saved.iter().any(|found| found.name.as_str() == "default");
+        app::without_account(self.world.env, self.wished.or(self.called_as), overlay, has_default)
+            .map_err(|error| Error::from(error).into())
+    }
+
     fn check(&self, found: &Found, own: &Draft) -> Result<Account, Failure> {
         // Variables are for accounts; a profile is what its file says, and what was typed.
         let overlay = match found.is_foreign {
@@ -150,8 +164,8 @@ impl Context<'_> {
         Account::check(found, &draft).map_err(|error| Error::from(error).into())
     }
 
-    /// The account, asked for where its name stands in both files.
-    async fn account(&self, answers: &dyn Answers, own: &Draft) -> Result<Account, Failure> {
+    /// The account, asked for where its name stands in both files, and whether it stands in one at all.
+    async fn account(&self, answers: &dyn Answers, own: &Draft) -> Result<(Account, bool), Failure> {
         let accounts = self.accounts()?;
         let mut found = self.find(&accounts, own)?;
         if found.len() > 1 {
@@ -159,7 +173,7 @@ impl Context<'_> {
             found.retain(|f| f.cloud == cloud);
         }
         match found.first() {
-            Some(found) => self.check(found, own),
+            Some(found) => Ok((self.check(found, own)?, found.file != Found::NOWHERE)),
             None => Err(Error::from(ConfigError::NoCloud(self.name()?.to_string())).into()),
         }
     }
@@ -196,7 +210,7 @@ impl Context<'_> {
     fn login_at_portal(&self, draft: &Draft, anew: bool) -> Result<(), Failure> {
         let vault = self.vault()?;
         let (account, token) = self.asking(async |answers| {
-            let account = self.account(answers, draft).await?;
+            let (account, _) = self.account(answers, draft).await?;
             let token = app::portal::sign_in(&self.run(answers, &*vault, true), &account, anew).await?;
             Ok((account, token))
         })?;
@@ -207,7 +221,7 @@ impl Context<'_> {
     fn logout(&self, own: &args::Logout) -> Result<(), Failure> {
         let vault = self.vault()?;
         let (account, ended) = self.asking(async |answers| {
-            let account = self.account(answers, &own.draft()).await?;
+            let (account, _) = self.account(answers, &own.draft()).await?;
             let ended = app::logout::logout(&self.run(answers, &*vault, false), &account).await?;
             Ok((account, ended))
         })?;
@@ -216,9 +230,16 @@ impl Context<'_> {
         ended.portal.unwrap_or(Ok(())).map_err(Failure::from)
     }
 
+    /// `attended`: whether somebody may be looking; a sign-in is not begun behind their back.
     fn run<'r>(&'r self, answers: &'r dyn Answers, vault: &'r dyn Vault, attended: bool) -> app::Run<'r> {
-        let attended = attended && !self.global.no_input;
-        app::Run { world: &self.world, answers, witness: self.talk, vault, ask_anyway: self.global.ask, attended }
+        app::Run {
+            world: &self.world,
+            answers,
+            witness: self.talk,
+            vault,
+            ask_anyway: self.global.ask,
+            may_send_person: attended && !self.global.no_input,
+        }
     }
 
     /// Where passwords and sessions rest. Nothing is opened before it is needed.
@@ -244,7 +265,11 @@ impl Context<'_> {
     fn sign_in(&self, draft: &Draft, options: Options) -> Result<(Account, Outcome), Failure> {
         let vault = self.vault()?;
         self.asking(async |answers| {
-            let account = self.account(answers, draft).await?;
+            let (account, is_saved) = self.account(answers, draft).await?;
+            // A job's child needs no profile, and nobody named one.
+            let wants_profile =
+                is_saved || !options.profile_is_optional || self.overlay(account.cloud, draft).get(Key::Profile).is_some();
+            let options = Options { no_profile: options.no_profile || !wants_profile, ..options };
             let outcome = app::login::login(&self.run(answers, &*vault, !options.unattended), &account, options).await?;
             Ok((account, outcome))
         })
@@ -291,7 +316,7 @@ impl Context<'_> {
         let none = Draft::default();
         let vault = self.vault()?;
         let (account, roles) = self.asking(async |answers| {
-            let account = self.account(answers, &none).await?;
+            let (account, _) = self.account(answers, &none).await?;
             let roles = app::roles::list(&self.run(answers, &*vault, true), &account).await?;
             Ok((account, roles))
         })?;
@@ -375,6 +400,7 @@ impl Global {
             (Key::StsEndpoint, &self.sts_endpoint),
             (Key::PolicyFile, &self.policyfile),
             (Key::PolicyArns, &self.policyarns),
+            (Key::OidcProviderArn, &self.oidc_provider_arn),
         ];
         for (key, value) in texts {
             if let Some(value) = value {
@@ -383,6 +409,21 @@ impl Global {
         }
         if self.skip_verify {
             draft.set(Key::SkipVerify, "true");
+        }
+        let web_identity = [
+            ("oidc_source", &self.oidc),
+            ("oidc_token_file", &self.oidc_token_file),
+            ("oidc_audience", &self.oidc_audience),
+            ("oidc_client_id", &self.oidc_client_id),
+        ];
+        for (name, value) in web_identity {
+            if let Some(value) = value {
+                draft.set_other(name, value);
+            }
+        }
+        // Whoever says where the token comes from has said what kind of provider it is.
+        if (self.oidc.is_some() || self.oidc_token_file.is_some()) && self.idp_provider.is_none() {
+            draft.set(Key::Provider, "OIDC");
         }
         for (name, given) in [
             ("disable_sessions", self.disable_sessions),

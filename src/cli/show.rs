@@ -176,11 +176,10 @@ impl Witness for Talk {
             Event::SavedRefused { said } => self.say(&format!("The saved password was refused (\"{said}\") and is forgotten.")),
             Event::Authenticating { username } => self.say(&format!("Authenticating as {} ...", Untrusted::new(*username))),
             Event::Selected { role } => self.say(&format!("Selected role: {role}")),
-            Event::Requesting { cloud } => {
+            Event::Requesting { cloud, by } => {
                 let name = if *cloud == CloudId::Aws { "AWS" } else { "AlibabaCloud" };
-                self.say(&format!("Requesting {name} credentials using SAML assertion"));
+                self.say(&format!("Requesting {name} credentials using {by}"));
             }
-            Event::AskingPortal { host } => self.say(&format!("Requesting AWS credentials from {host}")),
             Event::Waiting => self.say("Waiting for another saml2cloud that is signing in ..."),
             Event::Unverified { host } => {
                 talk(&format!("warning: no certificate of the identity provider ({host} and where it leads) is verified"))

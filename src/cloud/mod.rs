@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use crate::saml::BadResponse;
 use crate::types::{
     Assertion, Choice, CloudAccountId, CloudId, Credentials, IdpArn, Offer, OfferedRole, PortalRole, PortalToken, ProfileName,
-    Region, RoleArn, RoleWish, Secret, ServiceProvider, SessionDuration, Untrusted, WebUrl,
+    Region, RoleArn, RoleWish, SamlResponse, Secret, ServiceProvider, SessionDuration, Untrusted, WebUrl,
 };
 use crate::world::file::FileError;
 use crate::world::{Env, EnvChange, Paths, Transport, TransportError, is_busy};
@@ -30,12 +30,38 @@ pub trait Cloud: Sync {
     /// What the names of its SAML attributes begin with.
     fn attributes(&self) -> &'static str;
 
-    /// Reads what an assertion grants.
+    /// Whether the cloud wants to be told which entry of the account vouches for an ID token, or finds it by the token's issuer.
+    fn wants_oidc_provider(&self) -> bool;
+
+    /// The roles that an account's configuration offers, because an ID token lists none.
+    ///
+    /// # Errors
+    /// [`CloudError::NotConfigured`] names what is missing.
+    fn configured(&self, configured: &Configured) -> Result<Vec<OfferedRole>, CloudError> {
+        let missing = |what| CloudError::NotConfigured { cloud: self.id(), what };
+        let role = configured.role.clone().ok_or_else(|| missing(Lack::Role))?;
+        let idp = match (self.wants_oidc_provider(), &configured.idp) {
+            (false, _) => None,
+            (true, Some(idp)) => Some(idp.clone()),
+            (true, None) => return Err(missing(Lack::OidcProvider)),
+        };
+        Ok(vec![OfferedRole::Federated { role, idp }])
+    }
+
+    /// Reads what an assertion grants; of an ID token, what the account says.
     ///
     /// # Errors
     /// [`CloudError`] when it cannot be read, or is for another cloud.
-    fn offer(&self, assertion: Assertion) -> Result<Offer, CloudError> {
-        offer(self.id(), assertion)
+    fn offer(&self, assertion: Assertion, configured: &Configured) -> Result<Offer, CloudError> {
+        match &assertion {
+            Assertion::Saml(response) => {
+                let (roles, duration) = granted(self.id(), response)?;
+                Ok(Offer::new(assertion, roles, duration))
+            }
+            Assertion::Oidc(_) => Ok(Offer::new(assertion, self.configured(configured)?, None)),
+            // A portal is asked: `portal_offer`.
+            Assertion::Portal(_) => Err(CloudError::Mismatch),
+        }
     }
 
     /// Where the sign-in portal that gave this token answers.
@@ -130,6 +156,24 @@ pub struct Place {
     pub sts: Option<String>,
 }
 
+/// What an account says of roles, for assertions that say nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Configured {
+    /// The role, by its full name.
+    pub role: Option<RoleArn>,
+    /// The OpenID Connect provider's entry in the cloud account (Alibaba Cloud).
+    pub idp: Option<IdpArn>,
+}
+
+/// What an account lacks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lack {
+    /// A role by its full name.
+    Role,
+    /// The OpenID Connect provider's entry.
+    OidcProvider,
+}
+
 /// An address to ask.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint {
@@ -214,6 +258,14 @@ pub enum CloudError {
     /// A role and an assertion of different kinds. An offer never pairs them.
     #[error("the role and the assertion are of different kinds")]
     Mismatch,
+    /// An ID token lists no roles, and the account does not say what it takes.
+    #[error("an ID token lists no roles, and {}", lack(*.what))]
+    NotConfigured {
+        /// The cloud.
+        cloud: CloudId,
+        /// What is missing.
+        what: Lack,
+    },
     /// An address that is not used.
     #[error("`{text}` is no address for the security token service: {why}")]
     Endpoint {
@@ -258,12 +310,22 @@ impl CloudError {
     pub fn is_passing(&self) -> bool {
         match self {
             Self::Refused { status, code, .. } => {
-                is_busy(*status) || code.raw().starts_with("Throttling") || code.raw() == "ServiceUnavailable"
+                is_busy(*status)
+                    || code.raw().starts_with("Throttling")
+                    // AWS could not fetch the keys of a token's issuer just now.
+                    || matches!(code.raw(), "ServiceUnavailable" | "IDPCommunicationError")
             }
             Self::Garbled { status, .. } => is_busy(*status),
             Self::Transport(error) => matches!(error, TransportError::Unreachable { .. }),
             _ => false,
         }
+    }
+}
+
+fn lack(what: Lack) -> &'static str {
+    match what {
+        Lack::Role => "none is named by its full name (ARN)",
+        Lack::OidcProvider => "Alibaba Cloud has to be told the ARN of the OIDC provider beside the role's",
     }
 }
 
@@ -372,7 +434,7 @@ fn federated(cloud: CloudId, values: &[&str]) -> (Vec<OfferedRole>, Option<Untru
         };
         match pair {
             Some((role, idp)) if roles.iter().all(|known| known.role().arn() != Some(&role)) => {
-                roles.push(OfferedRole::Federated { role, idp })
+                roles.push(OfferedRole::Federated { role, idp: Some(idp) })
             }
             Some(_) => {}
             None => {
@@ -384,9 +446,8 @@ fn federated(cloud: CloudId, values: &[&str]) -> (Vec<OfferedRole>, Option<Untru
     (roles, bad)
 }
 
-/// Makes an offer of what an assertion says under a cloud's attribute names.
-fn offer(cloud: CloudId, assertion: Assertion) -> Result<Offer, CloudError> {
-    let Assertion::Saml(response) = &assertion else { return Err(CloudError::Mismatch) };
+/// What a SAML response grants under a cloud's attribute names, and for how long its identity provider wishes.
+fn granted(cloud: CloudId, response: &SamlResponse) -> Result<(Vec<OfferedRole>, Option<SessionDuration>), CloudError> {
     let reading = crate::saml::Reading::of(response)?;
     let name = |cloud, attribute| format!("{}{attribute}", find(cloud).attributes());
     let values: Vec<&str> =
@@ -401,7 +462,7 @@ fn offer(cloud: CloudId, assertion: Assertion) -> Result<Offer, CloudError> {
         });
     }
     let duration = reading.values(&name(cloud, "SessionDuration")).find_map(|v| SessionDuration::parse(v).ok());
-    Ok(Offer::new(assertion, roles, duration))
+    Ok((roles, duration))
 }
 
 #[cfg(test)]

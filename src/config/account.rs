@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::{ConfigError, Draft, Found, Key, Origin};
-use crate::cloud::Place;
+use crate::cloud::{Configured, Place};
 use crate::idp::{self, Idp, KNOWN_ELSEWHERE, PROVIDERS, Provider, Settings};
-use crate::types::{AccountName, CloudId, ProfileName, Region, Role, RoleWish, SessionDuration, Username, WebUrl};
+use crate::types::{AccountName, CloudId, IdpArn, ProfileName, Region, Role, RoleWish, SessionDuration, Username, WebUrl};
 
 /// The profile of an account that names none, as in the old tools.
 const DEFAULT_PROFILE: &str = "saml";
@@ -18,7 +18,7 @@ pub struct Account {
     pub cloud: CloudId,
     /// The word of its provider, which may be one that is not built yet: credentials that are still fresh are handed out all the same.
     pub provider: &'static str,
-    /// Where a sign-in starts.
+    /// Where a sign-in starts; the cloud itself where it needs no other place.
     pub url: WebUrl,
     /// The same to the letter as it was written: the old tools name what they keep by it.
     pub url_as_written: String,
@@ -26,6 +26,8 @@ pub struct Account {
     pub username: Option<Username>,
     /// Which role.
     pub role: RoleWish,
+    /// What the account offers where the assertion lists no roles.
+    pub configured: Configured,
     /// Where the keys go.
     pub profile: ProfileName,
     /// Roles with a profile of their own, so that the full role's keys do not land in the everyday profile.
@@ -107,7 +109,11 @@ impl Account {
             Some(text) => WebUrl::parse(text).map(Some).map_err(|e| bad(key, e.to_string())),
         };
         let region = |text: &str| Region::parse(text).map_err(|e| bad(Key::Region, e.to_string()));
-        needed(Key::Url)?;
+        // The provider is complained of last, as it always was.
+        let needs_url = draft.get(Key::Provider).and_then(idp::find).is_none_or(|provider| provider.needs_url());
+        if needs_url {
+            needed(Key::Url)?;
+        }
         let provider = provider_word(needed(Key::Provider)?)?;
         let portal_of = idp::find(provider).and_then(|provider| provider.portal_of());
         let is_portal = portal_of.is_some();
@@ -126,6 +132,14 @@ impl Account {
         if let Some(key) = [Key::PolicyFile, Key::PolicyArns].into_iter().find(|key| is_portal && draft.get(*key).is_some()) {
             return Err(bad(key, "the roles of a sign-in portal cannot be limited further".to_owned()));
         }
+        let clouds = || {
+            WebUrl::parse(&format!("https://{}/", crate::cloud::find(cloud).service_provider(None, None).web_identity.audience))
+                .ok()
+        };
+        let idp_arn = match draft.get(Key::OidcProviderArn) {
+            None => None,
+            Some(text) => Some(oidc_provider(text, cloud).map_err(|why| bad(Key::OidcProviderArn, why))?),
+        };
         let fields = idp::find(provider).map_or(&[][..], |provider| provider.fields());
         Ok(Self {
             name: name.clone(),
@@ -133,9 +147,13 @@ impl Account {
             provider,
             is_foreign: found.is_foreign,
             own: fields.iter().filter_map(|f| Some((f.key, draft.other(f.key)?.to_owned()))).collect(),
-            url: url(Key::Url)?.ok_or(ConfigError::Missing { name: name.to_string(), key: Key::Url, cloud })?,
+            url: url(Key::Url)?.or_else(clouds).ok_or(ConfigError::Missing { name: name.to_string(), key: Key::Url, cloud })?,
             url_as_written: draft.get(Key::Url).unwrap_or_default().to_owned(),
             username: draft.get(Key::Username).map(Username::parse).transpose()?,
+            configured: Configured {
+                role: if let RoleWish::Arn(role) = &role { Some(role.clone()) } else { None },
+                idp: idp_arn,
+            },
             role,
             profile: ProfileName::parse(draft.get(Key::Profile).unwrap_or(DEFAULT_PROFILE))?,
             profiles: match draft.get(Key::Profiles) {
@@ -198,8 +216,15 @@ impl Account {
     pub fn open_idp(&self) -> Result<Box<dyn Idp>, ConfigError> {
         let provider = self.provider()?;
         let own = |key: &str| self.own.iter().find(|(name, _)| *name == key).map(|(_, value)| value.clone());
-        let settings = Settings::new(self.url.clone(), &self.idp.mfa).with_url_as_written(&self.url_as_written);
-        Ok(provider.open(&settings.with_own(provider.fields(), own))?)
+        let mut settings = Settings::new(self.url.clone(), &self.idp.mfa);
+        settings = settings.with_url_as_written(&self.url_as_written).with_own(provider.fields(), own);
+        settings.has_url = !self.url_as_written.is_empty();
+        Ok(provider.open(&settings)?)
+    }
+
+    /// The provider's own settings as they were typed: what else credentials depend on.
+    pub(crate) fn own(&self) -> &[(&'static str, String)] {
+        &self.own
     }
 }
 
@@ -210,6 +235,15 @@ pub(crate) fn provider_word(given: &str) -> Result<&'static str, ConfigError> {
         given: given.escape_debug().to_string(),
         meant: all().find(|id| id.eq_ignore_ascii_case(given)),
     })
+}
+
+/// The OpenID Connect provider's entry, in the account's cloud.
+fn oidc_provider(text: &str, cloud: CloudId) -> Result<IdpArn, String> {
+    let arn = IdpArn::parse(text).map_err(|why| why.to_string())?;
+    match arn.cloud() == cloud && arn.as_str().contains(":oidc-provider/") {
+        true => Ok(arn),
+        false => Err(format!("`{arn}` is no OIDC provider of {}", cloud.title())),
+    }
 }
 
 /// `{ "AdminFull" = "production-full" }`.

@@ -94,8 +94,13 @@ pub fn sso_profile(text: &str, path: &str, name: &str) -> Result<Option<SsoProfi
     said.extend(session.map(|session| ("sso_session", session)));
     said.extend(value(&all, "sso_registration_scopes").map(|scopes| ("sso_registration_scopes", scopes)));
     said.extend(value(&all, "region").map(|region| ("region", region)));
-    let found =
-        Found { name: AccountName::parse(name)?, cloud: CloudId::Aws, draft: Draft::from_pairs(said), file: 0, is_foreign: true };
+    let found = Found {
+        name: AccountName::parse(name)?,
+        cloud: CloudId::Aws,
+        draft: Draft::from_pairs(said),
+        file: Found::NOWHERE,
+        is_foreign: true,
+    };
     Ok(Some(SsoProfile { found, notes }))
 }
 

@@ -93,6 +93,15 @@ impl Draft {
         {
             draft.values.insert(Key::Urn, (urn.to_owned(), Origin::Variable("SAML2AWS_AWS_URN".to_owned())));
         }
+        // What Alibaba Cloud's own tools call it.
+        if draft.get(Key::OidcProviderArn).is_none()
+            && cloud == Some(CloudId::Alibaba)
+            && let Some(arn) = env.get("ALIBABA_CLOUD_OIDC_PROVIDER_ARN")
+        {
+            draft
+                .values
+                .insert(Key::OidcProviderArn, (arn.to_owned(), Origin::Variable("ALIBABA_CLOUD_OIDC_PROVIDER_ARN".to_owned())));
+        }
         draft
     }
 

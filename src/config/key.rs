@@ -28,11 +28,12 @@ pub enum Key {
     PolicyFile,
     PolicyArns,
     Profiles,
+    OidcProviderArn,
 }
 
 impl Key {
     /// All, in the order in which they are written.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::Cloud,
         Self::Url,
         Self::Username,
@@ -53,6 +54,7 @@ impl Key {
         Self::PolicyFile,
         Self::PolicyArns,
         Self::Profiles,
+        Self::OidcProviderArn,
     ];
 
     /// Its name in the accounts file: the old tool's.
@@ -79,6 +81,7 @@ impl Key {
             Self::PolicyFile => "policy_file",
             Self::PolicyArns => "policy_arn_list",
             Self::Profiles => "profiles",
+            Self::OidcProviderArn => "oidc_provider_arn",
         }
     }
 
@@ -105,6 +108,7 @@ impl Key {
             Self::CredentialsFile => "--credentials-file",
             Self::PolicyFile => "--policyfile",
             Self::PolicyArns => "--policyarns",
+            Self::OidcProviderArn => "--oidc-provider-arn",
             Self::TargetUrl | Self::HttpAttempts | Self::HttpRetryDelay | Self::PasswordCommand | Self::Profiles => return None,
         })
     }
@@ -127,6 +131,7 @@ impl Key {
             Self::CredentialsFile => "CREDENTIALS_FILE",
             Self::PolicyFile => "POLICY_FILE",
             Self::PolicyArns => "POLICY_ARNS",
+            Self::OidcProviderArn => "OIDC_PROVIDER_ARN",
             Self::TargetUrl | Self::HttpAttempts | Self::HttpRetryDelay | Self::PasswordCommand | Self::Profiles => return None,
         })
     }
@@ -158,6 +163,7 @@ impl Key {
             Self::Profiles => {
                 "profiles for single roles: `{ \"AdminFull\" = \"production-full\" }`; the others go to the account's profile"
             }
+            Self::OidcProviderArn => "the OIDC provider in the cloud account that vouches for ID tokens (Alibaba Cloud)",
         }
     }
 }

@@ -4,6 +4,7 @@
 //! tools' words (docs/decisions/two-accounts-files.md).
 
 mod account;
+mod alone;
 mod aws;
 mod draft;
 mod file;
@@ -15,6 +16,7 @@ use std::path::PathBuf;
 
 pub use self::aws::{SsoProfile, sso_profile};
 pub use account::{Account, IdpSettings, Limits};
+pub use alone::without_account;
 pub(crate) use draft::variable;
 pub use draft::{Draft, Origin};
 pub use file::{AccountsFile, Dialect};
@@ -137,10 +139,15 @@ pub struct Found {
     pub cloud: CloudId,
     /// What the file says.
     pub draft: Draft,
-    /// Its file, by its place in [`Accounts`].
+    /// Its file, by its place in [`Accounts`]; [`Found::NOWHERE`] if it is in none.
     pub file: usize,
     /// Whether it is a profile of the cloud's own configuration, and no account of ours.
     pub is_foreign: bool,
+}
+
+impl Found {
+    /// The place of an account that stands in no file.
+    pub const NOWHERE: usize = usize::MAX;
 }
 
 impl Accounts {

@@ -24,6 +24,8 @@ pub struct Settings {
     pub url: WebUrl,
     /// The same to the letter as it was written, for what other tools name by it.
     pub url_as_written: String,
+    /// Whether the account names it. Only providers that need none are opened without; then it is the cloud's.
+    pub has_url: bool,
     /// The word of the key `mfa`.
     pub mfa: String,
     /// The provider's own settings, as typed, by the keys of its [`Field`]s.
@@ -33,7 +35,7 @@ pub struct Settings {
 impl Settings {
     /// The settings that every account has.
     pub fn new(url: WebUrl, mfa: impl Into<String>) -> Self {
-        Self { url_as_written: url.expose().to_string(), url, mfa: mfa.into(), own: BTreeMap::new() }
+        Self { url_as_written: url.expose().to_string(), url, has_url: true, mfa: mfa.into(), own: BTreeMap::new() }
     }
 
     /// With the address to the letter as it was written.

@@ -9,6 +9,7 @@ mod field;
 mod form;
 mod identity_center;
 mod jumpcloud;
+mod oidc;
 mod okta;
 
 pub use field::{Field, Settings, SettingsError};
@@ -44,6 +45,14 @@ pub trait Provider: Sync {
     /// Whether a sign-in needs user name and password. They are then asked for before the first request, so that a
     /// person is not kept waiting twice.
     fn wants_password(&self) -> bool {
+        true
+    }
+    /// Whether a sign-in needs the account's `url`.
+    fn needs_url(&self) -> bool {
+        true
+    }
+    /// Whether what it gives lists the roles that it grants. Where it does not, the account names one.
+    fn lists_roles(&self) -> bool {
         true
     }
     /// The second factors, by the words of `--mfa`; the first is the default.
@@ -84,8 +93,15 @@ pub trait Idp: Send + Sync {
 }
 
 /// Every provider that we can speak to, by name.
-pub static PROVIDERS: &[&dyn Provider] =
-    &[&adfs::PROVIDER, &adfs::PROVIDER_2, &form::PROVIDER, &identity_center::PROVIDER, &jumpcloud::PROVIDER, &okta::PROVIDER];
+pub static PROVIDERS: &[&dyn Provider] = &[
+    &adfs::PROVIDER,
+    &adfs::PROVIDER_2,
+    &form::PROVIDER,
+    &identity_center::PROVIDER,
+    &jumpcloud::PROVIDER,
+    &oidc::PROVIDER,
+    &okta::PROVIDER,
+];
 
 /// The names that the old tools know and that we do not speak to yet. Accounts may name them; a sign-in says so.
 pub static KNOWN_ELSEWHERE: &[&str] = &[
@@ -136,45 +152,49 @@ pub struct Session<'s> {
     pub memory: &'s dyn Memory,
     /// Whom the assertion is for.
     pub sp: &'s ServiceProvider,
-    /// What this machine has for a sign-in with the person's own browser.
-    pub here: Here<'s>,
+    /// What of this machine it may touch.
+    pub machine: Machine<'s>,
+    /// How the run stands with what an earlier sign-in left.
+    pub standing: Standing<'s>,
 }
 
-/// What a machine has for a sign-in with the person's own browser, and how the run stands.
-#[derive(Clone, Copy)]
-pub struct Here<'s> {
-    /// Opens the browser.
-    pub launcher: &'s dyn Launcher,
-    /// Opens the door that the browser comes back to.
-    pub listener: &'s dyn Listener,
-    /// The environment.
-    pub env: &'s Env,
-    /// Where tokens rest that other tools use too, and our own notes.
-    pub paths: &'s Paths,
-    /// Whether there may be a person who looks: a sign-in is not begun behind somebody's back.
-    pub attended: bool,
+/// How a run stands with what an earlier sign-in left.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Standing<'s> {
     /// Whether the person wants a new sign-in although the last one is still good.
     pub anew: bool,
-    /// Access tokens that the portal refused in this run.
+    /// Access tokens that a portal refused in this run.
     pub refused: &'s [Secret<String>],
 }
 
+/// What of this machine a provider may touch, where its sign-in is not a matter of requests alone.
+#[derive(Clone, Copy)]
+pub struct Machine<'m> {
+    /// Opens the person's browser, runs commands of the account.
+    pub launcher: &'m dyn Launcher,
+    /// Takes the browser's answer.
+    pub listener: &'m dyn Listener,
+    /// The variables, as they were at the start.
+    pub env: &'m Env,
+    /// Where files are.
+    pub paths: &'m Paths,
+    /// Whether a person may be asked to do something elsewhere, in a browser or on another device.
+    pub may_send_person: bool,
+}
+
 #[cfg(test)]
-impl Here<'static> {
-    /// For sign-ins that need none of it.
-    pub(crate) fn nowhere() -> Self {
+pub(crate) const NO_WEB_IDENTITY: crate::types::WebIdentity =
+    crate::types::WebIdentity { audience: "aud", file: "TOKEN_FILE", text: Some("TOKEN"), session_name: "SESSION_NAME" };
+
+#[cfg(test)]
+impl Machine<'static> {
+    /// One without variables, files or programs.
+    pub(crate) fn bare() -> Self {
         use std::sync::LazyLock;
         static ENV: LazyLock<Env> = LazyLock::new(Env::default);
-        static PATHS: LazyLock<Paths> = LazyLock::new(|| Paths::below(std::path::Path::new("/nowhere")));
-        Self {
-            launcher: &crate::world::SystemLauncher,
-            listener: &crate::world::SystemListener,
-            env: &ENV,
-            paths: &PATHS,
-            attended: false,
-            anew: false,
-            refused: &[],
-        }
+        static PATHS: LazyLock<Paths> = LazyLock::new(|| Paths::below(std::path::Path::new("/nonexistent")));
+        let (launcher, listener) = (&crate::world::SystemLauncher, &crate::world::SystemListener);
+        Self { launcher, listener, env: &ENV, paths: &PATHS, may_send_person: true }
     }
 }
 
@@ -308,12 +328,37 @@ pub enum SignInError {
     /// The file with the token is still there.
     #[error(transparent)]
     Tokens(FileError),
-    /// The browser, the code or the issuer.
+    /// There is no ID token where it should be.
+    #[error("there is no ID token {place}: {why}")]
+    NoIdToken {
+        /// Where it should be: `in the file `x``.
+        place: String,
+        /// What is wrong.
+        why: String,
+        /// What to do.
+        hint: &'static str,
+    },
+    /// The issuer of tokens.
     #[error(transparent)]
-    Oidc(#[from] OidcError),
+    Oidc(OidcError),
+    /// A person would have to go to a browser or another device, and may not be sent there.
+    #[error("the sign-in at {who} needs a person, and `--no-input` forbids to ask one")]
+    NeedsBrowser {
+        /// Where.
+        who: String,
+    },
     /// No connection, or led astray.
     #[error(transparent)]
     Browse(#[from] BrowseError),
+}
+
+impl From<OidcError> for SignInError {
+    fn from(error: OidcError) -> Self {
+        match error {
+            OidcError::Transport(error) => error.into(),
+            error => Self::Oidc(error),
+        }
+    }
 }
 
 impl From<TransportError> for SignInError {

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use serde::Deserialize;
 
 use super::token::{read, send};
-use super::{Client, Endpoints, OidcError, Tokens, Told, parse};
+use super::{Client, Endpoints, OidcError, Tokens, Told, json};
 use crate::http::Browser;
 use crate::types::{Secret, Untrusted, WebUrl};
 use crate::world::{Clock, is_busy};
@@ -103,7 +103,7 @@ pub async fn begin(
         });
     }
     let Document { device_code, user_code, verification_uri, verification_uri_complete, expires_in, interval } =
-        parse(answer.body.expose()).map_err(garbled)?;
+        json(answer.body.expose()).map_err(garbled)?;
     Device::new(device_code, &user_code, &verification_uri, verification_uri_complete.as_deref(), interval, expires_in)
         .map_err(garbled)
 }

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::{OidcError, parse};
+use super::{OidcError, json};
 use crate::http::Browser;
 use crate::types::{Untrusted, WebUrl};
 use crate::world::Request;
@@ -55,7 +55,7 @@ pub async fn discover(browser: &mut Browser<'_>, issuer: &WebUrl) -> Result<Endp
     if !answer.is_success() {
         return Err(wrong(format!("there is no description at `{place}` (HTTP {})", answer.status)));
     }
-    let document = parse(answer.body.expose()).map_err(|why| wrong(format!("of the description at `{place}`, {why}")))?;
+    let document = json(answer.body.expose()).map_err(|why| wrong(format!("of the description at `{place}`, {why}")))?;
     check(issuer, document).map_err(wrong)
 }
 
@@ -94,7 +94,7 @@ mod tests {
 
     fn told(issuer: &str, json: &str) -> Result<Endpoints, String> {
         let issuer = WebUrl::parse(issuer).unwrap();
-        parse(json).map_err(str::to_owned).and_then(|document| check(&issuer, document))
+        super::json(json).map_err(str::to_owned).and_then(|document| check(&issuer, document))
     }
 
     #[test]

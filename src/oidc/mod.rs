@@ -121,8 +121,11 @@ fn span(seconds: u64) -> String {
     if seconds < 120 { format!("{seconds} seconds") } else { format!("{} minutes", seconds / 60) }
 }
 
-/// What a JSON document of a server is read with.
-fn parse<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, &'static str> {
+/// Reads a JSON document of a server.
+///
+/// # Errors
+/// Says what it is instead.
+pub fn json<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, &'static str> {
     if text.trim_start().starts_with('<') {
         return Err("it is a page for people, not JSON");
     }

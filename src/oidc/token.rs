@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::{Client, OidcError, parse};
+use super::{Client, OidcError, json};
 use crate::http::Browser;
 use crate::types::{Secret, Timestamp, Untrusted, WebUrl};
 use crate::world::{Request, Response};
@@ -98,13 +98,13 @@ pub(super) async fn send(
 pub(super) fn read(answer: &Response) -> Told {
     let text = answer.body.expose();
     if answer.is_success() {
-        return match parse::<Tokens>(text) {
+        return match json::<Tokens>(text) {
             Ok(tokens) if tokens.id.is_none() && tokens.access.is_none() => Told::Garbled("it has no token in it"),
             Ok(tokens) => Told::Tokens(Box::new(tokens)),
             Err(why) => Told::Garbled(why),
         };
     }
-    match parse::<Failure>(text) {
+    match json::<Failure>(text) {
         Ok(failure) => Told::Error { code: failure.error, said: Untrusted::new(failure.error_description.unwrap_or_default()) },
         Err(why) => Told::Garbled(why),
     }

@@ -1,6 +1,6 @@
 //! A signed statement about the person, and whom it is for.
 
-use super::{PortalToken, Secret, WebUrl};
+use super::{Claims, PortalToken, Secret, SessionName, WebUrl};
 
 /// What an identity provider hands over after a sign-in.
 #[derive(Debug, Clone)]
@@ -9,6 +9,39 @@ pub enum Assertion {
     Saml(SamlResponse),
     /// The access token of a cloud's own sign-in portal, which stands in for an assertion.
     Portal(PortalToken),
+    /// A token of OpenID Connect.
+    Oidc(IdToken),
+}
+
+/// A signed token that says who somebody, or which program, is: the text exactly as it came. It buys credentials until it expires, so
+/// it is a secret; what it says of itself is not.
+#[derive(Debug, Clone)]
+pub struct IdToken {
+    text: Secret<String>,
+    claims: Claims,
+    session_name: SessionName,
+}
+
+impl IdToken {
+    /// Takes a token with what was read in it, and the name that the session gets in the cloud's logs: a token has no attribute for it.
+    pub fn new(text: Secret<String>, claims: Claims, session_name: SessionName) -> Self {
+        Self { text, claims, session_name }
+    }
+
+    /// The token, for the cloud.
+    pub fn expose(&self) -> &str {
+        self.text.expose()
+    }
+
+    /// What it says of itself.
+    pub fn claims(&self) -> &Claims {
+        &self.claims
+    }
+
+    /// The session's name.
+    pub fn session_name(&self) -> &SessionName {
+        &self.session_name
+    }
 }
 
 /// The message that carries the SAML assertion, in base64, exactly as it came. It buys credentials
@@ -40,6 +73,21 @@ pub struct ServiceProvider {
     pub is_clouds: fn(&WebUrl, &str) -> bool,
     /// An assertion consumer service that the account names beside them.
     pub target: Option<WebUrl>,
+    /// The same cloud as a reader of tokens.
+    pub web_identity: WebIdentity,
+}
+
+/// What a cloud's own tools agree on about tokens of OpenID Connect.
+#[derive(Debug, Clone, Copy)]
+pub struct WebIdentity {
+    /// Whom tokens are for where nobody says otherwise.
+    pub audience: &'static str,
+    /// The variable that names the file with a token.
+    pub file: &'static str,
+    /// The variable with a token itself.
+    pub text: Option<&'static str>,
+    /// The variable with the session's name.
+    pub session_name: &'static str,
 }
 
 impl ServiceProvider {

@@ -16,11 +16,11 @@ mod untrusted;
 mod url;
 
 pub use arn::{BadArn, IdpArn, RoleArn};
-pub use assertion::{Assertion, SamlResponse, ServiceProvider};
+pub use assertion::{Assertion, IdToken, SamlResponse, ServiceProvider, WebIdentity};
 pub use claims::Claims;
 pub use credentials::Credentials;
 pub use duration::{BadDuration, SessionDuration};
-pub use names::{AccountName, BadName, CloudAccountId, CloudId, ProfileName, Region, Username};
+pub use names::{AccountName, BadName, CloudAccountId, CloudId, ProfileName, Region, SessionName, Username};
 pub use offer::{Choice, Offer, OfferedRole, RoleWish, Unchosen};
 pub use partition::Partition;
 pub use portal::PortalToken;

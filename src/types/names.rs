@@ -95,6 +95,28 @@ name!(
     |text| (!text.bytes().all(|b| b.is_ascii_digit())).then_some("is not a number")
 );
 
+name!(
+    /// What a session is called in a cloud's logs: 2 to 64 characters that both clouds take.
+    SessionName,
+    "the session name",
+    |text| {
+        let good = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'@' | b'=' | b'-');
+        (!(2..=64).contains(&text.len()) || !text.bytes().all(good)).then_some("may only have 2 to 64 of a-z, A-Z, 0-9 and _.@=-")
+    }
+);
+
+impl SessionName {
+    /// A name for whoever is described so, in a token: what cannot stand in a name becomes `_`, what is too long is cut.
+    pub fn of_subject(subject: &str) -> Self {
+        let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '@' | '=' | '-');
+        let mut name: String = subject.chars().map(|c| if good(c) { c } else { '_' }).take(64).collect();
+        while name.len() < 2 {
+            name.push('_');
+        }
+        Self(name)
+    }
+}
+
 /// Which cloud.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum CloudId {
@@ -147,6 +169,21 @@ mod tests {
             assert!(ProfileName::parse(bad).is_err(), "{bad:?}");
             assert!(AccountName::parse(bad).is_err(), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn a_session_is_called_by_its_subject() {
+        for (subject, name) in [
+            ("repo:o/r:ref:refs/heads/main", "repo_o_r_ref_refs_heads_main"),
+            ("alice@example.com", "alice@example.com"),
+            ("ü", "__"),
+            ("", "__"),
+        ] {
+            assert_eq!(SessionName::of_subject(subject).as_str(), name);
+        }
+        let long = SessionName::of_subject(&"x".repeat(100));
+        assert!(SessionName::parse(long.as_str()).is_ok() && long.as_str().len() == 64);
+        assert!(SessionName::parse("a").is_err() && SessionName::parse("a b").is_err());
     }
 
     #[test]

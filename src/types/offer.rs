@@ -11,8 +11,8 @@ pub enum OfferedRole {
     Federated {
         /// The role.
         role: RoleArn,
-        /// The identity provider's entry that vouches for it.
-        idp: IdpArn,
+        /// The identity provider's entry that vouches for it; none where the cloud finds it by the token's issuer.
+        idp: Option<IdpArn>,
     },
     /// A role that a sign-in portal hands out.
     Portal {
@@ -214,7 +214,7 @@ mod tests {
     fn offered(name: &str) -> OfferedRole {
         OfferedRole::Federated {
             role: RoleArn::parse(&format!("arn:aws:iam::1:role/{name}")).unwrap(),
-            idp: IdpArn::parse("arn:aws:iam::1:saml-provider/p").unwrap(),
+            idp: IdpArn::parse("arn:aws:iam::1:saml-provider/p").ok(),
         }
     }
 

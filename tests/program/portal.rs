@@ -258,7 +258,8 @@ fn a_machine_without_a_screen_shows_the_code_and_opens_nothing() {
     desk.room.sandbox.portal(|portal| portal.device_seconds = 2);
     let call = desk.room.call("login -a production").var("SSH_CONNECTION", "192.0.2.1 1 192.0.2.2 22");
     let done = call.run().exits(4);
-    done.says(&["and type this code:", "error: nobody finished the sign-in at acme.awsapps.com within"]).does_not_say("browser");
+    done.says(&["and type this code:", "error: nobody finished the sign-in at acme.awsapps.com within"])
+        .does_not_say("with your browser");
     assert_eq!(desk.tabs(), 0);
 }
 
@@ -305,7 +306,7 @@ fn a_port_that_is_taken_is_named() {
     let taken = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let port = taken.local_addr().unwrap().port();
     let desk = Desk::with_account(&format!("redirect_port = {port}"));
-    let done = desk.call("login -a production").run().exits(2);
+    let done = desk.call("login -a production").run().exits(1);
     done.says(&[&format!("error: port {port} of this machine is taken"), "redirect_port"]);
     drop(taken);
     desk.call("login -a production").run().exits(0);

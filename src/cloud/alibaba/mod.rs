@@ -1,6 +1,7 @@
 //! Alibaba Cloud.
 //!
-//! Sign-in by SAML: <https://www.alibabacloud.com/help/en/ram/user-guide/role-based-sso/>.
+//! Sign-in by SAML: <https://www.alibabacloud.com/help/en/ram/user-guide/role-based-sso/>; by OpenID Connect:
+//! <https://www.alibabacloud.com/help/en/ram/user-guide/overview-of-oidc-based-sso>.
 
 mod profile;
 mod signin;
@@ -13,7 +14,8 @@ use async_trait::async_trait;
 
 use super::{Cloud, CloudError, Endpoint, Place, SessionWish, Store};
 use crate::types::{
-    Choice, CloudAccountId, CloudId, Credentials, Offer, ProfileName, Region, RoleArn, Secret, ServiceProvider, WebUrl,
+    Choice, CloudAccountId, CloudId, Credentials, Offer, ProfileName, Region, RoleArn, Secret, ServiceProvider, WebIdentity,
+    WebUrl,
 };
 use crate::world::{Env, EnvChange, Paths, Transport};
 
@@ -21,6 +23,14 @@ use crate::world::{Env, EnvChange, Paths, Transport};
 const ATTRIBUTES: &str = "https://www.aliyun.com/SAML-Role/Attributes/";
 /// The entity ID of the China site; the international one is this with `:international`.
 const ENTITY_ID: &str = "urn:alibaba:cloudcomputing";
+
+/// The names that Alibaba Cloud's SDKs know; the one with the token itself is Terraform's.
+const WEB_IDENTITY: WebIdentity = WebIdentity {
+    audience: "sts.aliyuncs.com",
+    file: "ALIBABA_CLOUD_OIDC_TOKEN_FILE",
+    text: Some("ALIBABA_CLOUD_OIDC_TOKEN"),
+    session_name: "ALIBABA_CLOUD_ROLE_SESSION_NAME",
+};
 
 /// Alibaba Cloud.
 pub(super) struct Alibaba;
@@ -37,7 +47,12 @@ impl Cloud for Alibaba {
             is_acs: signin::is_acs,
             is_clouds: super::is_clouds,
             target: target.cloned(),
+            web_identity: WEB_IDENTITY,
         }
+    }
+
+    fn wants_oidc_provider(&self) -> bool {
+        true
     }
 
     fn attributes(&self) -> &'static str {
@@ -49,7 +64,7 @@ impl Cloud for Alibaba {
     }
 
     async fn assume(&self, choice: &Choice, wish: &SessionWish, net: &dyn Transport) -> Result<Credentials, CloudError> {
-        sts::assume_with_saml(choice, wish, net).await
+        sts::assume(choice, wish, net).await
     }
 
     async fn aliases(&self, offer: &Offer, net: &dyn Transport) -> BTreeMap<CloudAccountId, String> {
@@ -113,6 +128,7 @@ impl Cloud for Alibaba {
             "ALIBABACLOUD_ROLE_ARN",
             "ALICLOUD_ASSUME_ROLE_ARN",
             "ALIBABA_CLOUD_OIDC_TOKEN_FILE",
+            "ALIBABA_CLOUD_OIDC_TOKEN",
             "ALIBABA_CLOUD_OIDC_PROVIDER_ARN",
             "ALIBABA_CLOUD_CREDENTIALS_URI",
             "ALICLOUD_CREDENTIALS_URI",

@@ -1,5 +1,6 @@
-//! `AssumeRoleWithSAML`: one anonymous POST, one JSON answer. The business parameters are in the body, so that the
-//! assertion is in no URL and no log. <https://www.alibabacloud.com/help/en/ram/developer-reference/api-sts-2015-04-01-assumerolewithsaml>
+//! `AssumeRoleWithSAML` and `AssumeRoleWithOIDC`: one anonymous POST, one JSON answer. The business parameters are in the body, so that the
+//! assertion is in no URL and no log. <https://www.alibabacloud.com/help/en/ram/developer-reference/api-sts-2015-04-01-assumerolewithsaml>,
+//! <https://www.alibabacloud.com/help/en/ram/developer-reference/api-sts-2015-04-01-assumerolewithoidc>
 //!
 //! Why there is no SDK here: docs/decisions/own-alibaba-client.md.
 
@@ -38,34 +39,37 @@ pub(super) fn endpoint(place: &Place, env: &Env) -> Result<Endpoint, CloudError>
     Ok(Endpoint { url, foreign: false })
 }
 
-/// The call.
-pub(super) async fn assume_with_saml(
-    choice: &Choice,
-    wish: &SessionWish,
-    net: &dyn Transport,
-) -> Result<Credentials, CloudError> {
-    let (Assertion::Saml(response), OfferedRole::Federated { role, idp }) = (choice.assertion(), choice.offered()) else {
-        return Err(CloudError::Mismatch);
-    };
+/// The call that the assertion is for.
+pub(super) async fn assume(choice: &Choice, wish: &SessionWish, net: &dyn Transport) -> Result<Credentials, CloudError> {
+    let OfferedRole::Federated { role, idp } = choice.offered() else { return Err(CloudError::Mismatch) };
     let now = wish.now.utc();
     let nonce = crate::world::nonce();
+    let idp = idp.as_ref().map_or("", |idp| idp.as_str());
+    let (action, mut body) = match choice.assertion() {
+        Assertion::Saml(response) => ("AssumeRoleWithSAML", vec![("SAMLProviderArn", idp), ("SAMLAssertion", response.expose())]),
+        Assertion::Oidc(token) => (
+            "AssumeRoleWithOIDC",
+            vec![("OIDCProviderArn", idp), ("OIDCToken", token.expose()), ("RoleSessionName", token.session_name().as_str())],
+        ),
+        Assertion::Portal(_) => return Err(CloudError::Mismatch),
+    };
     let url = wish.endpoint.with_query([
-        ("Action", "AssumeRoleWithSAML"),
+        ("Action", action),
         ("Version", "2015-04-01"),
         ("Format", "JSON"),
         ("Timestamp", &now),
         ("SignatureNonce", &nonce),
     ]);
     let duration = wish.duration.to_string();
-    let mut body = vec![
-        ("RoleArn", role.as_str()),
-        ("SAMLProviderArn", idp.as_str()),
-        ("SAMLAssertion", response.expose()),
-        ("DurationSeconds", &duration),
-    ];
+    body.extend([("RoleArn", role.as_str()), ("DurationSeconds", &duration)]);
     body.extend(wish.policy.as_deref().map(|policy| ("Policy", policy)));
     let answer = net.send(&Request::form(url, body).header("accept", "application/json")).await?;
-    let home = Reading::of(response).ok().and_then(|reading| signin::home_region(&reading));
+    let home = match choice.assertion() {
+        Assertion::Saml(response) => Reading::of(response).ok().and_then(|reading| signin::home_region(&reading)),
+        // A token does not tell the site.
+        Assertion::Oidc(_) => Region::parse("cn-hangzhou").ok(),
+        Assertion::Portal(_) => None,
+    };
     read(&answer, role, wish).map(|credentials| Credentials { home_region: home, ..credentials })
 }
 

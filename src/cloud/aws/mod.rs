@@ -1,6 +1,7 @@
 //! Amazon Web Services.
 //!
-//! Sign-in by SAML: <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_providers_saml.html>.
+//! Sign-in by SAML: <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_providers_saml.html>; by OpenID Connect:
+//! <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_providers_oidc.html>.
 
 mod portal;
 mod profile;
@@ -15,7 +16,7 @@ use async_trait::async_trait;
 use super::{Cloud, CloudError, Endpoint, Place, SessionWish, Store};
 use crate::types::{
     Assertion, Choice, CloudAccountId, CloudId, Credentials, Offer, PortalToken, ProfileName, Region, RoleArn, RoleWish, Secret,
-    ServiceProvider, WebUrl,
+    ServiceProvider, WebIdentity, WebUrl,
 };
 use crate::world::{Env, EnvChange, Paths, Transport};
 
@@ -23,6 +24,14 @@ use crate::world::{Env, EnvChange, Paths, Transport};
 const ATTRIBUTES: &str = "https://aws.amazon.com/SAML/Attributes/";
 /// The entity ID of the global partition.
 const ENTITY_ID: &str = "urn:amazon:webservices";
+
+/// The names that every SDK of AWS knows.
+const WEB_IDENTITY: WebIdentity = WebIdentity {
+    audience: "sts.amazonaws.com",
+    file: "AWS_WEB_IDENTITY_TOKEN_FILE",
+    text: None,
+    session_name: "AWS_ROLE_SESSION_NAME",
+};
 
 /// AWS.
 pub(super) struct Aws;
@@ -39,7 +48,12 @@ impl Cloud for Aws {
             is_acs: signin::is_acs,
             is_clouds: super::is_clouds,
             target: target.cloned(),
+            web_identity: WEB_IDENTITY,
         }
+    }
+
+    fn wants_oidc_provider(&self) -> bool {
+        false
     }
 
     fn attributes(&self) -> &'static str {
@@ -53,7 +67,7 @@ impl Cloud for Aws {
     async fn assume(&self, choice: &Choice, wish: &SessionWish, net: &dyn Transport) -> Result<Credentials, CloudError> {
         match choice.assertion() {
             Assertion::Portal(_) => portal::role_credentials(choice, wish, net).await,
-            Assertion::Saml(_) => sts::assume_with_saml(choice, wish, net).await,
+            Assertion::Saml(_) | Assertion::Oidc(_) => sts::assume(choice, wish, net).await,
         }
     }
 
@@ -93,6 +107,9 @@ impl Cloud for Aws {
             ("AWS_CREDENTIAL_EXPIRATION", Some(credentials.expires.utc().into())),
             ("AWS_PROFILE", profile()),
             ("AWS_DEFAULT_PROFILE", profile()),
+            // These would let a tool fetch other keys beside ours.
+            ("AWS_ROLE_ARN", None),
+            ("AWS_WEB_IDENTITY_TOKEN_FILE", None),
         ];
         if let Some(region) = region {
             changes.push(("AWS_REGION", Some(region.as_str().into())));

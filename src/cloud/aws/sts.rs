@@ -1,5 +1,6 @@
-//! `AssumeRoleWithSAML`: one unsigned POST, one XML answer.
-//! <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithSAML.html>
+//! `AssumeRoleWithSAML` and `AssumeRoleWithWebIdentity`: one unsigned POST, one XML answer.
+//! <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithSAML.html>,
+//! <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html>
 
 use crate::cloud::{CloudError, Endpoint, Place, SessionWish};
 use crate::text::xml;
@@ -37,24 +38,29 @@ pub(super) fn endpoint(role: &RoleArn, place: &Place, env: &Env) -> Result<Endpo
     Ok(Endpoint { url, foreign: false })
 }
 
-/// The call.
-pub(super) async fn assume_with_saml(
-    choice: &Choice,
-    wish: &SessionWish,
-    net: &dyn Transport,
-) -> Result<Credentials, CloudError> {
-    let (Assertion::Saml(response), OfferedRole::Federated { role, idp }) = (choice.assertion(), choice.offered()) else {
-        return Err(CloudError::Mismatch);
-    };
+/// The call that the assertion is for.
+pub(super) async fn assume(choice: &Choice, wish: &SessionWish, net: &dyn Transport) -> Result<Credentials, CloudError> {
+    let OfferedRole::Federated { role, idp } = choice.offered() else { return Err(CloudError::Mismatch) };
     let duration = wish.duration.to_string();
     let mut pairs = vec![
-        ("Action".to_owned(), "AssumeRoleWithSAML"),
         ("Version".to_owned(), "2011-06-15"),
         ("RoleArn".to_owned(), role.as_str()),
-        ("PrincipalArn".to_owned(), idp.as_str()),
-        ("SAMLAssertion".to_owned(), response.expose()),
         ("DurationSeconds".to_owned(), &duration),
     ];
+    let own = match choice.assertion() {
+        Assertion::Saml(response) => [
+            ("Action", "AssumeRoleWithSAML"),
+            ("PrincipalArn", idp.as_ref().map_or("", |idp| idp.as_str())),
+            ("SAMLAssertion", response.expose()),
+        ],
+        Assertion::Oidc(token) => [
+            ("Action", "AssumeRoleWithWebIdentity"),
+            ("RoleSessionName", token.session_name().as_str()),
+            ("WebIdentityToken", token.expose()),
+        ],
+        Assertion::Portal(_) => return Err(CloudError::Mismatch),
+    };
+    pairs.extend(own.map(|(name, value)| (name.to_owned(), value)));
     pairs.extend(wish.policy.as_deref().map(|policy| ("Policy".to_owned(), policy)));
     pairs.extend(
         wish.policy_arns.iter().enumerate().map(|(index, arn)| (format!("PolicyArns.member.{}.arn", index + 1), arn.as_str())),

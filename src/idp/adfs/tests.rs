@@ -11,7 +11,7 @@ use super::PROVIDER;
 use super::pages::{Seen, complaint, read};
 use crate::ask::{Answers, NoAnswer, Question, Topic};
 use crate::http::{Browser, Form, Page};
-use crate::idp::{Here, Memory, Provider, Session, Settings, SignInError};
+use crate::idp::{Memory, Provider, Session, Settings, SignInError};
 use crate::types::{Secret, ServiceProvider, Timestamp, Untrusted, WebUrl};
 use crate::vault::Kind;
 use crate::world::{Clock, Request, Response, Transport, TransportError};
@@ -211,6 +211,7 @@ pub(super) fn walk(provider: &dyn Provider, mfa: &str, pages: &[&'static str], c
         is_acs: |url| url.to_string() == "https://signin.aws.amazon.com/saml",
         is_clouds: |_, _| false,
         target: None,
+        web_identity: crate::idp::NO_WEB_IDENTITY,
     };
     let clock = Still(AtomicI64::new(1_800_000_000));
     let mut session = Session {
@@ -219,7 +220,8 @@ pub(super) fn walk(provider: &dyn Provider, mfa: &str, pages: &[&'static str], c
         clock: &clock,
         memory: &Nothing,
         sp: &sp,
-        here: Here::nowhere(),
+        machine: crate::idp::Machine::bare(),
+        standing: crate::idp::Standing::default(),
     };
     let idp = provider.open(&Settings::new(WebUrl::parse("https://fs.acme.example").unwrap(), mfa)).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();

@@ -13,6 +13,7 @@ fn sp() -> ServiceProvider {
         is_acs: |url| url.to_string() == "https://signin.aws.amazon.com/saml",
         is_clouds: |url, audience| url.host() == "signin.other.example" || audience == "urn:other:cloud",
         target: None,
+        web_identity: crate::idp::NO_WEB_IDENTITY,
     }
 }
 

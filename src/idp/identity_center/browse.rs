@@ -27,7 +27,7 @@ impl Visit<'_, '_> {
             status: 0,
             why: crate::types::Untrusted::new(why),
         })?;
-        let mut waiting = code::Waiting::open(self.session.here.listener, redirect).await?;
+        let mut waiting = code::Waiting::open(self.session.machine.listener, redirect).await?;
         let pkce = Pkce::new();
         let back = waiting.redirect_uri();
         let scopes = self.portal.scopes.join(" ");

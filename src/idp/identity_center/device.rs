@@ -45,13 +45,13 @@ impl Visit<'_, '_> {
     }
 
     fn show(&self, place: &Place, device: &Device, may_open: bool) {
-        let (here, answers) = (&self.session.here, self.session.answers);
+        let (machine, answers) = (&self.session.machine, self.session.answers);
         answers.notify(&format!("To sign in to {}, open this address on any device:", place.start.host()));
         // Without the code: whoever types it looks at it.
         answers.notify(&format!("  {}", Untrusted::new(device.url.expose().as_str())));
         answers.notify("and type this code:");
         answers.notify(&format!("  {}", device.user_code));
-        answers.notify(&format!("Approve it only if you started this yourself, on {}.", machine_name(here.env)));
+        answers.notify(&format!("Approve it only if you started this yourself, on {}.", machine_name(machine.env)));
         let url = device.url_with_code.as_ref().unwrap_or(&device.url);
         if !start::may_open(&device.url) || !start::may_open(url) {
             answers.notify("note: the address is not one of AWS's own, so no browser is opened; do you know it?");

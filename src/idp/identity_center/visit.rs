@@ -59,9 +59,9 @@ impl Visit<'_, '_> {
 
     /// The access token: the one that rests, a renewed one, or one of a new sign-in.
     pub(super) async fn token(&mut self) -> Result<PortalToken, SignInError> {
-        let here = self.session.here;
-        let state = |visit: &Self, held: &Held| held.state(visit.now(), here.refused);
-        if !here.anew
+        let standing = self.session.standing;
+        let state = |visit: &Self, held: &Held| held.state(visit.now(), standing.refused);
+        if !standing.anew
             && let Some(held) = self.held().await
             && state(self, &held) == State::Good
         {
@@ -69,7 +69,7 @@ impl Visit<'_, '_> {
         }
         // One at a time; whoever waited finds what the other got.
         let _turn = self.turn().await;
-        let held = if here.anew { None } else { self.held().await };
+        let held = if standing.anew { None } else { self.held().await };
         let renewed = match &held {
             Some(held) => match state(self, held) {
                 State::Good => return Ok(self.handed(held.clone())),
@@ -115,14 +115,14 @@ impl Visit<'_, '_> {
     /// Waits until no other process is signing in at this portal for this person.
     async fn turn(&self) -> Option<file::Lock> {
         let name = self.file_name(&["turn", &self.portal.key]);
-        let path = self.session.here.paths.portal_cache().join(format!("{name}.lock"));
+        let path = self.session.machine.paths.portal_cache().join(format!("{name}.lock"));
         let waiting = file::lock(&path);
         tokio::pin!(waiting);
         let taken = tokio::select! {
             biased;
             taken = &mut waiting => taken,
             () = self.session.clock.sleep(PATIENCE) => {
-                if self.session.here.attended {
+                if self.session.machine.may_send_person {
                     self.session.answers.notify("Waiting for another saml2cloud that is signing in ...");
                 }
                 waiting.await
@@ -133,7 +133,7 @@ impl Visit<'_, '_> {
     }
 
     fn shared_file(&self) -> PathBuf {
-        token::shared_file(&self.session.here.paths.aws_sso_cache(), &self.portal.key)
+        token::shared_file(&self.session.machine.paths.aws_sso_cache(), &self.portal.key)
     }
 
     /// The token that rests.
@@ -193,11 +193,11 @@ impl Visit<'_, '_> {
 
     /// A new sign-in, by a person.
     async fn sign_in(&mut self) -> Result<Held, SignInError> {
-        if !self.session.here.attended && !self.portal.auto_login {
+        if !self.session.machine.may_send_person && !self.portal.auto_login {
             return Err(SignInError::NeedsSignIn { at: self.portal.start.host().to_owned() });
         }
         let place = self.place().await?;
-        let headless = self.portal.is_headless(self.session.here.env);
+        let headless = self.portal.is_headless(self.session.machine.env);
         let by_device = self.portal.device || headless;
         let grant = if by_device { wire::DEVICE } else { wire::CODE };
         let mut tries = 0;
@@ -285,7 +285,7 @@ impl Visit<'_, '_> {
 
     /// The sign-in service: the environment's own address, else the region's.
     fn service(&self, region: &Region, start: &WebUrl) -> Result<WebUrl, SignInError> {
-        let env = self.session.here.env;
+        let env = self.session.machine.env;
         let named = match env.is_on("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS") {
             true => None,
             false => env.first(&["AWS_ENDPOINT_URL_SSO_OIDC", "AWS_ENDPOINT_URL"]).map(|(_, url)| url.to_owned()),
@@ -301,7 +301,7 @@ impl Visit<'_, '_> {
     async fn client(&mut self, place: &Place, grant: &str, anew: bool) -> Result<Client, SignInError> {
         let scopes = self.portal.scopes.join(" ");
         let name = self.file_name(&["client", grant, place.service.expose().as_str(), &self.portal.key, &scopes]);
-        let path = self.session.here.paths.portal_cache().join(format!("{name}.json"));
+        let path = self.session.machine.paths.portal_cache().join(format!("{name}.json"));
         let kept = || serde_json::from_str::<Client>(&file::read(&path).ok()??).ok();
         if let Some(client) = kept().filter(|client| !anew && client.expires - self.now().unix() > REGISTRATION) {
             return Ok(client);
@@ -353,7 +353,7 @@ impl Visit<'_, '_> {
 
     /// Whether a browser was opened.
     pub(super) fn open(&self, address: &WebUrl) -> bool {
-        let opened = self.session.here.launcher.browse(address);
+        let opened = self.session.machine.launcher.browse(address);
         opened.inspect_err(|error| tracing::debug!(%error, "no browser could be opened")).is_ok()
     }
 

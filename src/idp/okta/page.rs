@@ -84,6 +84,7 @@ mod tests {
             is_acs: |url| url.to_string() == "https://signin.aws.amazon.com/saml",
             is_clouds: |_, _| false,
             target: WebUrl::parse("https://broker.example/acs").ok(),
+            web_identity: crate::idp::NO_WEB_IDENTITY,
         };
         let page = Page::parse(WebUrl::parse("https://acme.okta.com/home/amazon_aws/0oa1/272").unwrap(), status, html);
         match read(&page, &sp) {

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use super::*;
 use crate::ask::{Answers, NoAnswer, Question, Topic};
 use crate::http::Browser;
-use crate::idp::{Here, Memory};
+use crate::idp::Memory;
 use crate::types::{ServiceProvider, Timestamp};
 use crate::vault::Kind;
 use crate::world::{Clock, Transport, TransportError};
@@ -155,6 +155,7 @@ impl<'c> Case<'c> {
             is_acs: |url| url.to_string() == "https://signin.aws.amazon.com/saml",
             is_clouds: |_, _| false,
             target: None,
+            web_identity: crate::idp::NO_WEB_IDENTITY,
         };
         let clock = Still(Mutex::new(Timestamp::from_unix(1_700_000_000).unwrap()));
         let mut session = Session {
@@ -163,11 +164,12 @@ impl<'c> Case<'c> {
             clock: &clock,
             memory: self.memory,
             sp: &sp,
-            here: Here::nowhere(),
+            machine: crate::idp::Machine::bare(),
+            standing: crate::idp::Standing::default(),
         };
         let outcome = match PROVIDER.open(&settings).unwrap().sign_in(&mut session).await {
             Ok(Assertion::Saml(response)) => response.expose().to_owned(),
-            Ok(other) => panic!("{other:?}"),
+            Ok(_) => panic!("Okta gives SAML responses"),
             Err(error) => error.to_string(),
         };
         assert!(script.answers.lock().unwrap().is_empty(), "{outcome}: answers left over");
