@@ -58,9 +58,14 @@ pub(super) async fn sign_in(run: &Run<'_>, account: &Account) -> Result<Offer, E
 
 fn begin(run: &Run<'_>, account: &Account) {
     run.witness.tell(&Event::Using { account: account.name.as_str(), provider: account.provider, url: &account.url });
-    if account.idp.skip_verify {
+    if skips_verification(account) {
         run.witness.tell(&Event::Unverified { host: account.url.host() });
     }
+}
+
+/// Whether any certificate will do. Never at a portal: it is the cloud's own.
+fn skips_verification(account: &Account) -> bool {
+    account.idp.skip_verify && !account.is_portal()
 }
 
 /// The token of a sign-in portal. `refused` are access tokens that the portal refused in this run.
@@ -127,7 +132,7 @@ async fn with_session<T>(
     work: impl AsyncFnOnce(&mut Session<'_>) -> Result<T, Error>,
 ) -> Result<T, Error> {
     let cloud = cloud::find(account.cloud);
-    let transport = run.world.network.open(&Tls { skip_verify: account.idp.skip_verify })?;
+    let transport = run.world.network.open(&Tls { skip_verify: skips_verification(account) })?;
     let transport = Retrying::new(transport, run.world.clock, account.idp.attempts, account.idp.retry_pause);
     let sp = cloud.service_provider(account.idp.urn.as_deref(), account.idp.target.as_ref());
     let answers = Chain(known.iter().copied().chain([run.answers]).collect());

@@ -1,6 +1,7 @@
 //! Success: data on stdout, talk on stderr. The lines of a login are the ones that guides for the old tools quote.
 
 use std::io::Write as _;
+use std::sync::Mutex;
 
 use async_trait::async_trait;
 
@@ -16,12 +17,14 @@ use crate::types::{CloudId, PortalToken, ProfileName, Region, RoleWish, Secret, 
 /// Talks on stderr.
 pub(super) struct Talk {
     quiet: bool,
+    /// Notes that were told: what is looked at twice is told once.
+    notes: Mutex<Vec<String>>,
 }
 
 /// What a person must see even with `--quiet`, and what they may.
 impl Talk {
     pub(super) fn new(quiet: bool) -> Self {
-        Self { quiet }
+        Self { quiet, notes: Mutex::default() }
     }
 
     fn say(&self, line: &str) {
@@ -44,7 +47,11 @@ impl Talk {
 
     /// Something that works and is worth a word.
     pub(super) fn note(&self, text: &str) {
-        self.say(&format!("note: {text}"));
+        let mut notes = self.notes.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if !notes.iter().any(|told| told == text) {
+            notes.push(text.to_owned());
+            self.say(&format!("note: {text}"));
+        }
     }
 
     /// After a `login` that leaves no keys behind: the tools get them themselves.

@@ -537,6 +537,44 @@ fn signing_out_ends_it_there_and_here() {
 }
 
 #[test]
+fn a_session_that_is_another_portals_now_is_not_used() {
+    let desk = Desk::with_account("sso_session = \"my-sso\"");
+    desk.call("login -a production").run().exits(0);
+    let own = ".aws/sso/cache/0ad374308c5a4e22f723adf10145eafad7c4031c.json";
+    desk.room.write(own, &desk.room.read(own).replace("acme.awsapps.com", "other.awsapps.com"));
+    desk.call("login -a production --force").run().exits(0);
+    assert_eq!(desk.tabs(), 2);
+}
+
+#[test]
+fn verification_is_never_switched_off_at_a_portal() {
+    for host in [OIDC, PORTAL] {
+        let desk = Desk::with_account("skip_verify = true\nsso_region = \"us-east-1\"");
+        desk.room.sandbox.fault(host, Fault::WrongName);
+        desk.call("login -a production --skip-verify").run().exits(5).says(&["showed a certificate that is not trusted"]);
+    }
+}
+
+#[test]
+fn a_service_that_stumbles_is_asked_again() {
+    let desk = Desk::with_account("sso_region = \"us-east-1\"");
+    let down = Fault::Status(500, r#"{"error":"server_error"}"#.to_owned(), "application/json".to_owned());
+    desk.room.sandbox.fault(OIDC, down.clone().times(2).on_path("/client/register"));
+    desk.room.sandbox.fault(OIDC, down.times(2).on_path("/token"));
+    desk.call("login -a production").run().exits(0);
+    assert_eq!((desk.tabs(), desk.asked(&format!("POST {OIDC}/token"))), (1, 3));
+}
+
+#[test]
+fn a_mistyped_key_of_a_profile_is_told_once() {
+    let desk = Desk::new();
+    desk.room.write(".aws/config", &CONFIG.replace("sso_registration_scopes", "sso_registration_scope"));
+    let done = desk.call("exec -p modern -- true").run().exits(0);
+    let note = "`sso_registration_scope` in sso-session `acme` is read by nobody; did you mean `sso_registration_scopes`?";
+    assert_eq!(done.stderr.matches(note).count(), 1, "{}", done.stderr);
+}
+
+#[test]
 fn clocks_that_are_off_by_ten_minutes() {
     for seconds in [-600, 600] {
         let desk = Desk::with_account("device = true");

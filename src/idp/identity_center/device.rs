@@ -23,9 +23,7 @@ impl Visit<'_, '_> {
     ) -> Result<Told<Granted>, SignInError> {
         const STEP: &str = "the start of a sign-in on another device";
         let body = wire::begin_device(client, place.start.expose().as_str());
-        let answer = self.session.browser.send(wire::post(&place.service, "/device_authorization", &body)?).await?;
-        let status = answer.status;
-        let begun = match wire::read::<Begun>(&answer, STEP)? {
+        let begun = match self.ask::<Begun>(&place.service, "/device_authorization", &body, STEP).await? {
             Told::Given(begun) => begun,
             Told::Refused(refusal) => return Ok(Told::Refused(refusal)),
         };
@@ -37,7 +35,12 @@ impl Visit<'_, '_> {
             begun.interval,
             begun.expires_in,
         )
-        .map_err(|why| SignInError::Garbled { provider: NAME.into(), step: STEP, status, why: Untrusted::new(why) })?;
+        .map_err(|why| SignInError::Garbled {
+            provider: NAME.into(),
+            step: STEP,
+            status: 200,
+            why: Untrusted::new(why),
+        })?;
         self.show(place, &device, may_open);
         let body = wire::redeem_device(client, &device.code);
         let clock = self.session.clock;
@@ -48,7 +51,7 @@ impl Visit<'_, '_> {
         let (machine, answers) = (&self.session.machine, self.session.answers);
         answers.notify(&format!("To sign in to {}, open this address on any device:", place.start.host()));
         // Without the code: whoever types it looks at it.
-        answers.notify(&format!("  {}", Untrusted::new(device.url.expose().as_str())));
+        answers.notify(&format!("  {}", device.url.expose()));
         answers.notify("and type this code:");
         answers.notify(&format!("  {}", device.user_code));
         answers.notify(&format!("Approve it only if you started this yourself, on {}.", machine_name(machine.env)));

@@ -17,6 +17,8 @@ const RENEW: std::time::Duration = std::time::Duration::from_secs(15 * 60);
 /// A token with what renews it.
 #[derive(Debug, Clone)]
 pub(super) struct Held {
+    /// The start URL that it is of, if that is told.
+    pub(super) start: Option<String>,
     pub(super) access: Secret<String>,
     pub(super) expires: Timestamp,
     pub(super) region: Option<Region>,
@@ -52,9 +54,15 @@ impl Held {
         }
     }
 
+    /// Whether it is of that portal: the name of a session may have been given to another one since.
+    pub(super) fn is_of(&self, start: &str) -> bool {
+        self.start.as_ref().is_none_or(|own| own.trim_end_matches('/') == start.trim_end_matches('/'))
+    }
+
     /// What a grant gives. An answer without a refresh token leaves the old one good.
     pub(super) fn of(granted: Granted, client: &Client, region: &Region, now: Timestamp, before: Option<&Self>) -> Self {
         Self {
+            start: None,
             expires: granted.expires(now),
             access: granted.access_token,
             region: Some(region.clone()),
@@ -76,6 +84,7 @@ impl Held {
             })
         };
         Some(Self {
+            start: text("startUrl").map(str::to_owned),
             access: secret("accessToken")?,
             expires: moment(text("expiresAt")?)?,
             region: text("region").and_then(|text| Region::parse(text).ok()),
@@ -175,6 +184,7 @@ mod tests {
         let text = bare.written(Some(WHOLE), "https://d-1.awsapps.com/start");
         assert!(!text.expose().contains("refreshToken") && text.expose().contains(r#""theirs":{"x":1}"#), "{text:?}");
         assert!(Held::read(bare.written(Some("{ broken"), "x").expose()).is_some());
+        assert!(bare.is_of("https://d-1.awsapps.com/start/") && !bare.is_of("https://d-2.awsapps.com/start"));
     }
 
     #[test]

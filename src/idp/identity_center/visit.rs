@@ -7,6 +7,7 @@ use super::token::{self, Held, Shared, State};
 use super::wire::{self, Client, Granted, Refusal, Told};
 use super::{Configured, NAME, REGION, Store, start};
 use crate::ask::{NoAnswer, Question, Topic};
+use crate::http::Policy;
 use crate::idp::{Session, SignInError};
 use crate::types::{Partition, PortalToken, Region, Secret, Timestamp, WebUrl};
 use crate::vault::Kind;
@@ -139,12 +140,13 @@ impl Visit<'_, '_> {
     /// The token that rests.
     async fn held(&self) -> Option<Held> {
         if self.portal.store == Store::Vault {
-            return self.session.memory.recall(Kind::Portal).and_then(|text| Held::read(text.expose()));
+            let held = self.session.memory.recall(Kind::Portal).and_then(|text| Held::read(text.expose()));
+            return held.filter(|held| held.is_of(&self.portal.written));
         }
         let path = self.shared_file();
         for _ in 0..3 {
             match token::read_shared(&path) {
-                Ok(Shared::Token(held)) => return Some(held),
+                Ok(Shared::Token(held)) => return Some(held).filter(|held| held.is_of(&self.portal.written)),
                 Ok(Shared::Half) => self.session.clock.sleep(MOMENT).await,
                 Ok(Shared::Nothing) => return None,
                 Err(error) => {
@@ -175,9 +177,7 @@ impl Visit<'_, '_> {
         let (Some(refresh), Some(client)) = (&held.refresh, &held.client) else { return Ok(None) };
         let Some(region) = held.region.clone().or_else(|| self.portal.region.clone()) else { return Ok(None) };
         let service = self.service(&region, &self.portal.start)?;
-        let request = wire::post(&service, "/token", &wire::refresh(client, refresh))?;
-        let answer = self.session.browser.send(request).await?;
-        match wire::read::<Granted>(&answer, "the renewal")? {
+        match self.ask::<Granted>(&service, "/token", &wire::refresh(client, refresh), "the renewal").await? {
             Told::Given(granted) => {
                 let renewed = Held::of(granted, client, &region, self.now(), Some(held));
                 self.keep(&renewed);
@@ -308,9 +308,8 @@ impl Visit<'_, '_> {
         }
         let name = wire::client_name(self.portal.session.as_deref());
         let start = place.start.expose().as_str();
-        let request = wire::post(&place.service, "/client/register", &wire::register(&name, grant, &self.portal.scopes, start))?;
-        let answer = self.session.browser.send(request).await?;
-        let client = match wire::read::<Client>(&answer, "the registration")? {
+        let body = wire::register(&name, grant, &self.portal.scopes, start);
+        let client = match self.ask::<Client>(&place.service, "/client/register", &body, "the registration").await? {
             Told::Given(client) => client,
             Told::Refused(refusal) => return Err(self.explain(&refusal, place).await),
         };
@@ -323,6 +322,24 @@ impl Visit<'_, '_> {
             tracing::debug!(%error, "the registration is not kept");
         }
         Ok(client)
+    }
+
+    /// Asks the service, three times where it fails by itself.
+    pub(super) async fn ask<T: for<'de> serde::Deserialize<'de>>(
+        &mut self,
+        service: &WebUrl,
+        path: &str,
+        body: &serde_json::Value,
+        step: &'static str,
+    ) -> Result<Told<T>, SignInError> {
+        let mut pauses = Policy::CLOUD.pauses();
+        loop {
+            let answer = self.session.browser.send(wire::post(service, path, body)?).await?;
+            match pauses.next().filter(|_| answer.status >= 500) {
+                Some(pause) => self.session.clock.sleep(pause).await,
+                None => return wire::read(&answer, step),
+            }
+        }
     }
 
     /// The last step: something for a token.
