@@ -20,6 +20,8 @@ const ROLE: &str = "012345678987/AcmeJumpCloudAdminRO";
 const SHARED: &str = ".aws/sso/cache/40169cea58ca6cbf23fb27b2542923fb5f524af0.json";
 /// What the browser does, and where it notes that it was opened.
 const DOES: &str = "SAML2CLOUD_TEST_BROWSER";
+/// Who signs in with it; alice if nobody is named.
+const USER: &str = "SAML2CLOUD_TEST_BROWSER_USER";
 const NOTES: &str = "SAML2CLOUD_TEST_BROWSER_NOTES";
 
 /// The person's browser: signs in as alice on the page that it is sent to, and goes where that leads.
@@ -52,7 +54,11 @@ async fn browse(does: &str, url: &str) {
     let address = url::Url::parse(&page).unwrap();
     let answer = if does == "deny" { "deny" } else { "allow" };
     let mut form: Vec<(String, String)> = address.query_pairs().into_owned().collect();
-    let own = [("login", "alice@example.com"), ("password", "alice-correct-horse-battery"), ("answer", answer)];
+    let (login, password) = match std::env::var(USER) {
+        Ok(user) => (format!("{user}@example.com"), format!("{user}-writes-the-names")),
+        Err(_) => ("alice@example.com".to_owned(), "alice-correct-horse-battery".to_owned()),
+    };
+    let own = [("login", login.as_str()), ("password", &password), ("answer", answer)];
     form.extend(own.map(|(name, value)| (name.to_owned(), value.to_owned())));
     let page = WebUrl::parse(&page).unwrap();
     let sent = Request::form(page, form.iter().map(|(name, value)| (name.as_str(), value.as_str())));
@@ -534,6 +540,14 @@ fn signing_out_ends_it_there_and_here() {
     let done = desk.call("logout -a production").run().exits(5);
     done.says(&["Signed out of production here. The session at acme.awsapps.com could not be ended:"]);
     assert!(desk.shared().is_empty());
+}
+
+#[test]
+fn names_that_draw_on_the_terminal_are_not_roles() {
+    let desk = Desk::with_account("");
+    let done = desk.call("list-roles -a production").var(USER, "mallory").run().exits(0);
+    assert_eq!(done.stdout, format!("Account: acme-prod ({GUIDE})\n{GUIDE}/Plain\n\n"));
+    desk.call("login -a production --role Plain").run().exits(0).says(&[&format!("Logged in as: {GUIDE}/Plain")]);
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod adfs;
 mod browser;
 mod clouds;
 mod forms;
+mod identity;
 mod jumpcloud;
 mod okta;
 mod proxy;
