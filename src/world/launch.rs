@@ -23,6 +23,12 @@ pub trait Launcher: Send + Sync {
     /// It cannot be run, fails, or prints no text.
     fn first_line(&self, command_line: &str) -> io::Result<Secret<String>>;
 
+    /// Whether there may be a browser, so that nobody signs in for nothing.
+    ///
+    /// # Errors
+    /// There is nothing to show one on.
+    fn can_browse(&self) -> io::Result<()>;
+
     /// Opens `url` in the person's browser: `BROWSER`, else the system's choice. The address is an argument of the browser, so it
     /// is no secret. Returns at once, except for a browser in the terminal.
     ///
@@ -88,7 +94,7 @@ impl Launcher for SystemLauncher {
         }
     }
 
-    fn browse(&self, url: &WebUrl) -> io::Result<()> {
+    fn can_browse(&self) -> io::Result<()> {
         // A browser without a display starts, and ends by itself with nobody told.
         if cfg!(all(unix, not(target_os = "macos"))) {
             let env = super::Env::system();
@@ -96,6 +102,11 @@ impl Launcher for SystemLauncher {
                 return Err(io::Error::new(io::ErrorKind::NotFound, "there is no display, and `BROWSER` is not set"));
             }
         }
+        Ok(())
+    }
+
+    fn browse(&self, url: &WebUrl) -> io::Result<()> {
+        self.can_browse()?;
         webbrowser::open(url.expose().as_str())
     }
 }

@@ -14,6 +14,7 @@ mod handed;
 mod keychain;
 mod killed;
 mod login;
+mod oidc;
 mod okta;
 #[cfg(unix)]
 mod portal;

@@ -27,7 +27,7 @@ const NOTES: &str = "SAML2CLOUD_TEST_BROWSER_NOTES";
 /// The person's browser: signs in as alice on the page that it is sent to, and goes where that leads.
 #[test]
 fn a_browser() {
-    let (Some(does), Some(url)) = (std::env::var(DOES).ok(), std::env::args().find(|arg| arg.starts_with("https://"))) else {
+    let (Some(does), Some(url)) = (std::env::var(DOES).ok(), std::env::args().find(|arg| arg.starts_with("http"))) else {
         return;
     };
     note(&url);
@@ -127,7 +127,7 @@ impl Desk {
 
     /// How many tabs were opened.
     fn tabs(&self) -> usize {
-        self.notes().iter().filter(|line| line.starts_with("https://")).count()
+        self.notes().iter().filter(|line| line.starts_with("http")).count()
     }
 
     fn asked(&self, line: &str) -> usize {
@@ -316,7 +316,7 @@ fn a_port_that_is_taken_is_named() {
     done.says(&[&format!("error: port {port} of this machine is taken"), "redirect_port"]);
     drop(taken);
     desk.call("login -a production").run().exits(0);
-    assert!(desk.notes()[0].contains(&format!("127.0.0.1%3A{port}%2Foauth%2Fcallback")));
+    assert!(desk.notes()[0].starts_with(&format!("http://127.0.0.1:{port}/")));
 }
 
 #[test]

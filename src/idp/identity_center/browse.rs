@@ -41,7 +41,8 @@ impl Visit<'_, '_> {
             ("scopes", scopes.as_str()),
             ("code_challenge", pkce.challenge.as_str()),
         ]);
-        self.show_address(place, &address);
+        let through = waiting.start(&address)?;
+        self.show_address(place, &address, &through);
         let from = code::From { who: place.start.host(), issuer: None, must_name_itself: false };
         let code = code::receive(&mut waiting, self.session.clock, code::PATIENCE, from).await?;
         code::attend(waiting, self.exchange(place, client, &code, &back, &pkce)).await

@@ -348,11 +348,11 @@ impl Visit<'_, '_> {
         wire::read::<Granted>(&answer, "the sign-in")
     }
 
-    /// Opens the address in the person's browser, and shows it in case that fails.
-    pub(super) fn show_address(&self, place: &Place, address: &WebUrl) {
+    /// Opens the address in the person's browser by way of `through`, which tells nobody anything, and shows it in case that fails.
+    pub(super) fn show_address(&self, place: &Place, address: &WebUrl, through: &WebUrl) {
         let answers = self.session.answers;
         let own = start::may_open(address);
-        match own && self.open(address) {
+        match own && self.open(through) {
             true => answers.notify(&format!(
                 "Sign in to {} with your browser. If it did not open, this is the address:",
                 place.start.host()
@@ -361,7 +361,7 @@ impl Visit<'_, '_> {
                 answers.notify(&format!("Sign in to {} with a browser of this machine, at this address:", place.start.host()))
             }
         }
-        // What is in it is good with this machine's own secret only.
+        // For the person alone: whoever knows it could answer in their place.
         answers.notify(&format!("  {}", address.expose()));
         if !own {
             answers.notify("note: the address is not one of AWS's own, so no browser is opened; do you know it?");

@@ -22,7 +22,7 @@ pub(crate) fn sts(world: &mut World, request: &Request) -> Result<Reply, Breach>
     }
     let query = request.query_fields();
     match (query.find("Action"), request.header("x-acs-action")) {
-        (Some("AssumeRoleWithSAML"), None) => assume(world, request, &query),
+        (Some("AssumeRoleWithSAML" | "AssumeRoleWithOIDC"), None) => assume(world, request, &query),
         (None, Some("GetCallerIdentity")) => whoami(world, request),
         (Some(_), Some(_)) => breach("the action is named twice"),
         (query, header) => breach(format!("no action `{}`", query.or(header).unwrap_or_default())),
@@ -30,7 +30,7 @@ pub(crate) fn sts(world: &mut World, request: &Request) -> Result<Reply, Breach>
 }
 
 /// An error in the form of the cloud's gateway.
-fn error(request: &Request, status: u16, code: &str, message: &str) -> Reply {
+pub(crate) fn error(request: &Request, status: u16, code: &str, message: &str) -> Reply {
     Reply::json(
         status,
         &json!({
@@ -81,6 +81,12 @@ fn assume(world: &mut World, request: &Request, query: &Fields) -> Result<Reply,
     let moment = plain_time(query.get("Timestamp"))?;
     once(world, query.get("SignatureNonce"))?;
     let fields = request.form()?;
+    if query.get("Action") == "AssumeRoleWithOIDC" {
+        return match too_far(world, moment) {
+            true => Ok(error(request, 400, "InvalidTimeStamp.Expired", "Specified time stamp or date value is expired.")),
+            false => crate::sts_web::alibaba(world, request, &fields),
+        };
+    }
     fields.exactly(&["RoleArn", "SAMLProviderArn", "SAMLAssertion"], &["DurationSeconds", "Policy"])?;
     let refuse = |status: u16, code: &str, text: &str| Ok(error(request, status, code, text));
     if fields.find("Policy").is_some_and(|policy| serde_json::from_str::<Value>(policy).is_err()) {

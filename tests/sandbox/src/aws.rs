@@ -1,4 +1,4 @@
-//! AWS STS: `AssumeRoleWithSAML`, which is not signed, and `GetCallerIdentity`, which is.
+//! AWS STS: `AssumeRoleWithSAML` and `AssumeRoleWithWebIdentity`, which are not signed, and `GetCallerIdentity`, which is.
 
 use jiff::Timestamp;
 
@@ -31,6 +31,7 @@ pub(crate) fn sts(world: &mut World, request: &Request) -> Result<Reply, Breach>
         return breach(format!("parameter `Version` is not {VERSION}"));
     }
     match (request.method.as_str(), fields.get("Action")) {
+        ("POST", "AssumeRoleWithWebIdentity") => crate::sts_web::aws(world, request, &fields),
         ("POST", "AssumeRoleWithSAML") => assume(world, request, &fields, site),
         (_, "GetCallerIdentity") => whoami(world, request, &fields, region),
         (method, action) => breach(format!("no action `{action}` with {method}")),
@@ -172,7 +173,7 @@ fn assumed(key: &Key, issued: &Issued) -> Reply {
     document("AssumeRoleWithSAMLResponse", &result)
 }
 
-fn document(name: &str, result: &str) -> Reply {
+pub(crate) fn document(name: &str, result: &str) -> Reply {
     let id = uuid();
     let text = format!(
         "<{name} xmlns=\"{NAMESPACE}\">\n{result}  <ResponseMetadata>\n    <RequestId>{id}</RequestId>\n  \
@@ -181,7 +182,7 @@ fn document(name: &str, result: &str) -> Reply {
     Reply::new(200, "text/xml", text).with("x-amzn-requestid", &id)
 }
 
-fn error(status: u16, code: &str, message: &str) -> Reply {
+pub(crate) fn error(status: u16, code: &str, message: &str) -> Reply {
     let id = uuid();
     let text = format!(
         "<ErrorResponse xmlns=\"{NAMESPACE}\">\n  <Error>\n    <Type>Sender</Type>\n    \

@@ -28,13 +28,17 @@ mod fault;
 mod forms;
 mod identity_center;
 mod identity_portal;
+mod issuer;
 mod jumpcloud;
 mod okta;
 mod okta_words;
 mod people;
+mod pipelines;
 mod proxy;
 mod saml;
 mod signature;
+mod sts_web;
+mod web_identity;
 mod wire;
 mod world;
 
@@ -46,6 +50,8 @@ use std::time::Duration;
 pub use adfs_pages::{Adfs, AdfsFactor};
 pub use fault::{Fault, Plan};
 pub use identity_center::Portal;
+pub use web_identity::{Signing, Token};
+
 pub use people::{Directory, Factor, Grant, Okta, OktaFactor, OktaState, Person, Push, code_of};
 
 use authority::Authority;
@@ -284,6 +290,70 @@ impl Sandbox {
     /// Makes Identity Center forget every program that was registered.
     pub fn forget_portal_clients(&self) {
         self.shared.world().identity.forget_clients();
+    }
+
+    /// Makes an ID token.
+    pub fn token(&self, token: &Token) -> String {
+        self.shared.world().mint(token)
+    }
+
+    /// The variables of a job in GitHub Actions that may ask for ID tokens.
+    pub fn github_job(&self) -> [(&'static str, String); 3] {
+        let bearer = self.shared.world().job();
+        [
+            ("GITHUB_ACTIONS", "true".to_owned()),
+            ("ACTIONS_ID_TOKEN_REQUEST_URL", pipelines::REQUEST_URL.to_owned()),
+            ("ACTIONS_ID_TOKEN_REQUEST_TOKEN", bearer),
+        ]
+    }
+
+    /// A provider and a client at useGrant, and the token for its interface.
+    pub fn usegrant(&self) -> (&'static str, &'static str, String) {
+        (pipelines::PROVIDER, pipelines::CLIENT, self.shared.world().usegrant())
+    }
+
+    /// The secret of `acme-machine` and `acme-machine-post` at the issuer.
+    pub fn client_secret(&self) -> &'static str {
+        issuer::SECRET
+    }
+
+    /// The key of `acme-signer`, in PEM.
+    pub fn client_key(&self) -> String {
+        self.shared.world().issuer.signer.as_ref().map(|(pem, _)| pem.clone()).unwrap_or_default()
+    }
+
+    /// Sets the pause that the issuer tells devices, in seconds.
+    pub fn device_interval(&self, seconds: u64) {
+        self.shared.world().issuer.interval = seconds;
+    }
+
+    /// What a person does at the issuer: opens an address, signs in or says no, and is sent to the address that this returns; empty
+    /// where the page ends there.
+    pub fn visit(&self, address: &str, yes: bool) -> String {
+        let mut world = self.shared.world();
+        let mut open = |address: &str| {
+            let url = url::Url::parse(address).ok()?;
+            let request = wire::Request {
+                host: url.host_str().unwrap_or_default().to_owned(),
+                method: "GET".to_owned(),
+                path: url.path().to_owned(),
+                query: url.query_pairs().into_owned().collect(),
+                headers: vec![("host".to_owned(), url.host_str().unwrap_or_default().to_owned())],
+                body: Vec::new(),
+            };
+            Some(world.answer(&request))
+        };
+        let text = |reply: &wire::Reply| match &reply.payload {
+            wire::Payload::Bytes(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+            wire::Payload::Huge(_) => String::new(),
+        };
+        let Some(page) = open(address) else { return String::new() };
+        let answer = if yes { "answer=yes" } else { "answer=no" };
+        let page = text(&page).replace("&amp;", "&");
+        let link = page.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next()).find(|link| link.ends_with(answer));
+        let Some(link) = link else { return String::new() };
+        let Some(reply) = open(&format!("https://{}{link}", issuer::HOST)) else { return String::new() };
+        reply.headers.iter().find(|(name, _)| name == "location").map(|(_, value)| value.clone()).unwrap_or_default()
     }
 
     /// Every secret that has passed: passwords and codes as typed, anti-forgery tokens, cookies, SAML

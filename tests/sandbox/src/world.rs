@@ -11,7 +11,9 @@ use crate::fault::{Fault, Plan};
 use crate::people::Directory;
 use crate::saml::Issued;
 use crate::wire::{Breach, Reply, Request, glob};
-use crate::{Seen, adfs, alibaba, aws, forms, identity_center, identity_portal, jumpcloud, okta};
+use crate::{
+    Seen, adfs, alibaba, aws, forms, identity_center, identity_portal, issuer, jumpcloud, okta, pipelines, web_identity,
+};
 
 /// Credentials that a cloud has handed out.
 #[derive(Debug, Clone)]
@@ -67,6 +69,12 @@ pub(crate) struct World {
     pub(crate) identity: identity_center::State,
     /// State of the provider made of forms.
     pub(crate) forms: forms::State,
+    /// State of the OpenID issuer.
+    pub(crate) issuer: issuer::State,
+    /// State of the pipelines.
+    pub(crate) pipelines: pipelines::State,
+    /// What signs ID tokens.
+    pub(crate) keys_of_issuers: web_identity::Keys,
 }
 
 /// An emulator.
@@ -86,6 +94,9 @@ const HOSTS: &[(&str, Emulator)] = &[
     ("oidc.*.api.aws", identity_center::oidc),
     ("portal.sso.*.amazonaws.com", identity_portal::answer),
     ("portal.sso.*.api.aws", identity_portal::answer),
+    (issuer::HOST, issuer::answer),
+    ("pipelines.actions.githubusercontent.com", pipelines::github),
+    ("sdk.usegrant.dev", pipelines::usegrant),
     ("sts.amazonaws.com", aws::sts),
     ("sts.*.amazonaws.com", aws::sts),
     ("sts.*.amazonaws.com.cn", aws::sts),
