@@ -270,7 +270,8 @@ fn sign_in_hint(error: &SignInError) -> Option<String> {
         }
         SignInError::Browse(BrowseError::Transport(error)) => return network_hint(error),
         SignInError::NeedsSignIn { .. } => {
-            "sign in with `saml2cloud login`; `auto_login = true` in the account lets `credential-process` begin a sign-in too"
+            "sign in with `saml2cloud login`, on a machine without browser and terminal with `--device`; `auto_login = true` in the \
+             account lets `credential-process` begin a sign-in too"
                 .to_owned()
         }
         SignInError::NoPortal { .. } => {

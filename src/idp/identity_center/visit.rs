@@ -193,11 +193,14 @@ impl Visit<'_, '_> {
 
     /// A new sign-in, by a person.
     async fn sign_in(&mut self) -> Result<Held, SignInError> {
-        if !self.session.machine.may_send_person && !self.portal.auto_login {
+        let machine = self.session.machine;
+        let headless = self.portal.is_headless(machine.env);
+        // Where there is neither a screen nor a terminal nobody reads a code, unless they ask for one.
+        let is_seen = self.portal.device || !headless || self.session.answers.can_ask(Topic::Field(REGION));
+        if !is_seen || (!machine.may_send_person && !self.portal.auto_login) {
             return Err(SignInError::NeedsSignIn { at: self.portal.start.host().to_owned() });
         }
         let place = self.place().await?;
-        let headless = self.portal.is_headless(self.session.machine.env);
         let by_device = self.portal.device || headless;
         let grant = if by_device { wire::DEVICE } else { wire::CODE };
         let mut tries = 0;
