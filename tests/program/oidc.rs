@@ -112,6 +112,18 @@ fn tokens_that_somebody_else_made() {
 }
 
 #[test]
+fn keys_for_one_token_are_not_those_for_another() {
+    let room = Room::new();
+    let key = |name: &str| {
+        let token = github_token(&room, AWS);
+        exec(&room, AWS, "AcmeDeploy", &format!("--oidc env:{name}")).var(name, &token).run().exits(0).stdout
+    };
+    let (one, other) = (key("ONE"), key("OTHER"));
+    assert_ne!(one, other);
+    assert_eq!((key("ONE"), key("OTHER")), (one, other), "each is remembered");
+}
+
+#[test]
 #[cfg(unix)]
 fn a_token_is_not_handed_on() {
     let room = Room::new();
