@@ -127,7 +127,11 @@ fn what_the_portal_says_is_explained() {
 fn credential_process_never_starts_a_sign_in_unless_it_may() {
     let desk = Desk::with_account("");
     let done = desk.call("credential-process -a production").run().exits(4);
-    done.says(&["error: the SSO session at acme.awsapps.com has expired or is otherwise invalid, or there was none", "saml2cloud login", "auto_login"]);
+    done.says(&[
+        "error: the SSO session at acme.awsapps.com has expired or is otherwise invalid, or there was none",
+        "saml2cloud login",
+        "auto_login",
+    ]);
     assert_eq!((desk.tabs(), desk.room.requests().len()), (0, 0));
     desk.call("exec -a production --no-input -- true").run().exits(4);
     assert_eq!(desk.tabs(), 0);
