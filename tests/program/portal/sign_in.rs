@@ -114,6 +114,27 @@ fn a_code_that_is_denied() {
 }
 
 #[test]
+fn a_code_that_is_too_old() {
+    let desk = Desk::with_account("");
+    desk.room.sandbox.portal(|portal| portal.code_seconds = 0);
+    let done = desk.call("login -a production").run().exits(3);
+    done.says(&["error: IdentityCenter refused the sign-in: \"The code has expired (invalid_grant)\""]);
+    assert!(desk.shared().is_empty());
+
+    // The one for a device: by the service's clock, whatever this machine's says.
+    let desk = Desk::with_account("device = true");
+    let running = desk.call_with("login -a production", "ignore").command().spawn().unwrap();
+    while desk.tabs() == 0 {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    desk.room.sandbox.cloud_clock(700);
+    let output = running.wait_with_output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(4), "{said}");
+    assert!(said.contains("error: nobody finished the sign-in at acme.awsapps.com within 10 minutes"), "{said}");
+}
+
+#[test]
 fn pages_in_place_of_answers_are_told_apart() {
     let html = || Fault::Status(200, "<html><b>captive portal</b>".to_owned(), "text/html".to_owned());
     for (path, step) in [("/client/register", "the registration"), ("/token", "the sign-in")] {
@@ -278,7 +299,8 @@ fn interrupting_a_wait_leaves_nothing_behind() {
     }
     // One that waits for the browser, and one that waits for the first.
     let mut second = desk.call("login -a production").command().spawn().unwrap();
-    std::thread::sleep(std::time::Duration::from_millis(200));
+    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(second.stderr.take().unwrap()));
+    assert!(lines.any(|line| line.unwrap().contains("Waiting for another saml2cloud that is signing in")));
     for child in [&mut second, &mut first] {
         let id = i32::try_from(child.id()).unwrap().to_string();
         assert!(std::process::Command::new("kill").args(["-INT", &id]).status().unwrap().success());
