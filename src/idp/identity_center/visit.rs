@@ -64,7 +64,12 @@ impl Visit<'_, '_> {
         let state = |visit: &Self, held: &Held| held.state(visit.now(), standing.refused);
         if !standing.anew
             && let Some(held) = self.held().await
-            && state(self, &held) == State::Good
+            // One that only ends soon is not worth a wait for somebody else's sign-in.
+            && match state(self, &held) {
+                State::Good => true,
+                State::Ending => self.is_taken(),
+                State::Over | State::Dead => false,
+            }
         {
             return Ok(self.handed(held));
         }
@@ -113,10 +118,20 @@ impl Visit<'_, '_> {
         }
     }
 
+    /// By what processes wait for each other's sign-ins at this portal for this person.
+    fn turns(&self) -> PathBuf {
+        let name = self.file_name(&["turn", &self.portal.key]);
+        self.session.machine.paths.portal_cache().join(format!("{name}.lock"))
+    }
+
+    /// Whether another process is signing in, or renewing.
+    fn is_taken(&self) -> bool {
+        matches!(file::lock_now(&self.turns()), Ok(None))
+    }
+
     /// Waits until no other process is signing in at this portal for this person.
     async fn turn(&self) -> Option<file::Lock> {
-        let name = self.file_name(&["turn", &self.portal.key]);
-        let path = self.session.machine.paths.portal_cache().join(format!("{name}.lock"));
+        let path = self.turns();
         let waiting = file::lock(&path);
         tokio::pin!(waiting);
         let taken = tokio::select! {

@@ -5,7 +5,7 @@ use std::process::Stdio;
 use sandbox::Fault;
 use serde_json::Value;
 
-use super::{Desk, OIDC, PORTAL, SHARED};
+use super::{Desk, OIDC, PORTAL, SHARED, START};
 use crate::call::{check_clean, check_secrets};
 
 #[test]
@@ -87,6 +87,22 @@ fn a_token_that_ends_soon_is_renewed_and_serves_meanwhile() {
     desk.call("login -a production --force").run().exits(0);
     assert_ne!(desk.token()["accessToken"], before["accessToken"]);
     assert_eq!(desk.tabs(), 1);
+}
+
+#[test]
+fn a_token_that_only_ends_soon_waits_for_nobody() {
+    let desk = Desk::with_account("");
+    desk.room.sandbox.portal(|portal| portal.access_seconds = 600);
+    desk.room.write(".aws/config", &format!("[profile again]\nsso_start_url = {START}\nsso_region = us-east-1\n"));
+    desk.call("login -a production").run().exits(0);
+    // Somebody thinks about a new sign-in.
+    let mut thinking = desk.call_with("login -p again --force", "ignore").command().spawn().unwrap();
+    while desk.tabs() < 2 {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    desk.call("login -a production --force").run().exits(0).does_not_say("Waiting for another");
+    thinking.kill().unwrap();
+    thinking.wait().unwrap();
 }
 
 #[test]
