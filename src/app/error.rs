@@ -217,7 +217,10 @@ fn config_hint(error: &ConfigError) -> Option<String> {
         ConfigError::Unknown { .. } => {
             "choose one with `--idp-account NAME`, or make it with `saml2cloud configure --idp-account NAME`".to_owned()
         }
-        ConfigError::Twice { .. } | ConfigError::NoCloud(_) => {
+        ConfigError::NoCloud(_) => {
+            "a role by its full name tells it (`--role ARN`), or `--cloud aws` or `--cloud alibaba` (`SAML2CLOUD_CLOUD`)".to_owned()
+        }
+        ConfigError::Twice { .. } => {
             "say which with `--cloud aws` or `--cloud alibaba` (`SAML2CLOUD_CLOUD`)".to_owned()
         }
         ConfigError::OtherCloud { .. } => "give the new account another name with `--idp-account NAME`".to_owned(),
