@@ -218,11 +218,10 @@ fn config_hint(error: &ConfigError) -> Option<String> {
             "choose one with `--idp-account NAME`, or make it with `saml2cloud configure --idp-account NAME`".to_owned()
         }
         ConfigError::NoCloud(_) => {
-            "a role by its full name tells it (`--role ARN`), or `--cloud aws` or `--cloud alibaba` (`SAML2CLOUD_CLOUD`)".to_owned()
+            "a role by its full name tells it (`--role ARN`), or `--cloud aws` or `--cloud alibaba` (`SAML2CLOUD_CLOUD`)"
+                .to_owned()
         }
-        ConfigError::Twice { .. } => {
-            "say which with `--cloud aws` or `--cloud alibaba` (`SAML2CLOUD_CLOUD`)".to_owned()
-        }
+        ConfigError::Twice { .. } => "say which with `--cloud aws` or `--cloud alibaba` (`SAML2CLOUD_CLOUD`)".to_owned(),
         ConfigError::OtherCloud { .. } => "give the new account another name with `--idp-account NAME`".to_owned(),
         ConfigError::Missing { key, .. } => how_to_set(*key)?,
         ConfigError::UnknownProvider { meant: Some(meant), .. } => format!("did you mean `{meant}`?"),
