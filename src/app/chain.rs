@@ -8,7 +8,7 @@ use crate::cloud::{self, CloudError, Hop, Keys, Place, Plan, RoleCall, SessionWi
 use crate::config::Account;
 use crate::http::Policy;
 use crate::idp::SignInError;
-use crate::types::{Credentials, ProfileName, Region, RoleWish, Secret, SessionDuration, Untrusted};
+use crate::types::{Credentials, ProfileName, Region, Secret, SessionDuration, Untrusted};
 use crate::world::{Tls, World};
 
 /// Keys of the last role of a chain.
@@ -80,10 +80,8 @@ pub async fn on_top_of(
 
 fn plan(world: &World<'_>, account: &Account, profile: &ProfileName) -> Result<Plan, Error> {
     let last = || cache::last_role(world.paths, account).filter(|role| account.role.is(role));
-    let login = match &account.role {
-        RoleWish::Arn(role) => account.profile_for(role),
-        _ => last().map_or(&account.profile, |role| account.profile_for(&role)),
-    };
+    let role = cache::exact(account).or_else(last);
+    let login = role.as_ref().map_or(&account.profile, |role| account.profile_for(role));
     plan_for(world, account, profile, login)
 }
 

@@ -98,7 +98,9 @@ async fn own_questions(draft: &mut Draft, fields: &[Field], answers: &dyn Answer
 /// The cloud that flags and variables tell: by name, or by the role.
 fn told_cloud(overlay: &Draft) -> Option<CloudId> {
     let by_name = overlay.get(Key::Cloud).and_then(CloudId::from_word);
-    by_name.or_else(|| overlay.get(Key::Role).and_then(|role| crate::types::RoleArn::parse(role).ok()).map(|role| role.cloud()))
+    by_name
+        .or_else(|| overlay.get(Key::Role).and_then(|role| crate::types::RoleArn::parse(role).ok()).map(|role| role.cloud()))
+        .or_else(|| crate::config::portal_cloud(overlay))
 }
 
 /// A new account, in the file of its cloud.
@@ -107,7 +109,7 @@ async fn fresh(accounts: &Accounts, name: &AccountName, wished: Option<CloudId>,
         Some(cloud) => cloud,
         None => ask_cloud(answers, name, None).await?,
     };
-    Ok(Found { name: name.clone(), cloud, draft: Draft::default(), file: accounts.home_of(cloud) })
+    Ok(Found { name: name.clone(), cloud, draft: Draft::default(), file: accounts.home_of(cloud), is_foreign: false })
 }
 
 /// Which cloud: a person's choice.
@@ -191,7 +193,7 @@ mod tests {
         for (key, value) in pairs {
             draft.set_other(key, value);
         }
-        Found { name: AccountName::parse("x").unwrap(), cloud: CloudId::Alibaba, draft, file: 0 }
+        Found { name: AccountName::parse("x").unwrap(), cloud: CloudId::Alibaba, draft, file: 0, is_foreign: false }
     }
 
     #[tokio::test]

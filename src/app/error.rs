@@ -6,7 +6,7 @@ use crate::config::{ConfigError, Key};
 use crate::http::BrowseError;
 use crate::idp::{BrowserError, SignInError};
 use crate::oidc::{BadJwt, OidcError};
-use crate::types::{Claims, CloudId, RoleArn, Timestamp, Unchosen, Untrusted};
+use crate::types::{Claims, CloudId, Role, RoleArn, Timestamp, Unchosen, Untrusted};
 use crate::world::{HandOverError, TransportError};
 
 /// Why a use case did not succeed.
@@ -64,7 +64,7 @@ pub enum Error {
         /// Why.
         why: Unchosen,
         /// What is granted.
-        granted: Vec<RoleArn>,
+        granted: Vec<Role>,
     },
     /// The command that knows the password failed.
     #[error("`password_command` of account `{account}` gave no password")]
@@ -95,11 +95,11 @@ pub enum Error {
     },
 }
 
-fn list(granted: &[RoleArn]) -> String {
+fn list(granted: &[Role]) -> String {
     if granted.is_empty() {
         String::new()
     } else {
-        format!("; it grants: {}", granted.iter().map(RoleArn::as_str).collect::<Vec<_>>().join(", "))
+        format!("; it grants: {}", granted.iter().map(Role::as_str).collect::<Vec<_>>().join(", "))
     }
 }
 
@@ -135,9 +135,12 @@ impl Error {
                 | SignInError::FactorRefused { .. }
                 | SignInError::WrongAddressee { .. } => Kind::Refused,
                 SignInError::FactorUnsupported { .. } => Kind::Refused,
-                SignInError::Ambiguous { .. } | SignInError::Unanswered { .. } | SignInError::NeedsBrowser { .. } => {
-                    Kind::NeedsPerson
-                }
+                SignInError::Ambiguous { .. }
+                | SignInError::Unanswered { .. }
+                | SignInError::NeedsBrowser { .. }
+                | SignInError::NeedsSignIn { .. } => Kind::NeedsPerson,
+                SignInError::NoPortal { .. } | SignInError::WrongRegion { .. } => Kind::Usage,
+                SignInError::Tokens(_) => Kind::Other,
                 SignInError::Browse(BrowseError::Transport(error)) => transport_kind(error),
                 SignInError::NoIdToken { .. } => Kind::Usage,
                 SignInError::Oidc(error) => oidc_kind(error),
@@ -179,6 +182,15 @@ impl Error {
             Self::Cloud(CloudError::Refused { code, .. }) if code.raw().contains("Expired") => {
                 "the cloud takes a SAML response for about five minutes; is this machine's clock right?".to_owned()
             }
+            Self::Cloud(CloudError::NoAccess { .. }) => {
+                "a role that was granted a moment ago is seen after a new sign-in only: `saml2cloud logout`, then `login`; `saml2cloud \
+                 list-roles` shows what you may take"
+                    .to_owned()
+            }
+            Self::Cloud(CloudError::SignedOut { .. }) => "`saml2cloud logout`, then `saml2cloud login`, begins a new session".to_owned(),
+            Self::Cloud(CloudError::Refused { status: 429, .. }) => {
+                "the portal takes about twenty requests a second from a person; try again in a minute".to_owned()
+            }
             Self::Cloud(CloudError::NoRoles { other: Some(other), .. }) => {
                 format!(
                     "is the account's `url` the one for the other cloud? An account for {} is configured with `--cloud {other}`",
@@ -219,11 +231,18 @@ fn cloud_kind(error: &CloudError) -> Kind {
         CloudError::Refused { .. }
         | CloudError::NoRoles { .. }
         | CloudError::BadRoles { .. }
-        | CloudError::ConsoleRefused { .. } => Kind::Refused,
+        | CloudError::ConsoleRefused { .. }
+        | CloudError::NoAccess { .. } => Kind::Refused,
+        CloudError::SignedOut { .. } => Kind::NeedsPerson,
         CloudError::Response(crate::saml::BadResponse::Failed(_)) => Kind::Refused,
-        CloudError::Endpoint { .. } | CloudError::NotConfigured { .. } => Kind::Usage,
+        CloudError::Endpoint { .. }
+        | CloudError::NotConfigured { .. }
+        | CloudError::PortalAddress { .. }
+        | CloudError::NoPortal(_) => Kind::Usage,
         CloudError::Transport(error) => transport_kind(error),
         CloudError::Garbled { .. }
+        | CloudError::PortalGarbled { .. }
+        | CloudError::Mismatch
         | CloudError::Response(_)
         | CloudError::NoSigninToken { .. }
         | CloudError::NoConsole { .. } => Kind::Other,
@@ -369,6 +388,9 @@ fn sign_in_hint(error: &SignInError) -> Option<String> {
             Topic::Factor => "name one with `--mfa NAME`, or set `SAML2CLOUD_MFA`".to_owned(),
             Topic::Role => "name one with `--role ARN`, or set `SAML2CLOUD_ROLE`".to_owned(),
             Topic::Cloud => "name one with `--cloud NAME`, or set `SAML2CLOUD_CLOUD`".to_owned(),
+            Topic::Field("sso_region") => {
+                "set it with `--sso-region REGION`, `SAML2CLOUD_SSO_REGION`, or `sso_region` in the account".to_owned()
+            }
             Topic::Field(key) => return how_to_set_own(key),
         },
         SignInError::Ambiguous { .. } => "name one with `--mfa NAME`, or set `SAML2CLOUD_MFA`".to_owned(),
@@ -383,6 +405,15 @@ fn sign_in_hint(error: &SignInError) -> Option<String> {
             "`--verbose` shows the addresses on the way; pages that work only with a script cannot be read".to_owned()
         }
         SignInError::Browse(BrowseError::Transport(error)) => return network_hint(error),
+        SignInError::NeedsSignIn { .. } => {
+            "sign in with `saml2cloud login`, on a machine without browser and terminal with `--device`; `auto_login = true` in the \
+             account lets `credential-process` begin a sign-in too"
+                .to_owned()
+        }
+        SignInError::NoPortal { .. } => {
+            "the start URL is on the portal's page, and in the invitation: `https://NAME.awsapps.com/start`".to_owned()
+        }
+        SignInError::WrongRegion { is, .. } => format!("set it with `--sso-region {is}`, or `sso_region` in the account"),
         SignInError::NoIdToken { hint, .. } => (*hint).to_owned(),
         SignInError::Oidc(error) => return oidc_hint(error),
         SignInError::NeedsBrowser { .. } => {
@@ -427,7 +458,7 @@ fn oidc_hint(error: &OidcError) -> Option<String> {
         },
         OidcError::Late { .. } => "run the command again and finish the sign-in in the browser".to_owned(),
         OidcError::PortTaken { .. } => {
-            "end that program, or register and name another address with `oidc_redirect_uri`; without a port any free one is taken".to_owned()
+            "end that program, or name another port with `redirect_port` (IAM Identity Center) or `oidc_redirect_uri`; without one any free one is taken".to_owned()
         }
         OidcError::Token { source: BadJwt::NotThreeParts, .. } => {
             "issuers give JSON Web Tokens as ID tokens; for access tokens many must be told an audience (`oidc_audience`, `oidc_resource`)"

@@ -10,7 +10,7 @@ use super::cache;
 use super::login::store_of;
 use crate::cloud::Held;
 use crate::config::Account;
-use crate::types::{Region, RoleArn};
+use crate::types::{Region, Role};
 use crate::world::{Mark, World, file};
 
 /// Files up to this many bytes together are read as quickly as a note.
@@ -25,7 +25,7 @@ struct Note {
 }
 
 /// What the cloud's files say of the profile for `role`, as they are now.
-pub(super) fn look(world: &World<'_>, account: &Account, role: &RoleArn) -> Held {
+pub(super) fn look(world: &World<'_>, account: &Account, role: &Role) -> Held {
     let store = store_of(world, account);
     let profile = account.profile_for(role);
     let now = world.clock.now();
@@ -100,10 +100,11 @@ mod tests {
     /// What is held, so many seconds later.
     fn held(home: &Path, role: &str, later: u64) -> Held {
         let (paths, env) = (Paths::below(home), Env::default());
-        let role = RoleArn::parse(role).unwrap();
+        let role = Role::parse(role).unwrap();
+        let cloud = role.arn().unwrap().cloud();
         let name = AccountName::parse("a").unwrap();
-        let accounts = Accounts::load(&paths, &env, None, Some(role.cloud())).unwrap();
-        let found = accounts.find(&name, Some(role.cloud()), None, &crate::config::Draft::default()).unwrap();
+        let accounts = Accounts::load(&paths, &env, None, Some(cloud)).unwrap();
+        let found = accounts.find(&name, Some(cloud), None, &crate::config::Draft::default()).unwrap();
         let account = Account::check(&found[0], &found[0].draft).unwrap();
         let world = World {
             network: &HttpNetwork,

@@ -8,7 +8,9 @@ mod error;
 pub mod exec;
 mod held;
 pub mod login;
+pub mod logout;
 mod memory;
+pub mod portal;
 mod responses;
 pub mod roles;
 pub mod show;
@@ -22,7 +24,7 @@ pub use crate::config::{Account, Accounts, AccountsFile, ConfigError, Draft, Fou
 pub use crate::idp::{Field, KNOWN_ELSEWHERE, PROVIDERS};
 
 use crate::ask::Answers;
-use crate::types::{CloudId, RoleArn, SessionDuration, Timestamp, Untrusted, WebUrl};
+use crate::types::{CloudId, Role, RoleArn, SessionDuration, Timestamp, Untrusted, WebUrl};
 use crate::vault::Vault;
 use crate::world::World;
 
@@ -72,7 +74,7 @@ pub enum Event<'e> {
     /// A role was taken.
     Selected {
         /// Which.
-        role: &'e RoleArn,
+        role: &'e Role,
     },
     /// The cloud is asked now.
     Requesting {
@@ -81,6 +83,8 @@ pub enum Event<'e> {
         /// By what.
         by: &'static str,
     },
+    /// Another process is signing in; this one waits for it.
+    Waiting,
     /// The identity provider is not verified.
     Unverified {
         /// Its host.

@@ -10,8 +10,8 @@ use crate::ask::{Answers, Chain, Given, GivenAnswer, NoAnswer, Question, Topic};
 use crate::cloud;
 use crate::config::Account;
 use crate::http::{Browser, Retrying};
-use crate::idp::{Idp, Machine, Memory, Session, SignInError};
-use crate::types::{Offer, Secret, Untrusted};
+use crate::idp::{Idp, Machine, Memory, Session, SignInError, Standing};
+use crate::types::{Assertion, Offer, Secret, Untrusted};
 use crate::vault::{Key, Kind};
 use crate::world::Tls;
 
@@ -34,10 +34,7 @@ pub(super) struct SignedIn {
 /// Signs in and reads what is granted. A saved password that is refused is dropped, and asked for once.
 pub(super) async fn sign_in(run: &Run<'_>, account: &Account, kept: Kept) -> Result<SignedIn, Error> {
     let idp = account.open_idp()?;
-    run.witness.tell(&Event::Using { account: account.name.as_str(), provider: account.provider, url: &account.url });
-    if account.idp.skip_verify {
-        run.witness.tell(&Event::Unverified { host: account.url.host() });
-    }
+    begin(run, account);
     if !account.provider()?.wants_password() {
         // What is known may help: nobody is asked.
         let username = account.username.as_ref().map(|name| name.as_str().to_owned()).unwrap_or_default();
@@ -101,6 +98,54 @@ fn earlier(run: &Run<'_>, account: &Account, memory: &dyn Memory, kept: Kept) ->
     }
 }
 
+fn begin(run: &Run<'_>, account: &Account) {
+    run.witness.tell(&Event::Using { account: account.name.as_str(), provider: account.provider, url: &account.url });
+    if skips_verification(account) {
+        run.witness.tell(&Event::Unverified { host: account.url.host() });
+    }
+}
+
+/// Whether any certificate will do. Never at a portal: it is the cloud's own.
+fn skips_verification(account: &Account) -> bool {
+    account.idp.skip_verify && !account.is_portal()
+}
+
+/// The token of a sign-in portal. `refused` are access tokens that the portal refused in this run.
+pub(super) async fn portal_token(
+    run: &Run<'_>,
+    account: &Account,
+    anew: bool,
+    refused: &[Secret<String>],
+) -> Result<Assertion, Error> {
+    let idp = account.open_idp()?;
+    if refused.is_empty() {
+        begin(run, account);
+    }
+    let memory = memory(run, account, String::new());
+    let standing = Standing { anew, refused };
+    with_session(run, account, &[], &memory, standing, async |session| Ok(idp.sign_in(session).await?)).await
+}
+
+/// What earlier sign-ins left here, for whoever signs out.
+pub(super) async fn left(run: &Run<'_>, account: &Account) -> Result<Option<Assertion>, Error> {
+    let idp = account.open_idp()?;
+    let memory = whose(run, account);
+    with_session(run, account, &[], &memory, Standing::default(), async |session| Ok(idp.left(session).await)).await
+}
+
+/// Forgets it.
+pub(super) async fn forget(run: &Run<'_>, account: &Account) -> Result<(), Error> {
+    let idp = account.open_idp()?;
+    let memory = whose(run, account);
+    with_session(run, account, &[], &memory, Standing::default(), async |session| Ok(idp.forget(session).await?)).await
+}
+
+/// What is remembered of the person that the account names.
+fn whose<'r>(run: &'r Run<'_>, account: &Account) -> Remembered<'r> {
+    let named = account.username.as_ref().filter(|_| !account.is_portal());
+    memory(run, account, named.map(|name| name.as_str().to_owned()).unwrap_or_default())
+}
+
 fn memory<'r>(run: &'r Run<'_>, account: &Account, username: String) -> Remembered<'r> {
     let whose = Key { url: account.url_as_written.clone(), username, cloud: account.cloud, kind: Kind::Password };
     Remembered::new(run.vault, run.witness, whose)
@@ -114,8 +159,22 @@ async fn attempt(
     known: &[&dyn Answers],
     memory: &dyn Memory,
 ) -> Result<Offer, Error> {
+    let assertion =
+        with_session(run, account, known, memory, Standing::default(), async |session| Ok(idp.sign_in(session).await?)).await?;
+    Ok(cloud::find(account.cloud).offer(assertion, &account.configured)?)
+}
+
+/// Does something with everything that a provider may touch.
+async fn with_session<T>(
+    run: &Run<'_>,
+    account: &Account,
+    known: &[&dyn Answers],
+    memory: &dyn Memory,
+    standing: Standing<'_>,
+    work: impl AsyncFnOnce(&mut Session<'_>) -> Result<T, Error>,
+) -> Result<T, Error> {
     let cloud = cloud::find(account.cloud);
-    let transport = run.world.network.open(&Tls { skip_verify: account.idp.skip_verify })?;
+    let transport = run.world.network.open(&Tls { skip_verify: skips_verification(account) })?;
     let transport = Retrying::new(transport, run.world.clock, account.idp.attempts, account.idp.retry_pause);
     let sp = cloud.service_provider(account.idp.urn.as_deref(), account.idp.target.as_ref());
     let answers = Chain(known.iter().copied().chain([run.answers]).collect());
@@ -128,9 +187,8 @@ async fn attempt(
         may_send_person: run.may_send_person,
     };
     let mut session =
-        Session { browser: Browser::new(&transport), answers: &answers, clock: world.clock, memory, sp: &sp, machine };
-    let assertion = idp.sign_in(&mut session).await?;
-    Ok(cloud.offer(assertion, &account.configured)?)
+        Session { browser: Browser::new(&transport), answers: &answers, clock: world.clock, memory, sp: &sp, machine, standing };
+    work(&mut session).await
 }
 
 /// Where a password came from, which decides what a refusal means and whether it is kept.

@@ -88,6 +88,12 @@ pub(super) struct Global {
     /// The entity ID that the assertion is for, where it is not the cloud's usual one
     #[arg(long, alias = "aws-urn", global = true, value_name = "URN", help_heading = "Account")]
     pub(super) urn: Option<String>,
+    /// The region that the sign-in portal lives in, where its address does not tell (IAM Identity Center)
+    #[arg(long, global = true, value_name = "REGION", help_heading = "Account")]
+    pub(super) sso_region: Option<String>,
+    /// Sign in on another device, with a code (sign-in portals)
+    #[arg(long, global = true, help_heading = "Account")]
+    pub(super) device: bool,
     /// Sign in with an ID token: github, gitlab, browser, device, client, usegrant, command, stdin, file:PATH or env:NAME
     #[arg(long, global = true, value_name = "SOURCE", help_heading = "Web identity (OpenID Connect)")]
     pub(super) oidc: Option<String>,
@@ -179,6 +185,8 @@ pub(super) enum Command {
     Script(Script),
     /// Print keys as one JSON document, for `credential_process` (AWS) and mode `External` (Alibaba Cloud)
     CredentialProcess(CredentialProcess),
+    /// Sign out: at the sign-in portal, and here
+    Logout(Logout),
     /// Sign in and list the roles that you may take
     ListRoles,
     /// List the accounts that are configured
@@ -326,6 +334,23 @@ pub(super) struct CredentialProcess {
 impl CredentialProcess {
     pub(super) fn draft(&self) -> Draft {
         self.target.draft()
+    }
+}
+
+#[derive(clap::Args)]
+pub(super) struct Logout {
+    /// A profile of ~/.aws/config that signs in at IAM Identity Center
+    #[arg(short, long, value_name = "NAME")]
+    profile: Option<String>,
+}
+
+impl Logout {
+    pub(super) fn draft(&self) -> Draft {
+        let mut draft = Draft::default();
+        if let Some(profile) = &self.profile {
+            draft.set(Key::Profile, profile.as_str());
+        }
+        draft
     }
 }
 

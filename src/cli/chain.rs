@@ -47,7 +47,7 @@ impl Context<'_> {
             return Ok(chained);
         }
         let vault = self.vault()?;
-        self.asking(async |answers| Ok(chain::credentials(&self.run(answers, &*vault), account, profile, options).await?))
+        self.asking(async |answers| Ok(chain::credentials(&self.run(answers, &*vault, true), account, profile, options).await?))
     }
 
     /// The account; whose cloud it is, is asked only where a name stands in both files.

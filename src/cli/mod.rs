@@ -113,6 +113,7 @@ fn dispatch(argv: &[OsString], args: Args, env: &Env, talk: &Talk) -> Result<(),
         Command::Console(own) => context.console(&own),
         Command::Script(own) => context.script(&own),
         Command::CredentialProcess(own) => context.credential_process(&own.draft(), own.force),
+        Command::Logout(own) => context.logout(&own),
         Command::ListRoles => context.list_roles(),
         Command::Accounts(own) => accounts::print(&context.accounts()?, own.output, &paths),
         Command::Completions(_) => Ok(()),
@@ -158,12 +159,32 @@ impl Context<'_> {
 
     /// The account that is meant, or both of its name.
     fn find(&self, accounts: &Accounts, own: &Draft) -> Result<Vec<Found>, Failure> {
+        if let Some(found) = self.sso_profile(own)? {
+            return Ok(vec![found]);
+        }
         let name = self.name()?;
         let overlay = own.over(&self.global.draft());
         if let Some(found) = self.without_account(&accounts.all(), &overlay)? {
             return Ok(vec![found]);
         }
         accounts.find(&name, self.wished, self.called_as, &overlay).map_err(|error| Error::from(error).into())
+    }
+
+    /// The profile of `~/.aws/config` that `--profile` names, where no account is named and the profile signs in at IAM Identity Center.
+    fn sso_profile(&self, own: &Draft) -> Result<Option<Found>, Failure> {
+        let names_account =
+            self.global.idp_account.is_some() || variable(self.world.env, self.called_as, "IDP_ACCOUNT").is_some();
+        let is_for_aws = self.wished.or(self.called_as).is_none_or(|cloud| cloud == CloudId::Aws);
+        let Some(name) = own.get(Key::Profile).filter(|_| is_for_aws && !names_account) else { return Ok(None) };
+        let path = self.world.paths.aws_config(self.world.env);
+        let text = crate::world::file::read(&path).map_err(ConfigError::from).map_err(Error::from)?.unwrap_or_default();
+        let profile = crate::config::sso_profile(&text, &self.world.paths.display(&path), name).map_err(Error::from)?;
+        Ok(profile.map(|profile| {
+            for note in &profile.notes {
+                self.talk.note(note);
+            }
+            profile.found
+        }))
     }
 
     /// An account that flags and variables make up by themselves: a job in a pipeline has a token and a role, and no accounts file.
@@ -178,7 +199,12 @@ impl Context<'_> {
     }
 
     fn check(&self, found: &Found, own: &Draft) -> Result<Account, Failure> {
-        let draft = self.overlay(found.cloud, own).over(&found.draft);
+        // Variables are for accounts; a profile is what its file says, and what was typed.
+        let overlay = match found.is_foreign {
+            true => own.over(&self.global.draft()),
+            false => self.overlay(found.cloud, own),
+        };
+        let draft = overlay.over(&found.draft);
         Account::check(found, &draft).map_err(|error| Error::from(error).into())
     }
 
@@ -222,19 +248,47 @@ impl Context<'_> {
         if own.credential_process {
             return self.credential_process(&draft, own.force.force);
         }
+        if self.sso_profile(&draft)?.is_some() {
+            return self.login_at_portal(&draft, own.force.force);
+        }
         let (account, outcome) = self.sign_in(&draft, own.force.options(false))?;
         self.talk.logged_in(&account, &outcome);
         Ok(())
     }
 
-    fn run<'r>(&'r self, answers: &'r dyn Answers, vault: &'r dyn Vault) -> app::Run<'r> {
+    /// A profile of the cloud's own configuration: its tools get the keys themselves, once the person is signed in.
+    fn login_at_portal(&self, draft: &Draft, anew: bool) -> Result<(), Failure> {
+        let vault = self.vault()?;
+        let (account, token) = self.asking(async |answers| {
+            let (account, _) = self.account(answers, draft).await?;
+            let token = app::portal::sign_in(&self.run(answers, &*vault, true), &account, anew).await?;
+            Ok((account, token))
+        })?;
+        self.talk.signed_in(&account, &token);
+        Ok(())
+    }
+
+    fn logout(&self, own: &args::Logout) -> Result<(), Failure> {
+        let vault = self.vault()?;
+        let (account, ended) = self.asking(async |answers| {
+            let (account, _) = self.account(answers, &own.draft()).await?;
+            let ended = app::logout::logout(&self.run(answers, &*vault, false), &account).await?;
+            Ok((account, ended))
+        })?;
+        self.talk.signed_out(&account, &ended);
+        // Nothing is left here, and the person should know that something may be left there.
+        ended.portal.unwrap_or(Ok(())).map_err(Failure::from)
+    }
+
+    /// `attended`: whether somebody may be looking; a sign-in is not begun behind their back.
+    fn run<'r>(&'r self, answers: &'r dyn Answers, vault: &'r dyn Vault, attended: bool) -> app::Run<'r> {
         app::Run {
             world: &self.world,
             answers,
             witness: self.talk,
             vault,
             ask_anyway: self.global.ask,
-            may_send_person: !self.global.no_input,
+            may_send_person: attended && !self.global.no_input,
         }
     }
 
@@ -275,7 +329,7 @@ impl Context<'_> {
             let wants_profile =
                 is_saved || !options.profile_is_optional || self.overlay(account.cloud, draft).get(Key::Profile).is_some();
             let options = Options { no_profile: options.no_profile || !wants_profile, ..options };
-            let outcome = app::login::login(&self.run(answers, &*vault), &account, options).await?;
+            let outcome = app::login::login(&self.run(answers, &*vault, !options.unattended), &account, options).await?;
             Ok((account, outcome))
         })
     }
@@ -301,7 +355,7 @@ impl Context<'_> {
         let vault = self.vault()?;
         self.asking(async |answers| {
             let (account, _) = self.account(answers, &draft).await?;
-            let run = self.run(answers, &*vault);
+            let run = self.run(answers, &*vault, true);
             if !own.link {
                 app::console::can_open(&run)?;
             }
@@ -328,7 +382,7 @@ impl Context<'_> {
     }
 
     fn credential_process(&self, draft: &Draft, force: bool) -> Result<(), Failure> {
-        let options = Options { force, freshness: Freshness::Process, no_profile: true, ..Options::default() };
+        let options = Options { force, freshness: Freshness::Process, no_profile: true, unattended: true, ..Options::default() };
         let (account, credentials) = self.credentials(draft, options)?;
         show::secret_data(&app::show::process_document(&account, &credentials))
     }
@@ -346,7 +400,7 @@ impl Context<'_> {
         let vault = self.vault()?;
         let (account, roles) = self.asking(async |answers| {
             let (account, _) = self.account(answers, &none).await?;
-            let roles = app::roles::list(&self.run(answers, &*vault), &account).await?;
+            let roles = app::roles::list(&self.run(answers, &*vault, true), &account).await?;
             Ok((account, roles))
         })?;
         show::roles(account.cloud, &roles)
@@ -456,6 +510,7 @@ impl Global {
             ("disable_sessions", self.said("disable-sessions", self.disable_sessions)),
             ("disable_remember_device", self.said("disable-remember-device", self.disable_remember_device)),
             ("browser_autofill", self.said("browser-autofill", self.browser_autofill)),
+            ("device", self.said("device", self.device)),
         ];
         for (name, said) in switches {
             if let Some(said) = said {
@@ -470,6 +525,9 @@ impl Global {
             if let Some(value) = value {
                 draft.set_other(name, value);
             }
+        }
+        if let Some(region) = &self.sso_region {
+            draft.set_other("sso_region", region);
         }
         draft
     }

@@ -1,6 +1,7 @@
 //! Success: data on stdout, talk on stderr. The lines of a login are the ones that guides for the old tools quote.
 
 use std::io::Write as _;
+use std::sync::Mutex;
 
 use async_trait::async_trait;
 
@@ -8,20 +9,23 @@ use super::report::Failure;
 use crate::app::configure::Saved;
 use crate::app::console::Session;
 use crate::app::login::Outcome;
+use crate::app::logout::SignedOut;
 use crate::app::roles::AccountRoles;
 use crate::app::{Account, ConsoleLink, Event, Witness};
 use crate::ask::{Answers, NoAnswer, Question};
-use crate::types::{CloudId, ProfileName, Region, Secret, Untrusted};
+use crate::types::{CloudId, PortalToken, ProfileName, Region, RoleWish, Secret, Untrusted};
 
 /// Talks on stderr.
 pub(super) struct Talk {
     quiet: bool,
+    /// Notes that were told: what is looked at twice is told once.
+    notes: Mutex<Vec<String>>,
 }
 
 /// What a person must see even with `--quiet`, and what they may.
 impl Talk {
     pub(super) fn new(quiet: bool) -> Self {
-        Self { quiet }
+        Self { quiet, notes: Mutex::default() }
     }
 
     fn say(&self, line: &str) {
@@ -40,6 +44,44 @@ impl Talk {
     /// A flag of the old tools that does nothing here.
     pub(super) fn idle(&self, flag: &str) {
         self.say(&format!("note: `{flag}` is not built yet and does nothing"));
+    }
+
+    /// Something that works and is worth a word.
+    pub(super) fn note(&self, text: &str) {
+        let mut notes = self.notes.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if !notes.iter().any(|told| told == text) {
+            notes.push(text.to_owned());
+            self.say(&format!("note: {text}"));
+        }
+    }
+
+    /// After a `login` that leaves no keys behind: the tools get them themselves.
+    pub(super) fn signed_in(&self, account: &Account, token: &PortalToken) {
+        self.say(&format!("Signed in at {}.", token.start.host()));
+        self.say(&format!(
+            "The access token is good until {}; it is renewed until the session at the portal ends.",
+            token.expires.local_for_people()
+        ));
+        if account.role != RoleWish::Any {
+            self.say(&how_to_use(account.cloud, &account.profile, None));
+        }
+    }
+
+    /// After `logout`.
+    pub(super) fn signed_out(&self, account: &Account, ended: &SignedOut) {
+        let name = Untrusted::new(account.name.as_str());
+        match &ended.portal {
+            Some(Ok(())) => self.say(&format!("Signed out of {} at {}.", name, account.url.host())),
+            Some(Err(_)) => {
+                talk(&format!("Signed out of {name} here. The session at {} could not be ended:", account.url.host()))
+            }
+            None => self.say(&format!("Signed out of {name} here; there was no session to end at {}.", account.url.host())),
+        }
+        if let Some(end) = ended.keys_until {
+            talk(&format!("note: keys that were handed out stay good until they end, at {} the latest.", end.local_for_people()));
+        } else if account.is_portal() {
+            self.say("note: keys that were handed out, to other tools too, stay good until they end.");
+        }
     }
 
     /// After `configure`.
@@ -169,6 +211,7 @@ impl Witness for Talk {
                 let name = if *cloud == CloudId::Aws { "AWS" } else { "AlibabaCloud" };
                 self.say(&format!("Requesting {name} credentials using {by}"));
             }
+            Event::Waiting => self.say("Waiting for another saml2cloud that is signing in ..."),
             Event::Unverified { host } => {
                 talk(&format!("warning: no certificate of the identity provider ({host} and where it leads) is verified"))
             }

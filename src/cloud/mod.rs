@@ -18,8 +18,8 @@ pub use self::console::{ConsoleLink, ConsoleWish};
 
 use crate::saml::BadResponse;
 use crate::types::{
-    Assertion, Choice, CloudAccountId, CloudId, Credentials, IdpArn, Offer, OfferedRole, ProfileName, Region, RoleArn,
-    SamlResponse, Secret, ServiceProvider, SessionDuration, Timestamp, Untrusted, WebUrl,
+    Assertion, Choice, CloudAccountId, CloudId, Credentials, IdpArn, Offer, OfferedRole, PortalRole, PortalToken, ProfileName,
+    Region, RoleArn, RoleWish, SamlResponse, Secret, ServiceProvider, SessionDuration, Timestamp, Untrusted, WebUrl,
 };
 use crate::world::file::FileError;
 use crate::world::{Env, EnvChange, Paths, Transport, TransportError, is_busy};
@@ -65,7 +65,39 @@ pub trait Cloud: Sync {
                 Ok(Offer::new(assertion, roles, duration))
             }
             Assertion::Oidc(_) => Ok(Offer::new(assertion, self.configured(configured)?, None)),
+            // A portal is asked: `portal_offer`.
+            Assertion::Portal(_) => Err(CloudError::Mismatch),
         }
+    }
+
+    /// Where the sign-in portal that gave this token answers.
+    ///
+    /// # Errors
+    /// [`CloudError::NoPortal`] where the cloud has none that we speak to, [`CloudError::PortalAddress`] for an address that is not used.
+    fn portal(&self, _token: &PortalToken, _env: &Env) -> Result<Endpoint, CloudError> {
+        Err(CloudError::NoPortal(self.id()))
+    }
+
+    /// Asks a portal at `at` what it offers, and only as much as `wish` leaves open.
+    ///
+    /// # Errors
+    /// [`CloudError`].
+    async fn portal_offer(
+        &self,
+        _token: PortalToken,
+        _wish: &RoleWish,
+        _at: &WebUrl,
+        _net: &dyn Transport,
+    ) -> Result<Offer, CloudError> {
+        Err(CloudError::NoPortal(self.id()))
+    }
+
+    /// Ends the session at a portal at `at`. Credentials that were handed out live on.
+    ///
+    /// # Errors
+    /// [`CloudError`].
+    async fn portal_sign_out(&self, _token: &PortalToken, _at: &WebUrl, _net: &dyn Transport) -> Result<(), CloudError> {
+        Err(CloudError::NoPortal(self.id()))
     }
 
     /// Where to exchange an assertion for credentials of `role`.
@@ -227,6 +259,44 @@ pub enum CloudError {
         /// The first of them.
         example: Untrusted,
     },
+    /// The cloud has no sign-in portal that we speak to.
+    #[error("{} has no sign-in portal that can be asked here", .0.title())]
+    NoPortal(CloudId),
+    /// An address that is not used.
+    #[error("`{text}` is no address for the sign-in portal: {why}")]
+    PortalAddress {
+        /// The address.
+        text: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The portal does not take the access token any more.
+    #[error("the sign-in portal at {host} says that the session has expired or is otherwise invalid")]
+    SignedOut {
+        /// Who says so.
+        host: String,
+    },
+    /// The portal does not let this person take that role.
+    #[error("the sign-in portal gives you no access{}{}", of_role(.role.as_ref()), quoted(.said))]
+    NoAccess {
+        /// Which role.
+        role: Option<PortalRole>,
+        /// In its words.
+        said: Untrusted,
+    },
+    /// An answer that is not the portal's.
+    #[error("the sign-in portal at {host} gave an answer that is not one (HTTP {status}): {why}")]
+    PortalGarbled {
+        /// Who answered.
+        host: String,
+        /// The HTTP status.
+        status: u16,
+        /// What is wrong with it.
+        why: Untrusted,
+    },
+    /// A role and an assertion of different kinds. An offer never pairs them.
+    #[error("the role and the assertion are of different kinds")]
+    Mismatch,
     /// An ID token lists no roles, and the account does not say what it takes.
     #[error("an ID token lists no roles, and {}", lack(*.what))]
     NotConfigured {
@@ -334,8 +404,12 @@ fn with_code(code: &Untrusted, status: u16) -> String {
     if code.is_empty() { format!(" (HTTP {status})") } else { format!(": {code} (HTTP {status})") }
 }
 
-fn quoted(message: &Untrusted) -> String {
-    if message.is_empty() { String::new() } else { format!(": \"{message}\"") }
+fn of_role(role: Option<&PortalRole>) -> String {
+    role.map(|role| format!(" to `{}` in account {}", role.name(), role.account())).unwrap_or_default()
+}
+
+fn quoted(said: &Untrusted) -> String {
+    if said.is_empty() { String::new() } else { format!(": \"{said}\"") }
 }
 
 fn request(id: &Untrusted) -> String {
@@ -433,7 +507,7 @@ fn federated(cloud: CloudId, values: &[&str]) -> (Vec<OfferedRole>, Option<Untru
             _ => None,
         };
         match pair {
-            Some((role, idp)) if roles.iter().all(|known| *known.role() != role) => {
+            Some((role, idp)) if roles.iter().all(|known| known.role().arn() != Some(&role)) => {
                 roles.push(OfferedRole::Federated { role, idp: Some(idp) })
             }
             Some(_) => {}
@@ -480,7 +554,7 @@ mod tests {
             "arn:aws:iam::1:role/x\n[y]\ncredential_process = touch z,arn:aws:iam::1:saml-provider/p",
         ];
         let (roles, bad) = federated(CloudId::Aws, &values);
-        assert_eq!(roles.iter().map(|r| r.role().name()).collect::<Vec<_>>(), ["a", "path/b"]);
+        assert_eq!(roles.iter().map(|r| r.role().name().to_owned()).collect::<Vec<_>>(), ["a", "path/b"]);
         assert_eq!(bad.unwrap().to_string(), "arn:aws:iam::1:role/c");
     }
 }

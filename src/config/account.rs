@@ -6,7 +6,7 @@ use super::{ConfigError, Draft, Found, Key, Origin};
 use crate::cloud::{Configured, Place};
 use crate::idp::{self, Idp, KNOWN_ELSEWHERE, PROVIDERS, Provider, Settings};
 use crate::types::{
-    AccountName, CloudId, IdpArn, ProfileName, Region, RoleArn, RoleWish, SessionDuration, Username, WebUrl, switch,
+    AccountName, CloudId, IdpArn, ProfileName, Region, Role, RoleWish, SessionDuration, Username, WebUrl, switch,
 };
 
 /// The profile of an account that names none, as in the old tools.
@@ -52,6 +52,8 @@ pub struct Account {
     pub responses: Responses,
     /// The program that asks for passwords and codes, if it is not the terminal.
     pub prompter: Option<String>,
+    /// Whether it is a profile of the cloud's own configuration: its keys are not written anywhere, because its tools get them themselves.
+    pub is_foreign: bool,
     /// The provider's own settings, checked when it is opened.
     own: Vec<(&'static str, String)>,
 }
@@ -142,6 +144,23 @@ impl Account {
             needed(Key::Url)?;
         }
         let provider = provider_word(needed(Key::Provider)?)?;
+        let portal_of = idp::find(provider).and_then(|provider| provider.portal_of());
+        let is_portal = portal_of.is_some();
+        if let Some(own) = portal_of.filter(|own| *own != cloud) {
+            return Err(bad(
+                Key::Provider,
+                format!("it is the portal of {}, and the account is for {}", own.title(), cloud.title()),
+            ));
+        }
+        if is_portal && matches!(role, RoleWish::Arn(_)) && role.at_portal().is_none() {
+            return Err(bad(
+                Key::Role,
+                "a sign-in portal's roles are named `ACCOUNT/NAME`, like `123456789012/Admin`".to_owned(),
+            ));
+        }
+        if let Some(key) = [Key::PolicyFile, Key::PolicyArns].into_iter().find(|key| is_portal && draft.get(*key).is_some()) {
+            return Err(bad(key, "the roles of a sign-in portal cannot be limited further".to_owned()));
+        }
         let clouds = || {
             WebUrl::parse(&format!("https://{}/", crate::cloud::find(cloud).service_provider(None, None).web_identity.audience))
                 .ok()
@@ -158,6 +177,7 @@ impl Account {
             name: name.clone(),
             cloud,
             provider,
+            is_foreign: found.is_foreign,
             own: fields.iter().filter_map(|f| Some((f.key, draft.other(f.key)?.to_owned()))).collect(),
             url: url(Key::Url)?.or_else(clouds).ok_or(ConfigError::Missing { name: name.to_string(), key: Key::Url, cloud })?,
             url_as_written: draft.get(Key::Url).unwrap_or_default().to_owned(),
@@ -214,8 +234,13 @@ impl Account {
     }
 
     /// The profile for the keys of `role`.
-    pub fn profile_for(&self, role: &RoleArn) -> &ProfileName {
+    pub fn profile_for(&self, role: &Role) -> &ProfileName {
         self.profiles.iter().find(|(wish, _)| wish.is(role)).map_or(&self.profile, |(_, profile)| profile)
+    }
+
+    /// Whether its roles and keys come from a cloud's own sign-in portal.
+    pub fn is_portal(&self) -> bool {
+        idp::find(self.provider).is_some_and(|provider| provider.portal_of().is_some())
     }
 
     /// The provider, described; an error when it is not built yet.
@@ -233,7 +258,8 @@ impl Account {
     pub fn open_idp(&self) -> Result<Box<dyn Idp>, ConfigError> {
         let provider = self.provider()?;
         let own = |key: &str| self.own.iter().find(|(name, _)| *name == key).map(|(_, value)| value.clone());
-        let settings = Settings::new(self.url.clone(), &self.idp.mfa).with_own(provider.fields(), own);
+        let settings = Settings::new(self.url.clone(), &self.idp.mfa);
+        let settings = settings.with_url_as_written(&self.url_as_written).with_own(provider.fields(), own);
         let mut settings = settings.complete(provider.id(), provider.fields())?;
         settings.skip_verify = self.idp.skip_verify;
         settings.has_url = !self.url_as_written.is_empty();

@@ -22,6 +22,8 @@ pub struct Field {
 pub struct Settings {
     /// The provider's address for this account.
     pub url: WebUrl,
+    /// The same to the letter as it was written, for what other tools name by it.
+    pub url_as_written: String,
     /// Whether the account names it. Only providers that need none are opened without; then it is the cloud's.
     pub has_url: bool,
     /// The word of the key `mfa`.
@@ -35,7 +37,21 @@ pub struct Settings {
 impl Settings {
     /// The settings that every account has.
     pub fn new(url: WebUrl, mfa: impl Into<String>) -> Self {
-        Self { url, has_url: true, mfa: mfa.into(), skip_verify: false, own: BTreeMap::new() }
+        Self {
+            url_as_written: url.expose().to_string(),
+            url,
+            has_url: true,
+            mfa: mfa.into(),
+            skip_verify: false,
+            own: BTreeMap::new(),
+        }
+    }
+
+    /// With the address to the letter as it was written.
+    #[must_use]
+    pub fn with_url_as_written(mut self, text: &str) -> Self {
+        text.clone_into(&mut self.url_as_written);
+        self
     }
 
     /// With those of the provider's own settings that `lookup` knows by their keys.

@@ -1,12 +1,14 @@
 //! A signed statement about the person, and whom it is for.
 
-use super::{Claims, Secret, SessionName, WebUrl};
+use super::{Claims, PortalToken, Secret, SessionName, WebUrl};
 
 /// What an identity provider hands over after a sign-in.
 #[derive(Debug, Clone)]
 pub enum Assertion {
     /// A SAML response.
     Saml(SamlResponse),
+    /// The access token of a cloud's own sign-in portal, which stands in for an assertion.
+    Portal(PortalToken),
     /// A token of OpenID Connect.
     Oidc(IdToken),
 }

@@ -33,6 +33,8 @@ pub enum Kind {
     Device,
     /// The SAML response of a sign-in, which buys keys for some minutes.
     Assertion,
+    /// The access token of a cloud's sign-in portal, with what renews it.
+    Portal,
 }
 
 impl Kind {
@@ -43,6 +45,7 @@ impl Kind {
             Self::IdpSession => "session",
             Self::Device => "device",
             Self::Assertion => "assertion",
+            Self::Portal => "portal",
         }
     }
 }

@@ -39,7 +39,7 @@ pub(super) fn old_addresses(key: &Key) -> Vec<String> {
         Kind::Password if bare == key.url => vec![key.url.clone(), format!("{bare}/")],
         Kind::Password => vec![key.url.clone(), bare.to_owned()],
         Kind::IdpSession => vec![format!("{bare}/sessionCookie")],
-        Kind::Device | Kind::Assertion => Vec::new(),
+        Kind::Device | Kind::Assertion | Kind::Portal => Vec::new(),
     }
 }
 

@@ -100,6 +100,34 @@ pub fn replace(path: &Path, text: &str) -> Result<(), FileError> {
     Ok(())
 }
 
+/// Waits until this lock is free, and holds it until it is dropped. The folder is made (0700) when it is missing. Whoever stops waiting
+/// leaves only a thread behind that ends with the process.
+///
+/// # Errors
+/// The lock's file cannot be made.
+pub async fn lock(path: &Path) -> Result<Lock, FileError> {
+    make_folder(path.parent().unwrap_or(Path::new(".")))?;
+    let own = path.to_owned();
+    match tokio::task::spawn_blocking(move || Lock::take(&own)).await {
+        Ok(taken) => taken,
+        Err(error) => Err(FileError::new("wait for the lock", path)(io::Error::other(error))),
+    }
+}
+
+/// The same without waiting: nothing if somebody holds the lock.
+///
+/// # Errors
+/// The lock's file cannot be made.
+pub fn lock_now(path: &Path) -> Result<Option<Lock>, FileError> {
+    make_folder(path.parent().unwrap_or(Path::new(".")))?;
+    let file = Lock::open(path)?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(Lock(file))),
+        Err(fs::TryLockError::WouldBlock) => Ok(None),
+        Err(fs::TryLockError::Error(error)) => Err(FileError::new("lock", path)(error)),
+    }
+}
+
 /// The files of a folder whose names end so; none if there is no such folder.
 #[allow(clippy::disallowed_methods, reason = "folders are read here")]
 pub fn list(folder: &Path, ending: &str) -> Vec<PathBuf> {
@@ -199,7 +227,7 @@ fn sync_folder(folder: &Path) {
 
 /// One writer at a time. The lock is a file beside the target, never the target itself, which changes with each
 /// rename. It goes with the process, also a killed one.
-struct Lock(#[allow(dead_code, reason = "held, not read")] File);
+pub struct Lock(#[allow(dead_code, reason = "held, not read")] File);
 
 impl Lock {
     fn beside(target: &Path) -> Result<Self, FileError> {
@@ -207,15 +235,19 @@ impl Lock {
         Self::take(&target.with_file_name(format!(".{}.lock", name.trim_start_matches('.'))))
     }
 
-    #[allow(clippy::disallowed_methods, reason = "files are locked here")]
     fn take(path: &Path) -> Result<Self, FileError> {
+        let file = Self::open(path)?;
+        file.lock().map_err(FileError::new("lock", path))?;
+        Ok(Self(file))
+    }
+
+    #[allow(clippy::disallowed_methods, reason = "files are locked here")]
+    fn open(path: &Path) -> Result<File, FileError> {
         let mut options = File::options();
         options.create(true).truncate(false).write(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let file = options.open(path).map_err(FileError::new("open the lock", path))?;
-        file.lock().map_err(FileError::new("lock", path))?;
-        Ok(Self(file))
+        options.open(path).map_err(FileError::new("open the lock", path))
     }
 }
 
@@ -245,6 +277,22 @@ mod tests {
         let below = folder.path().join("a/b/file");
         replace(&below, "x").unwrap();
         assert_eq!((mode(&below), mode(&folder.path().join("a"))), (0o600, 0o700));
+    }
+
+    #[tokio::test]
+    async fn one_holder_at_a_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a/turn.lock");
+        let held = lock(&path).await.unwrap();
+        assert!(lock_now(&path).unwrap().is_none());
+        let waiting = tokio::spawn({
+            let path = path.clone();
+            async move { lock(&path).await.map(|_| ()) }
+        });
+        assert!(!waiting.is_finished());
+        drop(held);
+        waiting.await.unwrap().unwrap();
+        assert!(lock_now(&path).unwrap().is_some());
     }
 
     #[test]

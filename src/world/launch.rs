@@ -31,7 +31,7 @@ pub trait Launcher: Send + Sync {
     fn can_browse(&self) -> io::Result<()>;
 
     /// Opens `url` in the person's browser: `BROWSER`, else the system's choice. The address is an argument of the browser, so it
-    /// is no secret; a secret one goes by [`super::hand_over`]. Returns at once, except for a browser in the terminal.
+    /// is no secret. Returns at once, except for a browser in the terminal.
     ///
     /// # Errors
     /// There is no browser, or nothing to show one on.

@@ -19,7 +19,7 @@ mod piped;
 pub mod tty;
 
 pub use clock::{Clock, SystemClock};
-pub use env::Env;
+pub use env::{Env, machine_name};
 pub use folder::Folder;
 pub use handover::{HandOverError, hand_over};
 pub use helper::Helper;

@@ -68,6 +68,16 @@ impl Paths {
         self.cache.join("credentials")
     }
 
+    /// What the `aws` client and the SDKs keep of sign-ins at IAM Identity Center: `~/.aws/sso/cache`.
+    pub fn aws_sso_cache(&self) -> PathBuf {
+        self.home.join(".aws/sso/cache")
+    }
+
+    /// Our own notes on sign-in portals: registrations, and who is signing in.
+    pub fn portal_cache(&self) -> PathBuf {
+        self.cache.join("portal")
+    }
+
     /// The vault's encrypted file.
     pub fn vault(&self) -> PathBuf {
         self.state.join("vault")

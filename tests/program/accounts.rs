@@ -211,7 +211,7 @@ fn providers_known_and_unknown() {
     assert!(room.requests().is_empty());
     let before = room.tree();
     configure("jumpcloud").exits(2).says(&["`jumpcloud` is not the name of a provider", "did you mean `JumpCloud`?"]);
-    configure("Nonsense").exits(2).says(&["`Nonsense` is not the name of a provider", "Form, JumpCloud"]);
+    configure("Nonsense").exits(2).says(&["`Nonsense` is not the name of a provider", "Form, IdentityCenter, JumpCloud"]);
     configure("JumpCloud").exits(2).says(&["it should look like `https://sso.jumpcloud.com/saml2/NAME`"]);
     assert_eq!(room.tree(), before, "nothing was saved");
 }

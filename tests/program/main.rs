@@ -23,6 +23,8 @@ mod oidc;
 mod okta;
 mod old;
 #[cfg(unix)]
+mod portal;
+#[cfg(unix)]
 mod prompter;
 #[cfg(unix)]
 mod pty;

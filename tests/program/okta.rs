@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use async_trait::async_trait;
 use saml2cloud::ask::{Answers, NoAnswer, Question, Topic};
 use saml2cloud::http::Browser;
-use saml2cloud::idp::{self, Machine, Memory, Session, Settings};
+use saml2cloud::idp::{self, Machine, Memory, Session, Settings, Standing};
 use saml2cloud::types::{Secret, ServiceProvider, Untrusted, WebUrl};
 use saml2cloud::vault::Kind;
 use saml2cloud::world::{self, Method, SystemClock, Transport, TransportError};
@@ -363,8 +363,8 @@ fn sign_in(room: &Room, user: &'static str, memory: &Kept) -> Vec<String> {
         paths: &paths,
         may_send_person: false,
     };
-    let mut session =
-        Session { browser: Browser::new(&transport), answers: &answers, clock: &SystemClock, memory, sp: &sp, machine };
+    let (clock, standing) = (&SystemClock, Standing::default());
+    let mut session = Session { browser: Browser::new(&transport), answers: &answers, clock, memory, sp: &sp, machine, standing };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(okta.sign_in(&mut session)).unwrap();
     room.sandbox.requests().iter().map(|seen| seen.path.clone()).collect()

@@ -122,7 +122,7 @@ mod tests {
                 token: "t".into(),
                 expires: now,
                 issued: now,
-                role: RoleArn::parse("acs:ram::1:role/a").unwrap(),
+                role: RoleArn::parse("acs:ram::1:role/a").unwrap().into(),
                 assumed: String::new(),
                 home_region: home.map(|region| Region::parse(region).unwrap()),
             };

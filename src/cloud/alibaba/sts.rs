@@ -43,7 +43,7 @@ pub(super) fn endpoint(place: &Place, env: &Env) -> Result<Endpoint, CloudError>
 
 /// The call that the assertion is for.
 pub(super) async fn assume(choice: &Choice, wish: &SessionWish, net: &dyn Transport) -> Result<Credentials, CloudError> {
-    let OfferedRole::Federated { role, idp } = choice.offered();
+    let OfferedRole::Federated { role, idp } = choice.offered() else { return Err(CloudError::Mismatch) };
     let now = wish.now.utc();
     let nonce = crate::world::nonce();
     let idp = idp.as_ref().map_or("", |idp| idp.as_str());
@@ -53,6 +53,7 @@ pub(super) async fn assume(choice: &Choice, wish: &SessionWish, net: &dyn Transp
             "AssumeRoleWithOIDC",
             vec![("OIDCProviderArn", idp), ("OIDCToken", token.expose()), ("RoleSessionName", token.session_name().as_str())],
         ),
+        Assertion::Portal(_) => return Err(CloudError::Mismatch),
     };
     let url = wish.endpoint.with_query([
         ("Action", action),
@@ -69,6 +70,7 @@ pub(super) async fn assume(choice: &Choice, wish: &SessionWish, net: &dyn Transp
         Assertion::Saml(response) => Reading::of(response).ok().and_then(|reading| signin::home_region(&reading)),
         // A token does not tell the site.
         Assertion::Oidc(_) => Region::parse("cn-hangzhou").ok(),
+        Assertion::Portal(_) => None,
     };
     read(&answer, role, wish).map(|credentials| Credentials { home_region: home, ..credentials })
 }
@@ -158,7 +160,7 @@ fn read(answer: &Response, role: &RoleArn, wish: &SessionWish) -> Result<Credent
         token: Secret::from(token),
         expires,
         issued: wish.now,
-        role: role.clone(),
+        role: role.clone().into(),
         assumed: Credentials::one_word(&assumed).unwrap_or(role.as_str()).to_owned(),
         home_region: None,
     })

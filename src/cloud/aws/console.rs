@@ -11,7 +11,7 @@ use serde_json::json;
 use super::sts;
 use crate::cloud::console::said;
 use crate::cloud::{CloudError, ConsoleLink, ConsoleWish};
-use crate::types::{CloudId, Credentials, RoleArn, Secret, Untrusted, WebUrl};
+use crate::types::{CloudId, Credentials, Partition, Region, Role, Secret, Untrusted, WebUrl};
 use crate::world::{Request, Response, Transport, is_busy};
 
 /// How long the address is good, says the page above.
@@ -49,15 +49,19 @@ const PLACES: &[Place] = &[
     },
 ];
 
-/// The role's place, and the region there that is wished.
-fn place<'w>(role: &RoleArn, wish: &ConsoleWish<'w>) -> Result<(&'static Place, Option<&'w str>), CloudError> {
-    let place = PLACES.iter().find(|place| place.partition == role.partition());
-    let place = place.ok_or_else(|| CloudError::NoConsole { partition: role.partition().to_owned() })?;
-    Ok((place, sts::own_region(role, wish.region.map(|region| region.as_str())).or(place.home)))
+/// The role's place, and the region there that is wished. A portal's role has no ARN that would name its partition; its region does.
+fn place<'w>(role: &Role, wish: &ConsoleWish<'w>) -> Result<(&'static Place, Option<&'w str>), CloudError> {
+    let (partition, region) = match role.arn() {
+        Some(role) => (role.partition(), sts::own_region(role, wish.region)),
+        None => (wish.region.map_or("aws", |region| Partition::of(region).name), wish.region),
+    };
+    let place = PLACES.iter().find(|place| place.partition == partition);
+    let place = place.ok_or_else(|| CloudError::NoConsole { partition: partition.to_owned() })?;
+    Ok((place, region.map(Region::as_str).or(place.home)))
 }
 
 /// Where keys are presented.
-pub(super) fn endpoint(role: &RoleArn, wish: &ConsoleWish<'_>) -> Result<WebUrl, CloudError> {
+pub(super) fn endpoint(role: &Role, wish: &ConsoleWish<'_>) -> Result<WebUrl, CloudError> {
     let (place, region) = place(role, wish)?;
     let host = match region.filter(|_| place.is_regional) {
         Some(region) => format!("{region}.{}", place.signin),
@@ -67,7 +71,7 @@ pub(super) fn endpoint(role: &RoleArn, wish: &ConsoleWish<'_>) -> Result<WebUrl,
 }
 
 /// The page that the browser ends at.
-fn destination(role: &RoleArn, wish: &ConsoleWish<'_>) -> Result<String, CloudError> {
+fn destination(role: &Role, wish: &ConsoleWish<'_>) -> Result<String, CloudError> {
     let (place, region) = place(role, wish)?;
     Ok(match (wish.page, region) {
         (Some(page), _) => page.to_owned(),
@@ -135,10 +139,10 @@ fn read(answer: &Response, endpoint: &WebUrl) -> Result<Secret<String>, CloudErr
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::types::Region;
+    use crate::types::RoleArn;
 
     fn places(role: &str, region: Option<&str>) -> String {
-        let role = RoleArn::parse(&format!("arn:{role}:iam::1:role/a")).unwrap();
+        let role = Role::from(RoleArn::parse(&format!("arn:{role}:iam::1:role/a")).unwrap());
         let region = region.map(|region| Region::parse(region).unwrap());
         let idp = WebUrl::parse("https://idp.example/").unwrap();
         let wish = ConsoleWish { region: region.as_ref(), page: None, duration: None, return_to: &idp, urn: None };

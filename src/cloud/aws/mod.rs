@@ -5,6 +5,7 @@
 
 mod chain;
 mod console;
+mod portal;
 mod profile;
 mod sign;
 mod signin;
@@ -18,8 +19,8 @@ use async_trait::async_trait;
 use super::chain::{ChainError, Plan, RoleCall};
 use super::{Cloud, CloudError, ConsoleLink, ConsoleWish, Endpoint, Place, SessionWish, Store};
 use crate::types::{
-    Choice, CloudAccountId, CloudId, Credentials, Offer, ProfileName, Region, RoleArn, Secret, ServiceProvider, SessionDuration,
-    Timestamp, WebIdentity, WebUrl,
+    Assertion, Choice, CloudAccountId, CloudId, Credentials, Offer, PortalToken, ProfileName, Region, RoleArn, RoleWish, Secret,
+    ServiceProvider, SessionDuration, Timestamp, WebIdentity, WebUrl,
 };
 use crate::world::{Env, EnvChange, Paths, Transport};
 
@@ -68,7 +69,28 @@ impl Cloud for Aws {
     }
 
     async fn assume(&self, choice: &Choice, wish: &SessionWish, net: &dyn Transport) -> Result<Credentials, CloudError> {
-        sts::assume(choice, wish, net).await
+        match choice.assertion() {
+            Assertion::Portal(_) => portal::role_credentials(choice, wish, net).await,
+            Assertion::Saml(_) | Assertion::Oidc(_) => sts::assume(choice, wish, net).await,
+        }
+    }
+
+    fn portal(&self, token: &PortalToken, env: &Env) -> Result<Endpoint, CloudError> {
+        portal::endpoint(token, env)
+    }
+
+    async fn portal_offer(
+        &self,
+        token: PortalToken,
+        wish: &RoleWish,
+        at: &WebUrl,
+        net: &dyn Transport,
+    ) -> Result<Offer, CloudError> {
+        portal::offer(token, wish, at, net).await
+    }
+
+    async fn portal_sign_out(&self, token: &PortalToken, at: &WebUrl, net: &dyn Transport) -> Result<(), CloudError> {
+        portal::sign_out(token, at, net).await
     }
 
     fn plan(

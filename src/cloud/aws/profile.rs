@@ -84,7 +84,7 @@ impl Store for Profiles {
             expires,
             // Not written in the file; the usual hour is the guess.
             issued: Timestamp::from_unix(expires.unix() - 3600).unwrap_or(expires),
-            role: wished.clone(),
+            role: wished.clone().into(),
             assumed: assumed.to_owned(),
             home_region: None,
         }))

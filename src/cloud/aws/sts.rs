@@ -7,27 +7,10 @@ use super::sign::sign;
 use crate::cloud::chain::{RoleCall, session_name};
 use crate::cloud::{CloudError, Endpoint, Place, SessionWish};
 use crate::text::xml;
-use crate::types::{Assertion, Choice, CloudId, Credentials, OfferedRole, Region, RoleArn, Secret, Timestamp, Untrusted, WebUrl};
+use crate::types::{
+    Assertion, Choice, CloudId, Credentials, OfferedRole, Partition, Region, RoleArn, Secret, Timestamp, Untrusted, WebUrl,
+};
 use crate::world::{Env, Request, Response, Transport};
-
-/// A partition: what its regions begin with, its domain, the region to ask where none is named.
-struct Partition {
-    name: &'static str,
-    regions: &'static [&'static str],
-    domain: &'static str,
-    home: &'static str,
-}
-
-/// <https://docs.aws.amazon.com/whitepapers/latest/aws-fault-isolation-boundaries/partitions.html> and botocore's `partitions.json`.
-const PARTITIONS: &[Partition] = &[
-    Partition { name: "aws-cn", regions: &["cn-"], domain: "amazonaws.com.cn", home: "cn-north-1" },
-    Partition { name: "aws-us-gov", regions: &["us-gov-"], domain: "amazonaws.com", home: "us-gov-west-1" },
-    Partition { name: "aws-iso", regions: &["us-iso-"], domain: "c2s.ic.gov", home: "us-iso-east-1" },
-    Partition { name: "aws-iso-b", regions: &["us-isob-"], domain: "sc2s.sgov.gov", home: "us-isob-east-1" },
-    Partition { name: "aws-iso-e", regions: &["eu-isoe-"], domain: "cloud.adc-e.uk", home: "eu-isoe-west-1" },
-    Partition { name: "aws-iso-f", regions: &["us-isof-"], domain: "csp.hci.ic.gov", home: "us-isof-south-1" },
-    Partition { name: "aws-eusc", regions: &["eusc-"], domain: "amazonaws.eu", home: "eusc-de-east-1" },
-];
 
 /// Where to ask for a role: the account's or the environment's own address, else the role's partition, in the account's region
 /// if that lies in it. (A region of another partition belongs to the tools, not to this role's sign-in.)
@@ -38,23 +21,20 @@ pub(super) fn endpoint(role: &RoleArn, place: &Place, env: &Env) -> Result<Endpo
     };
     if let Some(text) = place.sts.clone().or_else(from_env) {
         let url = WebUrl::parse(&text).map_err(|why| CloudError::Endpoint { text, why: why.to_string() })?;
-        let foreign = !is_own(url.host());
+        let foreign = !Partition::owns(url.host());
         return Ok(Endpoint { url, foreign });
     }
-    let region = own_region(role, place.region.as_ref().map(|region| region.as_str()));
-    let fips = if env.is_on("AWS_USE_FIPS_ENDPOINT") { "-fips" } else { "" };
-    let host = match PARTITIONS.iter().find(|p| p.name == role.partition()) {
-        Some(partition) => {
-            let region = region.unwrap_or(partition.home);
-            // GovCloud's plain names are its FIPS ones.
-            let fips = if partition.name == "aws-us-gov" { "" } else { fips };
-            format!("sts{fips}.{region}.{}", partition.domain)
+    let partition = Partition::named(role.partition());
+    let region = place.region.clone().filter(|region| Partition::of(region) == partition);
+    let fips = env.is_on("AWS_USE_FIPS_ENDPOINT");
+    let host = match (region, partition.name) {
+        (Some(region), _) => Partition::host("sts", &region, fips, false),
+        (None, "aws") if !fips => "sts.amazonaws.com".to_owned(),
+        (None, _) => {
+            let home = Region::parse(partition.home)
+                .map_err(|why| CloudError::Endpoint { text: partition.home.into(), why: why.to_string() })?;
+            Partition::host("sts", &home, fips, false)
         }
-        None => match region {
-            Some(region) => format!("sts{fips}.{region}.amazonaws.com"),
-            None if fips.is_empty() => "sts.amazonaws.com".to_owned(),
-            None => "sts-fips.us-east-1.amazonaws.com".to_owned(),
-        },
     };
     let url =
         WebUrl::parse(&format!("https://{host}/")).map_err(|why| CloudError::Endpoint { text: host, why: why.to_string() })?;
@@ -62,22 +42,14 @@ pub(super) fn endpoint(role: &RoleArn, place: &Place, env: &Env) -> Result<Endpo
 }
 
 /// `region`, if it lies in the role's partition.
-pub(super) fn own_region<'r>(role: &RoleArn, region: Option<&'r str>) -> Option<&'r str> {
-    let is_in = |partition: &Partition, region: &str| partition.regions.iter().any(|prefix| region.starts_with(prefix));
-    region.filter(|region| match PARTITIONS.iter().find(|p| p.name == role.partition()) {
-        Some(partition) => is_in(partition, region),
-        None => !PARTITIONS.iter().any(|partition| is_in(partition, region)),
-    })
-}
-
-fn is_own(host: &str) -> bool {
-    let domains = PARTITIONS.iter().map(|p| p.domain).chain(["amazonaws.com", "api.aws"]);
-    domains.into_iter().any(|domain| host.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.')))
+pub(super) fn own_region<'r>(role: &RoleArn, region: Option<&'r Region>) -> Option<&'r Region> {
+    let partition = Partition::named(role.partition());
+    region.filter(|region| Partition::of(region) == partition)
 }
 
 /// The call that the assertion is for.
 pub(super) async fn assume(choice: &Choice, wish: &SessionWish, net: &dyn Transport) -> Result<Credentials, CloudError> {
-    let OfferedRole::Federated { role, idp } = choice.offered();
+    let OfferedRole::Federated { role, idp } = choice.offered() else { return Err(CloudError::Mismatch) };
     let duration = wish.duration.to_string();
     let mut pairs = vec![
         ("Version".to_owned(), "2011-06-15"),
@@ -95,12 +67,13 @@ pub(super) async fn assume(choice: &Choice, wish: &SessionWish, net: &dyn Transp
             ("RoleSessionName", token.session_name().as_str()),
             ("WebIdentityToken", token.expose()),
         ],
+        Assertion::Portal(_) => return Err(CloudError::Mismatch),
     };
     pairs.extend(own.map(|(name, value)| (name.to_owned(), value)));
     pairs.extend(limits(wish));
     let request = Request::form(wish.endpoint.clone(), pairs.iter().map(|(name, value)| (name.as_str(), *value)));
     let answer = net.send(&request).await?;
-    read(&answer, choice.role(), wish)
+    read(&answer, role, wish)
 }
 
 /// What limits the keys further.
@@ -150,8 +123,8 @@ fn signing_region(endpoint: &WebUrl, role: &RoleArn, wished: Option<&Region>) ->
     if let Some(region) = after_sts.filter(is_region) {
         return (*region).to_owned();
     }
-    let home = PARTITIONS.iter().find(|p| p.name == role.partition()).map_or("us-east-1", |partition| partition.home);
-    let wished = wished.filter(|_| !is_own(endpoint.host())).map(Region::as_str);
+    let home = Partition::named(role.partition()).home;
+    let wished = wished.filter(|_| !Partition::owns(endpoint.host())).map(Region::as_str);
     wished.unwrap_or(home).to_owned()
 }
 
@@ -194,7 +167,7 @@ fn read(answer: &Response, role: &RoleArn, wish: &SessionWish) -> Result<Credent
         token: Secret::from(token),
         expires,
         issued: wish.now,
-        role: role.clone(),
+        role: role.clone().into(),
         assumed: word("AssumedRoleUser/Arn").unwrap_or(role.as_str()).to_owned(),
         home_region: None,
     })

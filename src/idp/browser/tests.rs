@@ -306,7 +306,15 @@ impl Case {
         let alice = Alice::default();
         let machine = Machine { launcher: &shelf, env: &env, paths: &paths, may_send_person: self.may_show, ..Machine::bare() };
         let browser = crate::http::Browser::new(&NoNetwork);
-        let mut session = Session { browser, answers: &alice, clock: &clock, memory: &self.memory, sp: &sp, machine };
+        let mut session = Session {
+            browser,
+            answers: &alice,
+            clock: &clock,
+            memory: &self.memory,
+            sp: &sp,
+            machine,
+            standing: crate::idp::Standing::default(),
+        };
         let idp = PROVIDER.open(&settings).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let outcome = match runtime.block_on(idp.sign_in(&mut session)) {

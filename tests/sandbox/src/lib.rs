@@ -27,6 +27,8 @@ mod aws_signin;
 mod console;
 mod fault;
 mod forms;
+mod identity_center;
+mod identity_portal;
 mod issuer;
 mod jumpcloud;
 mod okta;
@@ -50,6 +52,7 @@ use std::time::Duration;
 
 pub use adfs_pages::{Adfs, AdfsFactor};
 pub use fault::{Fault, Plan};
+pub use identity_center::Portal;
 pub use web_identity::{Signing, Token};
 
 pub use people::{Directory, Factor, Grant, Okta, OktaFactor, OktaState, Person, Push, code_of};
@@ -300,6 +303,26 @@ impl Sandbox {
     pub fn revoke_keys(&self) {
         let mut world = self.shared.world();
         world.console.revoked = world.keys.iter().map(|key| key.id.clone()).collect();
+    }
+
+    /// Changes how Identity Center behaves.
+    pub fn portal(&self, change: impl FnOnce(&mut Portal)) {
+        change(&mut self.shared.world().identity.settings);
+    }
+
+    /// Ends every access token of Identity Center's portal; what renews them stays good.
+    pub fn end_portal_access(&self) {
+        self.shared.world().identity.end_access();
+    }
+
+    /// Ends every session at Identity Center's portal.
+    pub fn end_portal_sessions(&self) {
+        self.shared.world().identity.end_sessions();
+    }
+
+    /// Makes Identity Center forget every program that was registered.
+    pub fn forget_portal_clients(&self) {
+        self.shared.world().identity.forget_clients();
     }
 
     /// Makes an ID token.

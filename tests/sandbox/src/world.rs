@@ -12,7 +12,9 @@ use crate::people::Directory;
 use crate::saml::Issued;
 use crate::trusts::Trust;
 use crate::wire::{Breach, Reply, Request, glob};
-use crate::{Seen, adfs, alibaba, aws, console, forms, issuer, jumpcloud, okta, pipelines, web_identity};
+use crate::{
+    Seen, adfs, alibaba, aws, console, forms, identity_center, identity_portal, issuer, jumpcloud, okta, pipelines, web_identity,
+};
 
 /// Credentials that a cloud has handed out.
 #[derive(Debug, Clone)]
@@ -72,6 +74,8 @@ pub(crate) struct World {
     pub(crate) jumpcloud: jumpcloud::State,
     /// State of Okta.
     pub(crate) okta: okta::State,
+    /// State of IAM Identity Center.
+    pub(crate) identity: identity_center::State,
     /// State of the provider made of forms.
     pub(crate) forms: forms::State,
     /// State of the OpenID issuer.
@@ -92,6 +96,13 @@ const HOSTS: &[(&str, Emulator)] = &[
     ("sso.jumpcloud.com", jumpcloud::sso),
     (okta::HOST, okta::answer),
     ("login.acme.example", forms::answer),
+    (identity_center::HOST, identity_center::pages),
+    (identity_center::DUAL_HOST, identity_center::pages),
+    (identity_center::VANITY_HOST, identity_center::vanity),
+    ("oidc.*.amazonaws.com", identity_center::oidc),
+    ("oidc.*.api.aws", identity_center::oidc),
+    ("portal.sso.*.amazonaws.com", identity_portal::answer),
+    ("portal.sso.*.api.aws", identity_portal::answer),
     (issuer::HOST, issuer::answer),
     ("pipelines.actions.githubusercontent.com", pipelines::github),
     ("sdk.usegrant.dev", pipelines::usegrant),

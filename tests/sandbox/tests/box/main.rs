@@ -10,6 +10,7 @@ mod browser;
 mod clouds;
 mod console;
 mod forms;
+mod identity;
 mod jumpcloud;
 mod okta;
 mod proxy;
