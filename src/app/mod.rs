@@ -7,6 +7,7 @@ pub mod console;
 mod error;
 pub mod exec;
 mod held;
+mod hint;
 pub mod login;
 pub mod logout;
 mod memory;

@@ -38,7 +38,7 @@ pub(super) const CODES: &[(Exit, &str)] = &[
 pub(super) enum Failure {
     /// A use case failed.
     #[error(transparent)]
-    App(#[from] Error),
+    App(Box<Error>),
     /// There is nowhere to look for files.
     #[error("there is no home directory: `HOME` is not set")]
     NoHome,
@@ -69,6 +69,12 @@ pub(super) enum Failure {
     /// Ctrl-C.
     #[error("interrupted")]
     Interrupted,
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::App(Box::new(error))
+    }
 }
 
 impl Failure {
