@@ -52,3 +52,51 @@ fn links_lead_somewhere() {
     }
     assert!(links > 0);
 }
+
+/// Where a test that a page names by its path has to be: `module::name` below `tests`, or in `src` if `tests` is in its path.
+fn places(named: &str) -> Vec<String> {
+    let parts: Vec<&str> = named.split("::").collect();
+    let Some((_, path)) = parts.split_last() else { return Vec::new() };
+    match path {
+        [inside @ .., "tests"] => {
+            let file = format!("src/{}", inside.join("/"));
+            vec![format!("{file}.rs"), format!("{file}/mod.rs"), format!("{file}/tests.rs")]
+        }
+        [target @ ("docs" | "shape" | "stores")] => vec![format!("tests/{target}.rs")],
+        ["vaults"] => vec!["tests/vaults/main.rs".to_owned()],
+        ["vaults", module] => vec![format!("tests/vaults/{module}.rs")],
+        [module] => vec![format!("tests/program/{module}.rs")],
+        // A file below `src` that is tests alone.
+        inside => vec![format!("src/{}.rs", inside.join("/"))],
+    }
+}
+
+/// Every line of the page about the old tools is shown by a test, and each of those tests exists.
+#[test]
+fn every_line_about_the_old_tools_has_its_test() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = fs::read_to_string(root.join("docs/migration.md")).unwrap();
+    let (mut rows, mut wrong, mut header) = (0, Vec::new(), "");
+    for line in page.lines().filter(|line| line.starts_with("| ")) {
+        let cells: Vec<&str> = line.trim_matches('|').split(" | ").map(str::trim).collect();
+        if cells.first() == Some(&"Was") {
+            header = line;
+            continue;
+        }
+        rows += 1;
+        assert!(header.contains("| Shown by |") && cells.len() == 3, "not a row of three cells: {line}");
+        let named: Vec<&str> = cells[2].split('`').skip(1).step_by(2).collect();
+        if named.is_empty() {
+            wrong.push(format!("no test: {line}"));
+        }
+        for name in named {
+            let function = format!("fn {}(", name.rsplit("::").next().unwrap());
+            let holds = |file: &String| fs::read_to_string(root.join(file)).is_ok_and(|text| text.contains(&function));
+            if !places(name).iter().any(holds) {
+                wrong.push(format!("there is no test `{name}`"));
+            }
+        }
+    }
+    assert!(rows > 200, "only {rows} rows were read");
+    assert!(wrong.is_empty(), "{} of {rows} rows:\n{}", wrong.len(), wrong.join("\n"));
+}

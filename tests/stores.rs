@@ -52,7 +52,7 @@ impl Place {
             token: format!("token+/={number}").as_str().into(),
             expires: issued.after(Duration::from_secs(3600)),
             issued,
-            role: self.role(),
+            role: self.role().into(),
             assumed: match self.cloud {
                 CloudId::Aws => "arn:aws:sts::123456789012:assumed-role/Admin/me@example.com".to_owned(),
                 CloudId::Alibaba => "acs:ram::1234567890123456:assumed-role/admin/me".to_owned(),

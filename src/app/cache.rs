@@ -1,14 +1,15 @@
 //! Our own copy of credentials: the answer to "is it still fresh?". One file an account and role, mode 0600, with the role inside,
 //! so credentials of one role are never taken for those of another.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::json;
 
+use crate::cloud::{Plan, Source};
 use crate::config::{Account, Limits};
-use crate::types::{Credentials, Region, RoleArn, RoleWish, Secret, Timestamp};
+use crate::types::{Credentials, Region, Role, RoleWish, Secret, Timestamp};
 use crate::world::file::{self, FileError};
 use crate::world::{Paths, World};
 
@@ -36,6 +37,8 @@ impl Freshness {
 #[derive(Deserialize)]
 struct Entry {
     version: u32,
+    /// Whose: the same for all roles of an account.
+    whose: Option<String>,
     role: String,
     assumed: String,
     access_key_id: String,
@@ -49,9 +52,9 @@ struct Entry {
 /// The fresh credentials of the wished role that this machine has, without any network: from our own cache, else from the profile
 /// if that says whose they are. Without a wish, those of the role that was taken last.
 pub fn cached(world: &World<'_>, account: &Account, freshness: Freshness) -> Option<Credentials> {
-    let role = match &account.role {
-        RoleWish::Arn(role) => role.clone(),
-        wish => RoleArn::parse(&file::read(&last(world.paths, account)).ok()??).ok().filter(|role| wish.is(role))?,
+    let role = match exact(account) {
+        Some(role) => role,
+        None => last_role(world.paths, account).filter(|role| account.role.is(role))?,
     };
     let now = world.clock.now();
     // A profile that another tool wrote is as good as our own cache. Keys of ours under another name are not: they are another person's,
@@ -59,11 +62,51 @@ pub fn cached(world: &World<'_>, account: &Account, freshness: Freshness) -> Opt
     let from_profile = || {
         let custom = account.credentials_file.as_deref().map(|path| world.paths.expand(path));
         let store = crate::cloud::find(account.cloud).profiles(world.paths, world.env, custom);
-        let found = store.get(account.profile_for(&role), &role).ok().flatten()?;
+        let found = store.get(account.profile_for(&role), role.arn()?).ok().flatten()?;
         (account.limits == Limits::default() && !is_ours(world.paths, &found.key_id)).then_some(found)
     };
     let is_met = |credentials: &Credentials| freshness.is_met(credentials, now);
     read(world.paths, account, &role).filter(is_met).or_else(|| from_profile().filter(is_met))
+}
+
+/// The role that was taken last.
+pub(super) fn last_role(paths: &Paths, account: &Account) -> Option<Role> {
+    Role::parse(&file::read(&last(paths, account)).ok()??)
+}
+
+/// The fresh credentials of a chain's last role. Another profile, another word in one, or another role of the login is another entry.
+pub(super) fn chained(world: &World<'_>, account: &Account, plan: &Plan, freshness: Freshness) -> Option<Credentials> {
+    let now = world.clock.now();
+    read_entry(&chain_entry(world.paths, account, plan), &plan.last.role.clone().into())
+        .filter(|credentials| freshness.is_met(credentials, now))
+}
+
+/// Keeps the credentials of a chain's last role for the next run.
+///
+/// # Errors
+/// [`FileError`]; the chain is good without this.
+pub(super) fn keep_chained(paths: &Paths, account: &Account, plan: &Plan, credentials: &Credentials) -> Result<(), FileError> {
+    file::replace(&chain_entry(paths, account, plan), written(account, credentials).expose())
+}
+
+fn chain_entry(paths: &Paths, account: &Account, plan: &Plan) -> PathBuf {
+    let source = match &plan.source {
+        Source::Login => format!("{:?}", account.role),
+        Source::Profile { keys, .. } => keys.id.clone(),
+    };
+    let chain = format!("{source} {:?} {:?} {:?} {:?}", plan.way, plan.last, account.given.duration, account.place);
+    paths.credentials_cache().join(format!("{}.json", name(account, &chain)))
+}
+
+/// The very role that the account names, where it names one.
+pub(super) fn exact(account: &Account) -> Option<Role> {
+    if account.is_portal() {
+        return account.role.at_portal().map(Role::Portal);
+    }
+    match &account.role {
+        RoleWish::Arn(role) => Some(role.clone().into()),
+        _ => None,
+    }
 }
 
 /// Whether our cache holds the access key with this ID, for whichever account.
@@ -75,8 +118,12 @@ fn is_ours(paths: &Paths, key_id: &str) -> bool {
     file::list(&paths.credentials_cache(), "json").into_iter().any(|path| holds(path).is_some())
 }
 
-fn read(paths: &Paths, account: &Account, role: &RoleArn) -> Option<Credentials> {
-    let text = Secret::new(file::read(&entry(paths, account, role)).ok()??);
+fn read(paths: &Paths, account: &Account, role: &Role) -> Option<Credentials> {
+    read_entry(&entry(paths, account, role), role)
+}
+
+fn read_entry(path: &Path, role: &Role) -> Option<Credentials> {
+    let text = Secret::new(file::read(path).ok()??);
     let entry: Entry = serde_json::from_str(text.expose()).ok()?;
     (entry.version == 1 && entry.role == role.as_str()).then_some(())?;
     Some(Credentials {
@@ -96,9 +143,16 @@ fn read(paths: &Paths, account: &Account, role: &RoleArn) -> Option<Credentials>
 /// # Errors
 /// [`FileError`]; a login is good without this.
 pub(super) fn keep(paths: &Paths, account: &Account, credentials: &Credentials) -> Result<(), FileError> {
-    let entry_text = Secret::new(
+    file::replace(&entry(paths, account, &credentials.role), written(account, credentials).expose())?;
+    file::replace(&last(paths, account), credentials.role.as_str())
+}
+
+/// The text of an entry.
+fn written(account: &Account, credentials: &Credentials) -> Secret<String> {
+    Secret::new(
         json!({
             "version": 1,
+            "whose": name(account, ""),
             "role": credentials.role.as_str(),
             "assumed": credentials.assumed,
             "access_key_id": credentials.key_id,
@@ -109,13 +163,30 @@ pub(super) fn keep(paths: &Paths, account: &Account, credentials: &Credentials) 
             "home_region": credentials.home_region.as_ref().map(Region::as_str),
         })
         .to_string(),
-    );
-    file::replace(&entry(paths, account, &credentials.role), entry_text.expose())?;
-    file::replace(&last(paths, account), credentials.role.as_str())
+    )
 }
 
-fn entry(paths: &Paths, account: &Account, role: &RoleArn) -> PathBuf {
+fn entry(paths: &Paths, account: &Account, role: &Role) -> PathBuf {
     paths.credentials_cache().join(format!("{}.json", name(account, role.as_str())))
+}
+
+/// Drops the credentials of every role of the account. When the last of them end, if there were any.
+///
+/// # Errors
+/// [`FileError`].
+pub(super) fn forget(paths: &Paths, account: &Account) -> Result<Option<Timestamp>, FileError> {
+    let whose = name(account, "");
+    let mut latest = None;
+    for path in file::list(&paths.credentials_cache(), "json") {
+        let Some(text) = file::read(&path)?.map(Secret::new) else { continue };
+        let Ok(entry) = serde_json::from_str::<Entry>(text.expose()) else { continue };
+        if entry.whose.as_ref() == Some(&whose) {
+            latest = latest.max(Timestamp::from_unix(entry.expires));
+            file::remove(&path)?;
+        }
+    }
+    file::remove(&last(paths, account))?;
+    Ok(latest)
 }
 
 /// Which role was taken last.
@@ -123,9 +194,14 @@ fn last(paths: &Paths, account: &Account) -> PathBuf {
     paths.credentials_cache().join(format!("{}.last", name(account, "")))
 }
 
+/// Where it is noted what large files of profiles say of the profile for a role.
+pub(super) fn note(paths: &Paths, account: &Account, role: &Role) -> PathBuf {
+    paths.credentials_cache().join(format!("{}.held", name(account, role.as_str())))
+}
+
 /// A file name that a person recognises, made unique by what the credentials depend on: the same account name pointed at another
 /// provider or person has other credentials.
-fn name(account: &Account, role: &str) -> String {
+pub(super) fn name(account: &Account, role: &str) -> String {
     let username = account.username.as_ref().map_or("", |name| name.as_str());
     // Keys that a policy limits are not those that none limits.
     let limits = format!("{:?}", (account.limits != Limits::default()).then_some(&account.limits));

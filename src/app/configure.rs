@@ -3,7 +3,7 @@
 use super::Error;
 use crate::ask::{Answers, NoAnswer, Question, Topic};
 use crate::config::{Account, Accounts, ConfigError, Draft, Found, Key};
-use crate::idp::{self, KNOWN_ELSEWHERE, PROVIDERS, SignInError};
+use crate::idp::{self, Field, KNOWN_ELSEWHERE, PROVIDERS, SignInError};
 use crate::types::{AccountName, CloudId, Untrusted};
 
 /// What was saved.
@@ -67,21 +67,40 @@ pub async fn configure(
     if is_built {
         account.open_idp()?;
     }
-    let changed: Vec<(Key, &str)> = Key::ALL
-        .into_iter()
-        .filter(|key| *key != Key::Cloud)
-        .filter_map(|key| draft.get(key).map(|value| (key, value)))
-        .filter(|(key, value)| found.draft.get(*key) != Some(value))
-        .collect();
+    let changed = changed(&found, &draft, idp::find(account.provider).map(|provider| provider.fields()));
     let file = accounts.file_mut(found.file).ok_or(ConfigError::NoCloud(name.to_string()))?;
-    file.save(name.as_str(), &changed, found.cloud)?;
+    file.save(name.as_str(), &changed)?;
     Ok(Saved { account, is_built, path: file.display() })
+}
+
+/// What is new to the file, by its keys: the settings of every account, then those of the provider alone. Of a provider that is not
+/// built (no `fields`) nobody knows which are its own, so all are kept that were given.
+fn changed<'d>(found: &'d Found, draft: &'d Draft, fields: Option<&[Field]>) -> Vec<(&'d str, &'d str)> {
+    let common = Key::ALL.into_iter().filter(|key| *key != Key::Cloud && found.draft.get(*key) != draft.get(*key));
+    let common = common.filter_map(|key| Some((key.in_file(found.cloud), draft.get(key)?)));
+    let is_own = |key: &str| fields.is_none_or(|fields| fields.iter().any(|field| field.key == key));
+    common.chain(draft.other_than(&found.draft).filter(|(key, _)| is_own(key))).collect()
+}
+
+/// The questions for what one provider cannot do without; its other settings are for flags and the file.
+async fn own_questions(draft: &mut Draft, fields: &[Field], answers: &dyn Answers) -> Result<(), Error> {
+    for field in fields.iter().filter(|field| field.needed) {
+        let topic = Topic::Field(field.key);
+        let question = Question { topic, label: field.help, default: draft.other(field.key) };
+        let answer = answers.text(&question).await.map_err(|why| SignInError::Unanswered { topic, why })?;
+        if !answer.is_empty() {
+            draft.set_other(field.key, &answer);
+        }
+    }
+    Ok(())
 }
 
 /// The cloud that flags and variables tell: by name, or by the role.
 fn told_cloud(overlay: &Draft) -> Option<CloudId> {
     let by_name = overlay.get(Key::Cloud).and_then(CloudId::from_word);
-    by_name.or_else(|| overlay.get(Key::Role).and_then(|role| crate::types::RoleArn::parse(role).ok()).map(|role| role.cloud()))
+    by_name
+        .or_else(|| overlay.get(Key::Role).and_then(|role| crate::types::RoleArn::parse(role).ok()).map(|role| role.cloud()))
+        .or_else(|| crate::config::portal_cloud(overlay))
 }
 
 /// A new account, in the file of its cloud.
@@ -90,7 +109,7 @@ async fn fresh(accounts: &Accounts, name: &AccountName, wished: Option<CloudId>,
         Some(cloud) => cloud,
         None => ask_cloud(answers, name, None).await?,
     };
-    Ok(Found { name: name.clone(), cloud, draft: Draft::default(), file: accounts.home_of(cloud) })
+    Ok(Found { name: name.clone(), cloud, draft: Draft::default(), file: accounts.home_of(cloud), is_foreign: false })
 }
 
 /// Which cloud: a person's choice.
@@ -136,7 +155,7 @@ async fn questions(draft: &mut Draft, cloud: CloudId, answers: &dyn Answers) -> 
     let provider = names.get(index).map(|name| name.trim_end_matches(NOT_BUILT).to_owned()).unwrap_or_default();
 
     let methods: Vec<&str> = idp::find(&provider).map(|p| p.methods().iter().map(|m| m.name).collect()).unwrap_or_default();
-    draft.set(Key::Provider, provider);
+    draft.set(Key::Provider, provider.as_str());
     if methods.len() > 1 {
         let options: Vec<Untrusted> = methods.iter().map(|m| Untrusted::new(*m)).collect();
         let question = Question { topic: field(Key::Mfa), label: "Please choose an MFA", default: draft.get(Key::Mfa) };
@@ -155,5 +174,52 @@ async fn questions(draft: &mut Draft, cloud: CloudId, answers: &dyn Answers) -> 
             draft.set(key, answer);
         }
     }
-    Ok(())
+    own_questions(draft, idp::find(&provider).map_or(&[], |provider| provider.fields()), answers).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ask::{Given, GivenAnswer};
+
+    const FIELDS: &[Field] = &[
+        Field { key: "app_id", variable: "ONELOGIN_APP_ID", help: "the number of the application", needed: true },
+        Field { key: "subdomain", variable: "ONELOGIN_SUBDOMAIN", help: "the first part of the host's name", needed: true },
+        Field { key: "ip_address", variable: "ONELOGIN_MFA_IP_ADDRESS", help: "where the person is", needed: false },
+    ];
+
+    fn found(pairs: &[(&'static str, &str)]) -> Found {
+        let mut draft = Draft::default();
+        for (key, value) in pairs {
+            draft.set_other(key, value);
+        }
+        Found { name: AccountName::parse("x").unwrap(), cloud: CloudId::Alibaba, draft, file: 0, is_foreign: false }
+    }
+
+    #[tokio::test]
+    async fn a_provider_is_asked_for_what_it_needs_and_what_is_new_is_saved() {
+        let found = found(&[("app_id", "7"), ("ip_address", "10.0.0.1")]);
+        let answers = Given::default();
+        for (key, value) in [("app_id", ""), ("subdomain", "acme"), ("ip_address", "not asked for")] {
+            answers.add(Topic::Field(key), GivenAnswer { value: value.into(), once: true });
+        }
+        let mut draft = found.draft.clone();
+        own_questions(&mut draft, FIELDS, &answers).await.unwrap();
+        let own = ["app_id", "subdomain", "ip_address"].map(|key| draft.other(key));
+        assert_eq!(own, [Some("7"), Some("acme"), Some("10.0.0.1")], "an empty answer keeps what there is");
+        draft.set(Key::Profile, "saml");
+        draft.set(Key::Cloud, "alibaba");
+        assert_eq!(changed(&found, &draft, Some(FIELDS)), [("alibabacloud_profile", "saml"), ("subdomain", "acme")]);
+        assert_eq!(
+            changed(&found, &draft, Some(&[])),
+            [("alibabacloud_profile", "saml")],
+            "what is another provider's stays as it is"
+        );
+    }
+
+    #[tokio::test]
+    async fn where_nobody_answers_the_missing_one_is_named() {
+        let error = own_questions(&mut Draft::default(), FIELDS, &Given::default()).await.unwrap_err();
+        assert!(error.to_string().starts_with("`app_id` is not known"), "{error}");
+    }
 }

@@ -1,13 +1,13 @@
 //! Everything that can go wrong in a use case: whose fault it is, and what to do.
 
-use crate::ask::{NoAnswer, Topic};
-use crate::cloud::{CloudError, Lack, StoreError};
-use crate::config::{ConfigError, Key};
+use super::hint::{chain_hint, config_hint, network_hint, not_assumed_hint, sign_in_hint, token_hint};
+use crate::cloud::{ChainError, CloudError, Lack, StoreError};
+use crate::config::ConfigError;
 use crate::http::BrowseError;
-use crate::idp::SignInError;
-use crate::oidc::{BadJwt, OidcError};
-use crate::types::{Claims, CloudId, RoleArn, Timestamp, Unchosen, Untrusted};
-use crate::world::TransportError;
+use crate::idp::{BrowserError, SignInError};
+use crate::oidc::OidcError;
+use crate::types::{Claims, CloudId, Role, RoleArn, Timestamp, Unchosen, Untrusted};
+use crate::world::{HandOverError, TransportError};
 
 /// Why a use case did not succeed.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +34,27 @@ pub enum Error {
     /// The file of profiles.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A profile that leads to no role.
+    #[error(transparent)]
+    Chain(#[from] ChainError),
+    /// A role on top of the login was not given.
+    #[error("cannot assume {role} of profile `{profile}`: {why}")]
+    NotAssumed {
+        /// The profile that names it.
+        profile: String,
+        /// The role.
+        role: RoleArn,
+        /// Whether the profile knows an external ID.
+        has_external_id: bool,
+        /// The cloud's words, or why there are none.
+        why: CloudError,
+    },
+    /// Two policies that would limit one session.
+    #[error("both the account and profile `{profile}` have a policy, and the cloud takes one")]
+    TwoPolicies {
+        /// The profile.
+        profile: String,
+    },
     /// The network could not be set up.
     #[error(transparent)]
     Transport(#[from] TransportError),
@@ -46,7 +67,7 @@ pub enum Error {
         /// Why.
         why: Unchosen,
         /// What is granted.
-        granted: Vec<RoleArn>,
+        granted: Vec<Role>,
     },
     /// The command that knows the password failed.
     #[error("`password_command` of account `{account}` gave no password")]
@@ -63,6 +84,9 @@ pub enum Error {
         /// The file.
         path: String,
     },
+    /// The browser did not get the address.
+    #[error(transparent)]
+    Browser(#[from] HandOverError),
     /// The command cannot be run.
     #[error("cannot run `{}`", Untrusted::new(program.clone()))]
     CannotRun {
@@ -74,11 +98,11 @@ pub enum Error {
     },
 }
 
-fn list(granted: &[RoleArn]) -> String {
+fn list(granted: &[Role]) -> String {
     if granted.is_empty() {
         String::new()
     } else {
-        format!("; it grants: {}", granted.iter().map(RoleArn::as_str).collect::<Vec<_>>().join(", "))
+        format!("; it grants: {}", granted.iter().map(Role::as_str).collect::<Vec<_>>().join(", "))
     }
 }
 
@@ -114,20 +138,24 @@ impl Error {
                 | SignInError::FactorRefused { .. }
                 | SignInError::WrongAddressee { .. } => Kind::Refused,
                 SignInError::FactorUnsupported { .. } => Kind::Refused,
-                SignInError::Ambiguous { .. } | SignInError::Unanswered { .. } | SignInError::NeedsBrowser { .. } => {
-                    Kind::NeedsPerson
-                }
+                SignInError::Ambiguous { .. }
+                | SignInError::Unanswered { .. }
+                | SignInError::NeedsBrowser { .. }
+                | SignInError::NeedsSignIn { .. } => Kind::NeedsPerson,
+                SignInError::NoPortal { .. } | SignInError::WrongRegion { .. } => Kind::Usage,
+                SignInError::Tokens(_) => Kind::Other,
                 SignInError::Browse(BrowseError::Transport(error)) => transport_kind(error),
                 SignInError::NoIdToken { .. } => Kind::Usage,
                 SignInError::Oidc(error) => oidc_kind(error),
+                SignInError::Browser(error) => browser_kind(error),
                 SignInError::Browse(_) | SignInError::Unrecognised { .. } | SignInError::Garbled { .. } => Kind::Other,
             },
-            Self::Cloud(CloudError::Refused { .. } | CloudError::NoRoles { .. } | CloudError::BadRoles { .. }) => Kind::Refused,
-            Self::Cloud(CloudError::Response(crate::saml::BadResponse::Failed(_))) => Kind::Refused,
+            Self::Cloud(error) | Self::NotAssumed { why: error, .. } => cloud_kind(error),
+            Self::Transport(error) => transport_kind(error),
+            Self::Chain(ChainError::Store(_)) => Kind::Other,
+            Self::Chain(_) | Self::TwoPolicies { .. } => Kind::Usage,
+            Self::Browser(_) => Kind::Other,
             Self::TokenRefused { .. } => Kind::Refused,
-            Self::Cloud(CloudError::Endpoint { .. } | CloudError::NotConfigured { .. }) => Kind::Usage,
-            Self::Cloud(CloudError::Transport(error)) | Self::Transport(error) => transport_kind(error),
-            Self::Cloud(CloudError::Garbled { .. } | CloudError::Response(_)) => Kind::Other,
             Self::Store(StoreError::NotOurs { .. }) => Kind::Usage,
             Self::Store(_) => Kind::Other,
             Self::Unchosen { why: Unchosen::Ambiguous, .. } => Kind::NeedsPerson,
@@ -158,6 +186,15 @@ impl Error {
             Self::Cloud(CloudError::Refused { code, .. }) if code.raw().contains("Expired") => {
                 "the cloud takes a SAML response for about five minutes; is this machine's clock right?".to_owned()
             }
+            Self::Cloud(CloudError::NoAccess { .. }) => {
+                "a role that was granted a moment ago is seen after a new sign-in only: `saml2cloud logout`, then `login`; `saml2cloud \
+                 list-roles` shows what you may take"
+                    .to_owned()
+            }
+            Self::Cloud(CloudError::SignedOut { .. }) => "`saml2cloud logout`, then `saml2cloud login`, begins a new session".to_owned(),
+            Self::Cloud(CloudError::Refused { status: 429, .. }) => {
+                "the portal takes about twenty requests a second from a person; try again in a minute".to_owned()
+            }
             Self::Cloud(CloudError::NoRoles { other: Some(other), .. }) => {
                 format!(
                     "is the account's `url` the one for the other cloud? An account for {} is configured with `--cloud {other}`",
@@ -171,7 +208,13 @@ impl Error {
                 };
                 format!("the roles are granted at the identity provider, in the attribute `{attribute}`")
             }
+            Self::Cloud(CloudError::ConsoleRefused { cloud: CloudId::Alibaba, .. }) => {
+                "Alibaba Cloud does not promise this way in to every account; the account's `url`, opened in a browser, signs in to the console too".to_owned()
+            }
+            Self::Browser(_) => "`--link` prints the address, for a browser that you open yourself".to_owned(),
             Self::Cloud(CloudError::Transport(error)) | Self::Transport(error) => return network_hint(error),
+            Self::Chain(error) => return chain_hint(error),
+            Self::NotAssumed { why, has_external_id, .. } => return not_assumed_hint(why, *has_external_id),
             Self::Store(StoreError::NotOurs { .. }) => {
                 "choose another profile with `--profile NAME`, or overwrite this one with `--force-profile`".to_owned()
             }
@@ -187,6 +230,29 @@ impl Error {
     }
 }
 
+fn cloud_kind(error: &CloudError) -> Kind {
+    match error {
+        CloudError::Refused { .. }
+        | CloudError::NoRoles { .. }
+        | CloudError::BadRoles { .. }
+        | CloudError::ConsoleRefused { .. }
+        | CloudError::NoAccess { .. } => Kind::Refused,
+        CloudError::SignedOut { .. } => Kind::NeedsPerson,
+        CloudError::Response(crate::saml::BadResponse::Failed(_)) => Kind::Refused,
+        CloudError::Endpoint { .. }
+        | CloudError::NotConfigured { .. }
+        | CloudError::PortalAddress { .. }
+        | CloudError::NoPortal(_) => Kind::Usage,
+        CloudError::Transport(error) => transport_kind(error),
+        CloudError::Garbled { .. }
+        | CloudError::PortalGarbled { .. }
+        | CloudError::Mismatch
+        | CloudError::Response(_)
+        | CloudError::NoSigninToken { .. }
+        | CloudError::NoConsole { .. } => Kind::Other,
+    }
+}
+
 /// An answer that is too long is no failure of the network.
 fn transport_kind(error: &TransportError) -> Kind {
     match error {
@@ -195,69 +261,19 @@ fn transport_kind(error: &TransportError) -> Kind {
     }
 }
 
-fn config_hint(error: &ConfigError) -> Option<String> {
-    Some(match error {
-        ConfigError::Unknown { known, .. } if known.is_empty() => "`saml2cloud configure` makes one".to_owned(),
-        ConfigError::Unknown { .. } => {
-            "choose one with `--idp-account NAME`, or make it with `saml2cloud configure --idp-account NAME`".to_owned()
+fn browser_kind(error: &BrowserError) -> Kind {
+    match error {
+        BrowserError::NotFound { .. } | BrowserError::NotBuilt => Kind::Usage,
+        BrowserError::CannotStart { .. }
+        | BrowserError::Profile(_)
+        | BrowserError::Ended { .. }
+        | BrowserError::Silent { .. }
+        | BrowserError::Garbled { .. } => Kind::Other,
+        BrowserError::Unreachable { .. } => Kind::Network,
+        BrowserError::Closed { .. } | BrowserError::Late { .. } | BrowserError::NoWindow { .. } | BrowserError::Busy { .. } => {
+            Kind::NeedsPerson
         }
-        ConfigError::Twice { .. } | ConfigError::NoCloud(_) => {
-            "say which with `--cloud aws` or `--cloud alibaba` (`SAML2CLOUD_CLOUD`)".to_owned()
-        }
-        ConfigError::OtherCloud { .. } => "give the new account another name with `--idp-account NAME`".to_owned(),
-        ConfigError::Missing { key, .. } => how_to_set(*key)?,
-        ConfigError::UnknownProvider { meant: Some(meant), .. } => format!("did you mean `{meant}`?"),
-        ConfigError::UnknownProvider { .. } => {
-            let known: Vec<&str> = crate::idp::PROVIDERS.iter().map(|p| p.id()).collect();
-            format!("there are {}", known.join(", "))
-        }
-        ConfigError::NotBuilt(_) => {
-            "`Form` signs in to any provider whose sign-in is made of HTML forms: `saml2cloud configure --idp-provider Form`"
-                .to_owned()
-        }
-        _ => return None,
-    })
-}
-
-fn how_to_set(key: Key) -> Option<String> {
-    Some(format!(
-        "set it with `{}` or `SAML2CLOUD_{}`, or in the account with `saml2cloud configure`",
-        key.flag()?,
-        key.variable()?
-    ))
-}
-
-fn sign_in_hint(error: &SignInError) -> Option<String> {
-    Some(match error {
-        SignInError::Unanswered { topic, why: NoAnswer::NotHere } => match topic {
-            Topic::Username => "set `SAML2CLOUD_USERNAME`, or give `--username`".to_owned(),
-            Topic::Password => "set `SAML2CLOUD_PASSWORD`".to_owned(),
-            Topic::Otp => "give `--mfa-token CODE`, or set `SAML2CLOUD_MFA_TOKEN`".to_owned(),
-            Topic::Factor => "name one with `--mfa NAME`, or set `SAML2CLOUD_MFA`".to_owned(),
-            Topic::Role => "name one with `--role ARN`, or set `SAML2CLOUD_ROLE`".to_owned(),
-            Topic::Cloud => "name one with `--cloud NAME`, or set `SAML2CLOUD_CLOUD`".to_owned(),
-            Topic::Field(_) => return None,
-        },
-        SignInError::Ambiguous { .. } => "name one with `--mfa NAME`, or set `SAML2CLOUD_MFA`".to_owned(),
-        SignInError::FactorUnsupported { can, .. } if can.is_empty() => {
-            "set up a time-based code or a push at the identity provider".to_owned()
-        }
-        SignInError::FactorUnsupported { can, .. } => format!("choose another with `--mfa`: {}", can.join(", ")),
-        SignInError::WrongAddressee { .. } => {
-            "is `url` the address for this cloud? A known further address goes into the account as `target_url`".to_owned()
-        }
-        SignInError::Unrecognised { .. } => {
-            "`--verbose` shows the addresses on the way; pages that work only with a script cannot be read".to_owned()
-        }
-        SignInError::Browse(BrowseError::Transport(error)) => return network_hint(error),
-        SignInError::NoIdToken { hint, .. } => (*hint).to_owned(),
-        SignInError::Oidc(error) => return oidc_hint(error),
-        SignInError::NeedsBrowser { .. } => {
-            "a token from elsewhere is taken with `--oidc-token-file FILE` or `--oidc SOURCE`; `--oidc client` needs no person"
-                .to_owned()
-        }
-        _ => return None,
-    })
+    }
 }
 
 fn oidc_kind(error: &OidcError) -> Kind {
@@ -270,72 +286,4 @@ fn oidc_kind(error: &OidcError) -> Kind {
         OidcError::Garbled { .. } | OidcError::PortTaken { .. } | OidcError::Listen(_) => Kind::Other,
         OidcError::Transport(error) => transport_kind(error),
     }
-}
-
-fn oidc_hint(error: &OidcError) -> Option<String> {
-    Some(match error {
-        OidcError::Issuer { .. } => {
-            "`url` is the issuer exactly as it stands in its tokens, without `/.well-known/openid-configuration`".to_owned()
-        }
-        OidcError::NotOffered { .. } => {
-            "`--oidc browser`, `--oidc device` and `--oidc client` are the ways to get a token from an issuer".to_owned()
-        }
-        OidcError::Refused { error, .. } => match error.raw() {
-            "invalid_client" | "unauthorized_client" => {
-                "is `oidc_client_id` registered there for this way to sign in, and its secret or key the present one?".to_owned()
-            }
-            "invalid_grant" => "codes are good once and for a short time: sign in again; is this machine's clock right?".to_owned(),
-            "invalid_scope" => "`oidc_scope` says what is asked for".to_owned(),
-            "redirect_uri_mismatch" | "invalid_redirect_uri" => {
-                "the issuer knows other addresses for this client: `oidc_redirect_uri` names one".to_owned()
-            }
-            _ => return None,
-        },
-        OidcError::Late { .. } => "run the command again and finish the sign-in in the browser".to_owned(),
-        OidcError::PortTaken { .. } => {
-            "end that program, or register and name another address with `oidc_redirect_uri`; without a port any free one is taken".to_owned()
-        }
-        OidcError::Token { source: BadJwt::NotThreeParts, .. } => {
-            "issuers give JSON Web Tokens as ID tokens; for access tokens many must be told an audience (`oidc_audience`, `oidc_resource`)"
-                .to_owned()
-        }
-        OidcError::Mismatch { .. } => "nothing of that answer was used; sign in again, from this terminal only".to_owned(),
-        _ => return None,
-    })
-}
-
-/// What to do about a token that a cloud refused.
-fn token_hint(refused: &CloudError, claims: &Claims, now: Timestamp) -> String {
-    let CloudError::Refused { cloud, code, too_long, .. } = refused else { return String::new() };
-    let skew = std::time::Duration::from_secs(60);
-    let is_off = claims.exp.is_some_and(|exp| exp < now) || claims.iat.is_some_and(|iat| iat > now.after(skew));
-    let code = code.raw();
-    let hint = if *too_long {
-        "a shorter session is asked for with `--session-duration 3600`"
-    } else if code.contains("Expired") {
-        "get a new token: this one is over, or was issued too long ago"
-    } else if code.contains("AccessDenied") || code.contains("NoPermission") || code == "IDPRejectedClaim" {
-        "the role's trust policy has to name this issuer's OIDC provider, this audience and this subject"
-    } else {
-        match cloud {
-            CloudId::Aws => "the account needs an OIDC provider for exactly this issuer, with this audience among its client IDs",
-            CloudId::Alibaba => "the OIDC provider has to be of exactly this issuer, with this audience among its client IDs",
-        }
-    };
-    match is_off {
-        true => format!("{hint}; this machine's clock says {now}: is it right?"),
-        false => hint.to_owned(),
-    }
-}
-
-fn network_hint(error: &TransportError) -> Option<String> {
-    Some(match error {
-        TransportError::Untrusted { .. } => {
-            "a company's own authority is added with `SSL_CERT_FILE`; `--skip-verify` trusts any certificate of the identity provider".to_owned()
-        }
-        TransportError::Unreachable { .. } | TransportError::Late { .. } => {
-            "is the network up? A proxy is set with `HTTPS_PROXY`, and hosts beside it with `NO_PROXY`".to_owned()
-        }
-        _ => return None,
-    })
 }

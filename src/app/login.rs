@@ -3,17 +3,17 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::sign_in::sign_in;
-use super::{Error, Event, Freshness, Run, Witness, cache, cached};
+use super::sign_in::{Kept, sign_in};
+use super::{Error, Event, Freshness, Run, Witness, cache, cached, held, portal, responses};
 use crate::ask::{NoAnswer, Question, Topic};
 use crate::cloud::{self, CloudError, SessionWish, Store};
 use crate::config::Account;
 use crate::http::Policy;
 use crate::idp::SignInError;
 use crate::types::{
-    Assertion, Choice, CloudAccountId, Credentials, Offer, OfferedRole, RoleArn, RoleWish, SessionDuration, Unchosen, Untrusted,
+    Assertion, Choice, CloudAccountId, Credentials, Offer, OfferedRole, Role, RoleWish, SessionDuration, Unchosen, Untrusted,
 };
-use crate::world::{Tls, World};
+use crate::world::{Tls, Transport, World};
 
 /// How long the cloud's sign-in page may take to tell account names, which are only a decoration.
 const ALIASES: Duration = Duration::from_secs(2);
@@ -29,6 +29,8 @@ pub struct Options {
     pub freshness: Freshness,
     /// Leave the profile alone: the credentials go to whoever asked, and to our own cache.
     pub no_profile: bool,
+    /// Nobody looks: a sign-in with a browser is not begun unless the account says so.
+    pub unattended: bool,
     /// Go on without writing the profile if it is not ours: a child needs only its environment.
     pub profile_is_optional: bool,
 }
@@ -51,11 +53,18 @@ pub struct Outcome {
 pub async fn login(run: &Run<'_>, account: &Account, options: Options) -> Result<Outcome, Error> {
     let Run { world, witness, .. } = *run;
     let store = store_of(world, account);
+    let options = Options { no_profile: options.no_profile || account.is_foreign, ..options };
+    let is_portal = account.is_portal();
+    // Whoever waited for another process finds the keys that it got.
+    let _turn = match is_portal && (options.force || cached(world, account, options.freshness).is_none()) {
+        true => portal::turn(run, account).await,
+        false => None,
+    };
     if !options.force
         && let Some(credentials) = cached(world, account, options.freshness)
     {
         let held =
-            options.no_profile || store.look(account.profile_for(&credentials.role)).key_id.as_ref() == Some(&credentials.key_id);
+            options.no_profile || held::look(world, account, &credentials.role).key_id.as_ref() == Some(&credentials.key_id);
         let stored = !held && put(witness, &*store, account, &credentials, options)?;
         return Ok(Outcome { credentials, from_cache: true, stored });
     }
@@ -68,21 +77,43 @@ pub async fn login(run: &Run<'_>, account: &Account, options: Options) -> Result
         cloud::find(account.cloud).endpoint(role, &account.place, world.env)?;
     }
     if !options.force_profile && !options.profile_is_optional && !options.no_profile {
-        let profile = match &account.role {
-            RoleWish::Arn(role) => account.profile_for(role),
-            _ => &account.profile,
-        };
-        store.check(profile)?;
+        let role = cache::exact(account);
+        store.check(role.as_ref().map_or(&account.profile, |role| account.profile_for(role)))?;
     }
-    let offer = sign_in(run, account).await?;
-    let choice = choose(run, account, &offer).await?;
-    witness.tell(&Event::Selected { role: choice.role() });
-    let credentials = assume(world, witness, account, &offer, &choice).await?;
+    let credentials = match is_portal {
+        true => {
+            let of_token = async |token| take(run, account, &portal::offer(run, account, token, &account.role).await?).await;
+            portal::with_token(run, account, of_token).await?
+        }
+        false => with_response(run, account).await?,
+    };
     if let Err(error) = cache::keep(world.paths, account, &credentials) {
         witness.tell(&Event::NotKept { why: error.to_string() });
     }
     let stored = put(witness, &*store, account, &credentials, options)?;
     Ok(Outcome { credentials, from_cache: false, stored })
+}
+
+/// Credentials by a response: one that is kept, if the account keeps any and the cloud still takes it, else a fresh one.
+async fn with_response(run: &Run<'_>, account: &Account) -> Result<Credentials, Error> {
+    let mut kept = Kept::Use;
+    loop {
+        let signed_in = sign_in(run, account, kept).await?;
+        match take(run, account, &signed_in.offer).await {
+            Err(error) if signed_in.is_kept && responses::is_to_blame(&error) => {
+                run.witness.tell(&Event::ResponseRefused { why: error.to_string() });
+                kept = Kept::Drop;
+            }
+            outcome => return outcome,
+        }
+    }
+}
+
+/// One role of the offer, and credentials of it.
+async fn take(run: &Run<'_>, account: &Account, offer: &Offer) -> Result<Credentials, Error> {
+    let choice = choose(run, account, offer).await?;
+    run.witness.tell(&Event::Selected { role: &choice.role() });
+    assume(run, account, offer, &choice).await
 }
 
 /// The file of profiles that an account writes to.
@@ -120,7 +151,11 @@ fn put(
 
 /// Whether two assumed-role names are of the same role: they differ only in the session after the last slash.
 fn same_role(one: &str, other: &str) -> bool {
-    let role = |name: &str| name.rsplit_once('/').map(|(role, _)| role.to_owned());
+    // A portal's role has no session in its name.
+    let role = |name: &str| match name.contains(':') {
+        true => name.rsplit_once('/').map(|(role, _)| role.to_owned()),
+        false => Some(name.to_owned()),
+    };
     role(one) == role(other)
 }
 
@@ -128,7 +163,7 @@ fn same_role(one: &str, other: &str) -> bool {
 async fn choose(run: &Run<'_>, account: &Account, offer: &Offer) -> Result<Choice, Error> {
     let Run { world, answers, .. } = *run;
     let unchosen = |why: Unchosen| {
-        let granted = if why == Unchosen::None { Vec::new() } else { offer.roles().iter().map(|r| r.role().clone()).collect() };
+        let granted = if why == Unchosen::None { Vec::new() } else { offer.roles().iter().map(|r| r.role()).collect() };
         Error::Unchosen { why, granted }
     };
     let why = match offer.choose(&account.role) {
@@ -158,6 +193,9 @@ fn label(offered: &OfferedRole, aliases: &BTreeMap<CloudAccountId, String>) -> U
 
 /// The accounts' names, if the cloud's sign-in page tells them in time.
 pub(super) async fn aliases(world: &World<'_>, account: &Account, offer: &Offer) -> BTreeMap<CloudAccountId, String> {
+    if matches!(offer.assertion(), Assertion::Portal(_)) {
+        return offer.names().clone();
+    }
     let Ok(transport) = world.network.open(&Tls::default()) else { return BTreeMap::new() };
     tokio::select! {
         found = cloud::find(account.cloud).aliases(offer, &*transport) => found,
@@ -167,25 +205,29 @@ pub(super) async fn aliases(world: &World<'_>, account: &Account, offer: &Offer)
 
 /// Exchanges the assertion. A length that the identity provider wished and the role does not allow is given up once; one that a
 /// person wished is not.
-async fn assume(
-    world: &World<'_>,
-    witness: &dyn Witness,
-    account: &Account,
-    offer: &Offer,
-    choice: &Choice,
-) -> Result<Credentials, Error> {
+async fn assume(run: &Run<'_>, account: &Account, offer: &Offer, choice: &Choice) -> Result<Credentials, Error> {
+    let Run { world, witness, .. } = *run;
     let cloud = cloud::find(account.cloud);
-    let endpoint = cloud.endpoint(choice.role(), &account.place, world.env)?;
+    let role = choice.role();
+    let (endpoint, is_portal) = match (choice.assertion(), &role) {
+        (Assertion::Portal(token), _) => (cloud.portal(token, world.env)?, true),
+        (_, Role::Arn(role)) => (cloud.endpoint(role, &account.place, world.env)?, false),
+        (_, Role::Portal(_)) => return Err(CloudError::Mismatch.into()),
+    };
     if endpoint.foreign {
         witness.tell(&Event::ForeignEndpoint { url: &endpoint.url });
     }
     let by = match choice.assertion() {
         Assertion::Saml(_) => "SAML assertion",
         Assertion::Oidc(_) => "ID token",
+        Assertion::Portal(_) => "portal session",
     };
     witness.tell(&Event::Requesting { cloud: account.cloud, by });
     // Always verified: what the account says of its identity provider does not reach here.
-    let transport = world.network.open(&Tls::default())?;
+    let transport: Box<dyn Transport> = match is_portal {
+        true => Box::new(portal::transport(run)?),
+        false => world.network.open(&Tls::default())?,
+    };
     let policy = policy(world, account)?;
     let wish = |duration| SessionWish {
         duration,
@@ -195,12 +237,17 @@ async fn assume(
         now: world.clock.now(),
     };
     let duration = account.duration.or(offer.duration()).unwrap_or(SessionDuration::DEFAULT);
+    // A role that was granted a moment ago may not be known everywhere; what else passes, the way to a portal waits for by itself.
+    let passes = |error: &CloudError| match is_portal {
+        true => matches!(error, CloudError::NoAccess { .. }),
+        false => error.is_passing(),
+    };
     // Each try is a call of its own, with its own time and nonce.
     let call = async |duration| {
         let mut pauses = Policy::CLOUD.pauses();
         loop {
             let outcome = cloud.assume(choice, &wish(duration), &*transport).await;
-            match pauses.next().filter(|_| outcome.as_ref().is_err_and(CloudError::is_passing)) {
+            match pauses.next().filter(|_| outcome.as_ref().is_err_and(passes)) {
                 Some(pause) => world.clock.sleep(pause).await,
                 None => return outcome,
             }
@@ -225,20 +272,94 @@ async fn assume(
 }
 
 /// The text of the account's policy file.
-fn policy(world: &World<'_>, account: &Account) -> Result<Option<String>, Error> {
+pub(super) fn policy(world: &World<'_>, account: &Account) -> Result<Option<String>, Error> {
     let Some(path) = &account.limits.policy_file else { return Ok(None) };
     let text = crate::world::file::read(&world.paths.expand(path)).map_err(cloud::StoreError::from)?;
     text.filter(|text| !text.trim().is_empty()).map(Some).ok_or_else(|| Error::NoPolicy { path: path.clone() })
 }
 
 /// The roles of an offer by account, in the offer's order.
-pub(super) fn by_account(offer: &Offer) -> Vec<(CloudAccountId, Vec<RoleArn>)> {
-    let mut accounts: Vec<(CloudAccountId, Vec<RoleArn>)> = Vec::new();
+pub(super) fn by_account(offer: &Offer) -> Vec<(CloudAccountId, Vec<Role>)> {
+    let mut accounts: Vec<(CloudAccountId, Vec<Role>)> = Vec::new();
     for offered in offer.roles() {
         match accounts.iter_mut().find(|(account, _)| account == offered.account()) {
-            Some((_, roles)) => roles.push(offered.role().clone()),
-            None => accounts.push((offered.account().clone(), vec![offered.role().clone()])),
+            Some((_, roles)) => roles.push(offered.role()),
+            None => accounts.push((offered.account().clone(), vec![offered.role()])),
         }
     }
     accounts
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use async_trait::async_trait;
+    use base64::Engine as _;
+
+    use super::*;
+    use crate::types::{Assertion, CloudId, IdpArn, RoleArn, SamlResponse, Timestamp};
+    use crate::world::{
+        Clock, Env, Network, Paths, Request, Response, SystemLauncher, SystemListener, Transport, TransportError,
+    };
+
+    fn offer(roles: &[&str]) -> Offer {
+        let offered = |name: &&str| OfferedRole::Federated {
+            role: RoleArn::parse(&format!("arn:aws:iam::123456789012:role/{name}")).unwrap(),
+            idp: Some(IdpArn::parse("arn:aws:iam::123456789012:saml-provider/p").unwrap()),
+        };
+        let response = r#"<Response Destination="https://signin.aws.amazon.com/saml"><Assertion/></Response>"#;
+        let response = SamlResponse::new(&base64::engine::general_purpose::STANDARD.encode(response));
+        Offer::new(Assertion::Saml(response), roles.iter().map(offered).collect(), None)
+    }
+
+    #[test]
+    fn roles_of_one_name_have_labels_of_their_own() {
+        let offer = offer(&["Admin", "team/Admin", "other/Admin"]);
+        let labels: Vec<String> = offer.roles().iter().map(|role| label(role, &BTreeMap::new()).to_string()).collect();
+        assert_eq!(labels, ["123456789012 / Admin", "123456789012 / team/Admin", "123456789012 / other/Admin"]);
+    }
+
+    /// A sign-in page that never answers, and a clock that does not make anybody wait.
+    struct Silence(Mutex<Vec<Duration>>);
+
+    #[async_trait]
+    impl Transport for Silence {
+        async fn send(&self, _: &Request) -> Result<Response, TransportError> {
+            std::future::pending().await
+        }
+    }
+
+    impl Network for Silence {
+        fn open(&self, _: &Tls) -> Result<Box<dyn Transport>, TransportError> {
+            Ok(Box::new(Self(Mutex::default())))
+        }
+    }
+
+    #[async_trait]
+    impl Clock for Silence {
+        fn now(&self) -> Timestamp {
+            Timestamp::parse("2026-01-01T00:00:00Z").unwrap()
+        }
+
+        async fn sleep(&self, pause: Duration) {
+            self.0.lock().unwrap().push(pause);
+        }
+    }
+
+    #[tokio::test]
+    async fn names_of_accounts_are_not_waited_for() {
+        let (silence, env, paths) = (Silence(Mutex::default()), Env::default(), Paths::below(std::path::Path::new("/home/me")));
+        let world = World {
+            network: &silence,
+            clock: &silence,
+            launcher: &SystemLauncher,
+            listener: &SystemListener,
+            env: &env,
+            paths: &paths,
+        };
+        let account = crate::config::account_of(&[("url", "https://idp.example/"), ("provider", "Form")], CloudId::Aws).unwrap();
+        assert!(aliases(&world, &account, &offer(&["a", "b"])).await.is_empty());
+        assert_eq!(*silence.0.lock().unwrap(), [Duration::from_secs(2)]);
+    }
 }

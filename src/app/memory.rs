@@ -6,6 +6,7 @@ use super::{Event, Witness};
 use crate::idp::Memory;
 use crate::types::Secret;
 use crate::vault::{Key, Kind, Vault, VaultError};
+use crate::world::was_interrupted;
 
 /// What is remembered of one person at one provider.
 pub(super) struct Remembered<'v> {
@@ -27,6 +28,10 @@ impl<'v> Remembered<'v> {
     }
 
     fn tell(&self, error: &VaultError) {
+        // The person gave up, not the vault.
+        if was_interrupted() {
+            return;
+        }
         let mut told = self.told.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if !std::mem::replace(&mut *told, true) {
             self.witness.tell(&Event::NotRemembered { why: error.to_string() });

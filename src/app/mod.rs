@@ -1,12 +1,19 @@
 //! Use cases: data in, data out. Nothing here prints; what happens on the way is told as [`Event`]s.
 
 mod cache;
+pub mod chain;
 pub mod configure;
+pub mod console;
 mod error;
 pub mod exec;
+mod held;
+mod hint;
 pub mod login;
+pub mod logout;
 mod memory;
+pub mod portal;
 pub mod provider;
+mod responses;
 pub mod roles;
 pub mod show;
 mod sign_in;
@@ -14,12 +21,13 @@ mod sign_in;
 pub use cache::{Freshness, cached};
 pub use error::{Error, Kind};
 
+pub use crate::cloud::ConsoleLink;
 pub use crate::config::{Account, Accounts, AccountsFile, ConfigError, Draft, Found, Key, without_account};
-pub use crate::idp::{KNOWN_ELSEWHERE, PROVIDERS};
+pub use crate::idp::{Field, KNOWN_ELSEWHERE, PROVIDERS};
 
 use crate::ask::Answers;
 pub use crate::types::SessionDuration;
-use crate::types::{CloudId, RoleArn, Untrusted, WebUrl};
+use crate::types::{CloudId, Role, RoleArn, Timestamp, Untrusted, WebUrl};
 use crate::vault::Vault;
 use crate::world::World;
 
@@ -69,7 +77,7 @@ pub enum Event<'e> {
     /// A role was taken.
     Selected {
         /// Which.
-        role: &'e RoleArn,
+        role: &'e Role,
     },
     /// The cloud is asked now.
     Requesting {
@@ -78,6 +86,8 @@ pub enum Event<'e> {
         /// By what.
         by: &'static str,
     },
+    /// Another process is signing in; this one waits for it.
+    Waiting,
     /// The identity provider is not verified.
     Unverified {
         /// Its host.
@@ -95,6 +105,47 @@ pub enum Event<'e> {
         /// The cloud's words.
         said: String,
     },
+    /// The SAML response of an earlier sign-in is taken, and nobody signs in.
+    UsingResponse {
+        /// Until when it is good.
+        until: Timestamp,
+    },
+    /// The SAML response of an earlier sign-in was of no use; there is a fresh sign-in now.
+    ResponseRefused {
+        /// Why.
+        why: String,
+    },
+    /// The SAML response could not be kept, or what was kept cannot be used; the login goes on.
+    ResponseNotKept {
+        /// Why.
+        why: String,
+    },
+    /// A role on top of the login is assumed now.
+    Assuming {
+        /// The role.
+        role: &'e RoleArn,
+        /// The profile that names it.
+        profile: &'e str,
+    },
+    /// The chain begins at keys of another profile, not at the login's.
+    OtherKeys {
+        /// The profile.
+        profile: &'e str,
+    },
+    /// The cloud gives a shorter session to a role that another role assumes.
+    ChainedShorter {
+        /// What was wished.
+        wished: SessionDuration,
+        /// What is asked for.
+        limit: SessionDuration,
+    },
+    /// A profile names a factor that the login's keys cannot show.
+    FactorPassedOver {
+        /// The profile.
+        profile: &'e str,
+        /// The factor.
+        serial: &'e str,
+    },
     /// The keychain did not do what it was asked; the login goes on.
     NotRemembered {
         /// What is wrong.
@@ -110,6 +161,25 @@ pub enum Event<'e> {
     /// The profile is not ours, and a child does not need it.
     ProfileLeft {
         /// What is in the way.
+        why: String,
+    },
+    /// Keys are presented for a console session.
+    Presenting {
+        /// The profile that they are for.
+        profile: &'e str,
+        /// Where.
+        url: &'e WebUrl,
+    },
+    /// Keys that are fresh by the clock were refused, and new ones are got.
+    KeysRefused {
+        /// The cloud's words.
+        why: String,
+    },
+    /// A console session of the wished length was refused, and one as long as the keys are good is taken.
+    ConsoleShortened {
+        /// What was wished.
+        wished: SessionDuration,
+        /// The cloud's words.
         why: String,
     },
     /// A copy for later could not be kept; the credentials are good all the same.

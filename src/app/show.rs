@@ -1,6 +1,6 @@
 //! Credentials as text for other programs.
 
-use super::login::store_of;
+use super::held;
 use crate::cloud::{self, Held};
 use crate::config::Account;
 use crate::types::{Credentials, Region, Secret};
@@ -9,7 +9,7 @@ use crate::world::World;
 /// The variables that `script` prints.
 pub fn script(world: &World<'_>, account: &Account, credentials: &Credentials) -> Vec<(&'static str, Secret<String>)> {
     let profile = account.profile_for(&credentials.role);
-    let region = region(account, credentials, &store_of(world, account).look(profile));
+    let region = region(account, credentials, &held::look(world, account, &credentials.role));
     cloud::find(account.cloud).script(credentials, profile, region.as_ref())
 }
 

@@ -5,29 +5,56 @@ use std::sync::Mutex;
 use async_trait::async_trait;
 
 use super::memory::Remembered;
-use super::{Error, Event, Run};
+use super::{Error, Event, Run, responses};
 use crate::ask::{Answers, Chain, Given, GivenAnswer, NoAnswer, Question, Topic};
 use crate::cloud;
 use crate::config::Account;
 use crate::http::{Browser, Retrying};
-use crate::idp::{Idp, Machine, Memory, Session, SignInError};
-use crate::types::{Offer, Secret, Untrusted};
+use crate::idp::{Idp, Machine, Memory, Session, SignInError, Standing};
+use crate::types::{Assertion, Offer, Secret, Untrusted};
 use crate::vault::{Key, Kind};
 use crate::world::Tls;
 
+/// What becomes of the SAML response of an earlier sign-in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kept {
+    /// It is taken, if it is still good.
+    Use,
+    /// It proved to be of no use.
+    Drop,
+}
+
+/// What a sign-in grants.
+pub(super) struct SignedIn {
+    pub(super) offer: Offer,
+    /// Whether the response is that of an earlier sign-in.
+    pub(super) is_kept: bool,
+}
+
 /// Signs in and reads what is granted. A saved password that is refused is dropped, and asked for once.
-pub(super) async fn sign_in(run: &Run<'_>, account: &Account) -> Result<Offer, Error> {
+pub(super) async fn sign_in(run: &Run<'_>, account: &Account, kept: Kept) -> Result<SignedIn, Error> {
     let idp = account.open_idp()?;
-    run.witness.tell(&Event::Using { account: account.name.as_str(), provider: account.provider, url: &account.url });
-    if account.idp.skip_verify {
-        run.witness.tell(&Event::Unverified { host: account.url.host() });
-    }
+    begin(run, account);
     if !account.provider()?.wants_password() {
-        let memory = memory(run, account, String::new());
-        return attempt(run, account, &*idp, &[], &memory).await;
+        // What is known may help: nobody is asked.
+        let username = account.username.as_ref().map(|name| name.as_str().to_owned()).unwrap_or_default();
+        let memory = memory(run, account, username.clone());
+        if let Some(offer) = earlier(run, account, &memory, kept) {
+            return Ok(SignedIn { offer, is_kept: true });
+        }
+        let known = Given::default();
+        if !username.is_empty() {
+            known.add(Topic::Username, GivenAnswer { value: username.into(), once: false });
+        }
+        let offer = attempt(run, account, &*idp, &[&known, &Known { run, account, memory: &memory }], &memory).await?;
+        responses::keep(run, account, &memory, &offer);
+        return Ok(SignedIn { offer, is_kept: false });
     }
     let username = username(run, account).await?;
     let memory = memory(run, account, username.clone());
+    if let Some(offer) = earlier(run, account, &memory, kept) {
+        return Ok(SignedIn { offer, is_kept: true });
+    }
     let mut password = PasswordOnce::new(run, account, &memory, true);
     // Before the first request, so that nobody is kept waiting twice; unless a session is kept, which may do without.
     if memory.recall(Kind::IdpSession).is_none() {
@@ -52,11 +79,71 @@ pub(super) async fn sign_in(run: &Run<'_>, account: &Account) -> Result<Offer, E
                 if let Some(Password { text, source: Source::Typed }) = taken {
                     memory.keep(Kind::Password, &text);
                 }
-                return Ok(offer);
+                responses::keep(run, account, &memory, &offer);
+                return Ok(SignedIn { offer, is_kept: false });
             }
-            (failed, _) => return failed,
+            (Err(error), _) => return Err(error),
         }
     }
+}
+
+/// What an earlier sign-in grants, if its response may be taken.
+fn earlier(run: &Run<'_>, account: &Account, memory: &dyn Memory, kept: Kept) -> Option<Offer> {
+    match kept {
+        Kept::Use => responses::recall(run, account, memory),
+        Kept::Drop => {
+            responses::forget(run, account, memory);
+            None
+        }
+    }
+}
+
+fn begin(run: &Run<'_>, account: &Account) {
+    run.witness.tell(&Event::Using { account: account.name.as_str(), provider: account.provider, url: &account.url });
+    if skips_verification(account) {
+        run.witness.tell(&Event::Unverified { host: account.url.host() });
+    }
+}
+
+/// Whether any certificate will do. Never at a portal: it is the cloud's own.
+fn skips_verification(account: &Account) -> bool {
+    account.idp.skip_verify && !account.is_portal()
+}
+
+/// The token of a sign-in portal. `refused` are access tokens that the portal refused in this run.
+pub(super) async fn portal_token(
+    run: &Run<'_>,
+    account: &Account,
+    anew: bool,
+    refused: &[Secret<String>],
+) -> Result<Assertion, Error> {
+    let idp = account.open_idp()?;
+    if refused.is_empty() {
+        begin(run, account);
+    }
+    let memory = memory(run, account, String::new());
+    let standing = Standing { anew, refused };
+    with_session(run, account, &[], &memory, standing, async |session| Ok(idp.sign_in(session).await?)).await
+}
+
+/// What earlier sign-ins left here, for whoever signs out.
+pub(super) async fn left(run: &Run<'_>, account: &Account) -> Result<Option<Assertion>, Error> {
+    let idp = account.open_idp()?;
+    let memory = whose(run, account);
+    with_session(run, account, &[], &memory, Standing::default(), async |session| Ok(idp.left(session).await)).await
+}
+
+/// Forgets it.
+pub(super) async fn forget(run: &Run<'_>, account: &Account) -> Result<(), Error> {
+    let idp = account.open_idp()?;
+    let memory = whose(run, account);
+    with_session(run, account, &[], &memory, Standing::default(), async |session| Ok(idp.forget(session).await?)).await
+}
+
+/// What is remembered of the person that the account names.
+fn whose<'r>(run: &'r Run<'_>, account: &Account) -> Remembered<'r> {
+    let named = account.username.as_ref().filter(|_| !account.is_portal());
+    memory(run, account, named.map(|name| name.as_str().to_owned()).unwrap_or_default())
 }
 
 fn memory<'r>(run: &'r Run<'_>, account: &Account, username: String) -> Remembered<'r> {
@@ -72,8 +159,22 @@ async fn attempt(
     known: &[&dyn Answers],
     memory: &dyn Memory,
 ) -> Result<Offer, Error> {
+    let assertion =
+        with_session(run, account, known, memory, Standing::default(), async |session| Ok(idp.sign_in(session).await?)).await?;
+    Ok(cloud::find(account.cloud).offer(assertion, &account.configured)?)
+}
+
+/// Does something with everything that a provider may touch.
+async fn with_session<T>(
+    run: &Run<'_>,
+    account: &Account,
+    known: &[&dyn Answers],
+    memory: &dyn Memory,
+    standing: Standing<'_>,
+    work: impl AsyncFnOnce(&mut Session<'_>) -> Result<T, Error>,
+) -> Result<T, Error> {
     let cloud = cloud::find(account.cloud);
-    let transport = run.world.network.open(&Tls { skip_verify: account.idp.skip_verify })?;
+    let transport = run.world.network.open(&Tls { skip_verify: skips_verification(account) })?;
     let transport = Retrying::new(transport, run.world.clock, account.idp.attempts, account.idp.retry_pause);
     let sp = cloud.service_provider(account.idp.urn.as_deref(), account.idp.target.as_ref());
     let answers = Chain(known.iter().copied().chain([run.answers]).collect());
@@ -86,9 +187,8 @@ async fn attempt(
         may_send_person: run.may_send_person,
     };
     let mut session =
-        Session { browser: Browser::new(&transport), answers: &answers, clock: world.clock, memory, sp: &sp, machine };
-    let assertion = idp.sign_in(&mut session).await?;
-    Ok(cloud.offer(assertion, &account.configured)?)
+        Session { browser: Browser::new(&transport), answers: &answers, clock: world.clock, memory, sp: &sp, machine, standing };
+    work(&mut session).await
 }
 
 /// Where a password came from, which decides what a refusal means and whether it is kept.
@@ -161,6 +261,52 @@ impl Answers for PasswordOnce<'_> {
 
     async fn choose(&self, _: &Question<'_>, _: &[Untrusted]) -> Result<usize, NoAnswer> {
         Err(NoAnswer::NotHere)
+    }
+
+    fn notify(&self, _: &str) {}
+}
+
+/// The password as far as it is known without asking, for a provider that can do without.
+struct Known<'k> {
+    run: &'k Run<'k>,
+    account: &'k Account,
+    memory: &'k dyn Memory,
+}
+
+impl Known<'_> {
+    fn saved(&self) -> Option<Secret<String>> {
+        if self.run.ask_anyway { None } else { self.memory.recall(Kind::Password) }
+    }
+}
+
+#[async_trait]
+impl Answers for Known<'_> {
+    async fn text(&self, _: &Question<'_>) -> Result<String, NoAnswer> {
+        Err(NoAnswer::NotHere)
+    }
+
+    async fn secret(&self, question: &Question<'_>) -> Result<Secret<String>, NoAnswer> {
+        if question.topic != Topic::Password || self.run.answers.knows(Topic::Password) {
+            return Err(NoAnswer::NotHere);
+        }
+        if let Some(command) = &self.account.password_command {
+            return self.run.world.launcher.first_line(command).map_err(|source| {
+                let failed = Error::PasswordCommand { account: self.account.name.to_string(), source };
+                self.run.answers.notify(&failed.to_string());
+                NoAnswer::Cancelled
+            });
+        }
+        let saved = self.saved().ok_or(NoAnswer::Cancelled)?;
+        self.run.witness.tell(&Event::UsingSaved);
+        Ok(saved)
+    }
+
+    async fn choose(&self, _: &Question<'_>, _: &[Untrusted]) -> Result<usize, NoAnswer> {
+        Err(NoAnswer::NotHere)
+    }
+
+    fn knows(&self, topic: Topic) -> bool {
+        topic == Topic::Password && (self.account.password_command.is_some() || self.saved().is_some())
     }
 
     fn notify(&self, _: &str) {}

@@ -3,10 +3,12 @@
 mod chain;
 mod given;
 mod person;
+mod pinentry;
 
 pub use chain::Chain;
 pub use given::{Given, GivenAnswer};
 pub use person::{Person, passphrase};
+pub use pinentry::{Pinentry, PinentryError};
 
 use async_trait::async_trait;
 

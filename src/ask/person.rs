@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use dialoguer::theme::Theme;
-use dialoguer::{FuzzySelect, Input, Password};
+use dialoguer::{FuzzySelect, Input};
 
 use super::{Answers, NoAnswer, Question, Topic};
 use crate::types::{Secret, Untrusted};
-use crate::world::tty::Terminal;
+use crate::world::tty::{Keys, Terminal};
+use crate::world::was_interrupted;
 
 /// Asks on the terminal device. Each prompt runs on a thread of its own, so the network goes on meanwhile.
 pub struct Person {
@@ -27,13 +28,16 @@ impl Person {
     async fn ask<T, F>(&self, topic: Topic, prompt: F) -> Result<T, NoAnswer>
     where
         T: Send + 'static,
-        F: FnOnce(&console::Term) -> dialoguer::Result<T> + Send + 'static,
+        F: FnOnce(&Terminal) -> dialoguer::Result<T> + Send + 'static,
     {
         if self.spared.contains(&topic) {
             return Err(NoAnswer::NotHere);
         }
+        if was_interrupted() {
+            return std::future::pending().await;
+        }
         let terminal = Arc::clone(&self.terminal);
-        match tokio::task::spawn_blocking(move || prompt(&terminal.term())).await {
+        match tokio::task::spawn_blocking(move || prompt(&terminal)).await {
             Ok(Ok(answer)) => Ok(answer),
             // Ctrl-C at a prompt also reaches this process as a signal, and whoever waits for that ends the run.
             Ok(Err(dialoguer::Error::IO(error))) if error.kind() == std::io::ErrorKind::Interrupted => {
@@ -49,12 +53,13 @@ impl Answers for Person {
     async fn text(&self, question: &Question<'_>) -> Result<String, NoAnswer> {
         let label = question.label.to_owned();
         let default = question.default.map(str::to_owned);
-        self.ask(question.topic, move |term| {
+        self.ask(question.topic, move |terminal| {
+            let _hushed = terminal.hush(Keys::One);
             let mut input = Input::<String>::with_theme(&Words).with_prompt(label).allow_empty(true);
             if let Some(default) = default {
                 input = input.default(default);
             }
-            input.interact_text_on(term)
+            input.interact_text_on(&terminal.term())
         })
         .await
         .map(|text| text.trim().to_owned())
@@ -62,11 +67,7 @@ impl Answers for Person {
 
     async fn secret(&self, question: &Question<'_>) -> Result<Secret<String>, NoAnswer> {
         let label = question.label.to_owned();
-        self.ask(question.topic, move |term| {
-            Password::with_theme(&Words).with_prompt(label).allow_empty_password(true).interact_on(term)
-        })
-        .await
-        .map(Secret::new)
+        self.ask(question.topic, move |terminal| Ok(hidden(terminal, &label)?)).await
     }
 
     async fn choose(&self, question: &Question<'_>, options: &[Untrusted]) -> Result<usize, NoAnswer> {
@@ -76,8 +77,10 @@ impl Answers for Person {
             return Err(NoAnswer::NotHere);
         }
         let first = question.default.and_then(|default| options.iter().position(|o| o.raw() == default)).unwrap_or(0);
-        self.ask(question.topic, move |term| {
-            FuzzySelect::with_theme(&Words).with_prompt(label).items(&items).default(first).max_length(15).interact_on_opt(term)
+        self.ask(question.topic, move |terminal| {
+            let _hushed = terminal.hush(Keys::One);
+            let select = FuzzySelect::with_theme(&Words).with_prompt(label).items(&items).default(first).max_length(15);
+            select.interact_on_opt(&terminal.term())
         })
         .await?
         .ok_or(NoAnswer::Cancelled)
@@ -90,12 +93,26 @@ impl Answers for Person {
     fn notify(&self, _: &str) {}
 }
 
+/// The question for a new passphrase of the encrypted file.
+pub(super) const NEW_PASSPHRASE: &str = "New passphrase for saved passwords (empty: save none)";
+/// The question for the one that it has.
+pub(super) const PASSPHRASE: &str = "Passphrase for saved passwords";
+
+/// A prompt whose answer is not shown. Always the same number of stars stays, so that they do not tell the length.
+fn hidden(terminal: &Terminal, label: &str) -> std::io::Result<Secret<String>> {
+    terminal.hidden_line(&format!("? {label} "), &format!("? {label} **********"))
+}
+
 /// Asks for the passphrase of the encrypted file, twice for a new one. Nothing if the person gives none.
 pub fn passphrase(terminal: &Terminal, is_new: bool) -> Option<Secret<String>> {
-    let label = if is_new { "New passphrase for saved passwords (empty: save none)" } else { "Passphrase for saved passwords" };
-    let prompt = Password::with_theme(&Words).with_prompt(label).allow_empty_password(true);
-    let prompt = if is_new { prompt.with_confirmation("Once more", "These differ") } else { prompt };
-    prompt.interact_on(&terminal.term()).ok().filter(|text| !text.is_empty()).map(Secret::new)
+    let label = if is_new { NEW_PASSPHRASE } else { PASSPHRASE };
+    loop {
+        let first = hidden(terminal, label).ok().filter(|text| !text.expose().is_empty())?;
+        if !is_new || hidden(terminal, "Once more").ok()?.expose() == first.expose() {
+            return Some(first);
+        }
+        terminal.term().write_line("These differ").ok()?;
+    }
 }
 
 /// The look of the prompts: `? Username alice@example.com`, as the old tools' users know it.
@@ -111,15 +128,6 @@ impl Theme for Words {
 
     fn format_input_prompt_selection(&self, f: &mut dyn fmt::Write, prompt: &str, answer: &str) -> fmt::Result {
         write!(f, "? {prompt} {answer}")
-    }
-
-    fn format_password_prompt(&self, f: &mut dyn fmt::Write, prompt: &str) -> fmt::Result {
-        write!(f, "? {prompt} ")
-    }
-
-    /// Always the same number of stars, so that they do not tell the length.
-    fn format_password_prompt_selection(&self, f: &mut dyn fmt::Write, prompt: &str) -> fmt::Result {
-        write!(f, "? {prompt} **********")
     }
 
     fn format_select_prompt(&self, f: &mut dyn fmt::Write, prompt: &str) -> fmt::Result {

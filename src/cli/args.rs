@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use clap::{Arg, ArgAction, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 
 use crate::app::login::Options;
 use crate::app::{Draft, Key};
@@ -27,35 +27,6 @@ Exit codes: 0 done, 1 other failure, 2 usage or configuration, 3 refused by iden
 cloud, 4 somebody would have to answer, 5 no network, 130 interrupted; exec: the child's own
 (126, 127 when it cannot be run).";
 
-/// Reads the command line.
-///
-/// # Errors
-/// What is wrong with it; also a call for help or the version.
-pub(super) fn parse(argv: &[OsString]) -> Result<Args, clap::Error> {
-    // The opposites cost as much as all the rest to set up, so they are there only when one is asked for.
-    let asks_opposite = argv.iter().any(|arg| arg.to_str().is_some_and(|text| text.starts_with("--no-") && text != "--no-input"));
-    let command = if asks_opposite { command() } else { Args::command() };
-    Args::from_arg_matches(&command.try_get_matches_from(argv)?)
-}
-
-/// The command line, with what old scripts expect beside what help shows: every switch has its opposite, `--no-NAME`, which takes it back.
-fn command() -> clap::Command {
-    fn with_opposites(command: clap::Command) -> clap::Command {
-        let is_switch = |arg: &&Arg| {
-            matches!(arg.get_action(), ArgAction::SetTrue) && !arg.get_long().is_none_or(|name| name.starts_with("no-"))
-        };
-        let switches: Vec<Arg> = command.get_arguments().filter(is_switch).cloned().collect();
-        let opposite = |switch: &Arg| {
-            let name = format!("no-{}", switch.get_long().unwrap_or_default());
-            let arg = Arg::new(name.clone()).long(name).action(ArgAction::SetTrue).hide(true);
-            arg.global(switch.is_global_set()).overrides_with(switch.get_id().clone())
-        };
-        let command = command.args(switches.iter().map(opposite));
-        command.mut_subcommands(with_opposites)
-    }
-    with_opposites(Args::command())
-}
-
 /// Sign in at your company's identity provider; hand every tool short-lived AWS or Alibaba Cloud keys.
 #[derive(Parser)]
 #[command(name = "saml2cloud", version, after_help = EXAMPLES, max_term_width = 110, propagate_version = true)]
@@ -68,7 +39,7 @@ pub(super) struct Args {
 
 /// Takes a secret from the command line; any text will do.
 #[allow(clippy::unnecessary_wraps, reason = "what a reader of values must look like")]
-fn secret(text: &str) -> Result<Secret<String>, std::convert::Infallible> {
+pub(super) fn secret(text: &str) -> Result<Secret<String>, std::convert::Infallible> {
     Ok(text.into())
 }
 
@@ -94,7 +65,7 @@ pub(super) struct Global {
     #[arg(long, global = true, value_name = "NAME", help_heading = "Account")]
     pub(super) username: Option<String>,
     /// The password; everybody on this machine can read it, so prefer SAML2CLOUD_PASSWORD
-    #[arg(long, global = true, value_name = "TEXT", hide = true, value_parser = secret)]
+    #[arg(long, global = true, value_name = "TEXT", hide = true, value_parser = secret, conflicts_with = "password_stdin")]
     pub(super) password: Option<Secret<String>>,
     /// The second factor, by the provider's word for it
     #[arg(long, global = true, value_name = "NAME", help_heading = "Account")]
@@ -117,6 +88,12 @@ pub(super) struct Global {
     /// The entity ID that the assertion is for, where it is not the cloud's usual one
     #[arg(long, alias = "aws-urn", global = true, value_name = "URN", help_heading = "Account")]
     pub(super) urn: Option<String>,
+    /// The region that the sign-in portal lives in, where its address does not tell (IAM Identity Center)
+    #[arg(long, global = true, value_name = "REGION", help_heading = "Account")]
+    pub(super) sso_region: Option<String>,
+    /// Sign in on another device, with a code (sign-in portals)
+    #[arg(long, global = true, help_heading = "Account")]
+    pub(super) device: bool,
     /// Sign in with an ID token: github, gitlab, browser, device, client, usegrant, command, stdin, file:PATH or env:NAME
     #[arg(long, global = true, value_name = "SOURCE", help_heading = "Web identity (OpenID Connect)")]
     pub(super) oidc: Option<String>,
@@ -139,7 +116,7 @@ pub(super) struct Global {
     #[arg(long, global = true, value_name = "ARN,ARN", hide = true)]
     pub(super) policyarns: Option<String>,
     /// Read the password from the first line of standard input
-    #[arg(long, global = true, conflicts_with = "password", help_heading = "Account")]
+    #[arg(long, global = true, help_heading = "Account")]
     pub(super) password_stdin: bool,
     /// Trust any certificate of the identity provider (never of the cloud)
     #[arg(short, long, global = true, help_heading = "Account")]
@@ -165,58 +142,32 @@ pub(super) struct Global {
     /// Do not make this machine known to the identity provider (Okta)
     #[arg(long, global = true, hide = true)]
     pub(super) disable_remember_device: bool,
+    /// The browser to sign in with: chrome, msedge, chromium, brave (Browser)
+    #[arg(long, global = true, hide = true, value_name = "NAME")]
+    pub(super) browser_type: Option<String>,
+    /// The browser's program, where it is not found by itself (Browser)
+    #[arg(long, global = true, hide = true, value_name = "FILE")]
+    pub(super) browser_executable_path: Option<String>,
+    /// Fill in user name and password (Browser)
+    #[arg(long, global = true, hide = true)]
+    pub(super) browser_autofill: bool,
     #[command(flatten)]
-    pub(super) old: Old,
+    pub(super) old: super::old::Old,
     /// Neither read nor keep passwords in the keychain
     #[arg(long, global = true, help_heading = "Asking and telling")]
     pub(super) disable_keychain: bool,
+    /// The switches that were taken back, `--no-NAME`.
+    #[arg(skip)]
+    pub(super) taken_back: Vec<String>,
+    /// The settings of single providers, by their keys.
+    #[arg(skip)]
+    pub(super) fields: Vec<(&'static str, String)>,
 }
 
-/// Flags of the old tools whose work is not built, or not needed. Scripts that have them go on; a person is told.
-#[derive(clap::Args, Clone, Default)]
-pub(super) struct Old {
-    #[arg(long, global = true, hide = true, value_name = "NAME")]
-    browser_type: Option<String>,
-    #[arg(long, global = true, hide = true, value_name = "FILE")]
-    browser_executable_path: Option<String>,
-    #[arg(long, global = true, hide = true)]
-    browser_autofill: bool,
-    #[arg(long, global = true, hide = true)]
-    download_browser_driver: bool,
-    #[arg(long, global = true, hide = true, value_name = "NAME")]
-    kc_broker: Option<String>,
-    #[arg(long, global = true, hide = true, value_name = "NAME")]
-    prompter: Option<String>,
-    #[arg(long, global = true, hide = true)]
-    cache_saml: bool,
-    #[arg(long, global = true, hide = true, value_name = "FILE")]
-    cache_file: Option<String>,
-    #[arg(long, global = true, hide = true, value_name = "TEXT")]
-    duo_mfa_option: Option<String>,
-    #[arg(long, global = true, hide = true, value_name = "TEXT")]
-    mfa_ip_address: Option<String>,
-    /// What is known is not asked for anyway.
-    #[arg(long, global = true, hide = true)]
-    #[allow(dead_code, reason = "it asks for what is always so here")]
-    try_no_prompt: bool,
-}
-
-impl Old {
-    /// The flags that were given and do nothing.
-    pub(super) fn given(&self) -> Vec<&'static str> {
-        let flags = [
-            ("--browser-type", self.browser_type.is_some()),
-            ("--browser-executable-path", self.browser_executable_path.is_some()),
-            ("--browser-autofill", self.browser_autofill),
-            ("--download-browser-driver", self.download_browser_driver),
-            ("--kc-broker", self.kc_broker.is_some()),
-            ("--prompter", self.prompter.is_some()),
-            ("--cache-saml", self.cache_saml),
-            ("--cache-file", self.cache_file.is_some()),
-            ("--duo-mfa-option", self.duo_mfa_option.is_some()),
-            ("--mfa-ip-address", self.mfa_ip_address.is_some()),
-        ];
-        flags.into_iter().filter(|(_, given)| *given).map(|(name, _)| name).collect()
+impl Global {
+    /// What the command line says of a switch, if it says anything: taking it back is saying no, also to variables and the file.
+    pub(super) fn said(&self, name: &str, is_set: bool) -> Option<bool> {
+        if is_set { Some(true) } else { self.taken_back.iter().any(|taken| taken == name).then_some(false) }
     }
 }
 
@@ -228,14 +179,20 @@ pub(super) enum Command {
     Login(Login),
     /// Run a command with keys in its environment, signing in first if need be
     Exec(Exec),
+    /// Open the cloud's console in the browser, signed in with the keys, signing in first if need be
+    Console(Console),
     /// Print lines that put keys into a shell's environment: eval "$(saml2cloud script)"
     Script(Script),
     /// Print keys as one JSON document, for `credential_process` (AWS) and mode `External` (Alibaba Cloud)
     CredentialProcess(CredentialProcess),
+    /// Sign out: at the sign-in portal, and here
+    Logout(Logout),
     /// Sign in and list the roles that you may take
     ListRoles,
     /// List the accounts that are configured
     Accounts(Accounts),
+    /// Print a script that completes commands and flags in a shell
+    Completions(Completions),
     /// For administrators: what a cloud has to be told about an identity provider
     Provider {
         #[command(subcommand)]
@@ -319,12 +276,35 @@ pub(super) struct Exec {
     target: Target,
     #[command(flatten)]
     pub(super) force: Force,
+    /// A profile of the cloud's own files whose role is assumed on top of the login (SAML2CLOUD_EXEC_PROFILE)
+    #[arg(long, value_name = "NAME")]
+    pub(super) exec_profile: Option<String>,
     /// The command and its arguments, run as they are and never by a shell
     #[arg(required = true, trailing_var_arg = true, action = ArgAction::Append, value_name = "COMMAND")]
     pub(super) command: Vec<OsString>,
 }
 
 impl Exec {
+    pub(super) fn draft(&self) -> Draft {
+        self.target.draft()
+    }
+}
+
+#[derive(clap::Args)]
+pub(super) struct Console {
+    #[command(flatten)]
+    target: Target,
+    #[command(flatten)]
+    pub(super) force: Force,
+    /// Print the address in place of opening it; whoever has it is signed in
+    #[arg(long)]
+    pub(super) link: bool,
+    /// A profile of the cloud's own files whose role is assumed on top of the login (SAML2CLOUD_EXEC_PROFILE)
+    #[arg(long, value_name = "NAME")]
+    pub(super) exec_profile: Option<String>,
+}
+
+impl Console {
     pub(super) fn draft(&self) -> Draft {
         self.target.draft()
     }
@@ -363,10 +343,34 @@ impl CredentialProcess {
 }
 
 #[derive(clap::Args)]
+pub(super) struct Logout {
+    /// A profile of ~/.aws/config that signs in at IAM Identity Center
+    #[arg(short, long, value_name = "NAME")]
+    profile: Option<String>,
+}
+
+impl Logout {
+    pub(super) fn draft(&self) -> Draft {
+        let mut draft = Draft::default();
+        if let Some(profile) = &self.profile {
+            draft.set(Key::Profile, profile.as_str());
+        }
+        draft
+    }
+}
+
+#[derive(clap::Args)]
 pub(super) struct Accounts {
     /// How
     #[arg(short, long, value_enum, default_value = "table")]
     pub(super) output: Output,
+}
+
+#[derive(clap::Args)]
+pub(super) struct Completions {
+    /// Whose language
+    #[arg(value_enum)]
+    pub(super) shell: clap_complete::Shell,
 }
 
 /// A shell, or a file that is read like one.
@@ -395,42 +399,4 @@ pub(super) enum Output {
     Table,
     /// For programs
     Json,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_command_line_is_sound() {
-        command().debug_assert();
-    }
-
-    #[test]
-    fn every_switch_can_be_taken_back() {
-        let parse = |line: &str| parse(&line.split(' ').map(OsString::from).collect::<Vec<_>>()).unwrap();
-        let args = parse("saml2cloud login --skip-verify --no-skip-verify --force --no-verbose");
-        let Command::Login(login) = args.command else { panic!() };
-        assert!(!args.global.skip_verify && login.force.force);
-        let args = parse("saml2cloud login --no-force --force --no-skip-prompt --skip-prompt");
-        let Command::Login(login) = args.command else { panic!() };
-        assert!(args.global.skip_prompt && login.force.force);
-    }
-
-    #[test]
-    fn ours_end_at_the_first_word_of_the_command() {
-        let parse = |line: &[&str]| Args::try_parse_from(line.iter().copied());
-        for line in [
-            &["saml2cloud", "exec", "-a", "x", "--", "aws", "s3", "ls", "--recursive"][..],
-            &["saml2cloud", "exec", "-a", "x", "aws", "s3", "ls", "--recursive"],
-            &["saml2cloud", "-a", "x", "exec", "aws", "s3", "ls", "--recursive"],
-        ] {
-            let args = parse(line).unwrap_or_else(|e| panic!("{line:?}: {e}"));
-            let Command::Exec(exec) = args.command else { panic!("{line:?}") };
-            assert_eq!(exec.command, ["aws", "s3", "ls", "--recursive"]);
-            assert_eq!(args.global.idp_account.as_deref(), Some("x"));
-        }
-        assert!(parse(&["saml2cloud", "exec", "--unknown", "aws"]).is_err());
-        assert!(parse(&["saml2cloud", "exec"]).is_err());
-    }
 }

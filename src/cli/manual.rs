@@ -31,8 +31,8 @@ pub fn manual() -> String {
         let variable = key.variable().map_or_else(String::new, |name| format!("`SAML2CLOUD_{name}`"));
         text += &format!("| `{aws}` | {alibaba} | {flag} | {variable} | {} |\n", key.help());
     }
-    text += "\nOnly by flag or variable: `--idp-account` (`SAML2CLOUD_IDP_ACCOUNT`), `--config` (`SAML2CLOUD_CONFIGFILE`), the password \
-             (`SAML2CLOUD_PASSWORD`), `--mfa-token` (`SAML2CLOUD_MFA_TOKEN`).\n\n\
+    text += "\nOnly by flag or variable: `--idp-account` (`SAML2CLOUD_IDP_ACCOUNT`), `--config` (`SAML2CLOUD_CONFIGFILE`), \
+             `--exec-profile` (`SAML2CLOUD_EXEC_PROFILE`), the password (`SAML2CLOUD_PASSWORD`), `--mfa-token` (`SAML2CLOUD_MFA_TOKEN`).\n\n\
              ## Identity providers\n\n| Word | What it is | Words of `--mfa` |\n|---|---|---|\n";
     for provider in PROVIDERS {
         let methods: Vec<String> = provider.methods().iter().map(|m| format!("`{}`", m.name)).collect();
@@ -43,6 +43,20 @@ pub fn manual() -> String {
         "\nKnown from the old tools and not built yet: {}. Accounts may name them; `login` says so.\n",
         KNOWN_ELSEWHERE.join(", ")
     );
+    text += "\n### Settings of one provider\n\nIn the accounts file, by flag, by variable, as above. `configure` asks for those that are needed.\n\n\
+             | Provider | Key | Flag | Variable | Meaning |\n|---|---|---|---|---|\n";
+    for provider in PROVIDERS {
+        for field in provider.fields() {
+            let (key, flag) = (field.key, field.key.replace('_', "-"));
+            let needed = if field.needed { "; needed" } else { "" };
+            text += &format!(
+                "| `{}` | `{key}` | `--{flag}` | `SAML2CLOUD_{}` | {}{needed} |\n",
+                provider.id(),
+                field.variable,
+                field.help
+            );
+        }
+    }
     text += "\n## Exit codes\n\n| Code | Meaning |\n|---|---|\n";
     for (code, meaning) in super::report::CODES {
         text += &format!("| {} | {meaning} |\n", *code as u8);
@@ -52,18 +66,23 @@ pub fn manual() -> String {
 }
 
 /// A command's help without colours, in a width that does not depend on the terminal.
-fn help(command: &mut clap::Command) -> String {
+pub(super) fn help(command: &mut clap::Command) -> String {
     let text = command.clone().term_width(100).render_help().to_string();
     text.lines().map(|line| format!("{}\n", line.trim_end())).collect()
 }
 
 /// The same for a subcommand, whose flags for every command are those of the first page.
-fn own_help(command: &mut clap::Command) -> String {
+pub(super) fn own_help(command: &mut clap::Command) -> String {
+    help(&mut own(command))
+}
+
+/// A subcommand that shows only its own flags.
+pub(super) fn own(command: &clap::Command) -> clap::Command {
     let global = |arg: &clap::Arg| arg.is_global_set();
     let mut own = command.clone();
     let names: Vec<String> = own.get_arguments().filter(|arg| global(arg)).map(|arg| arg.get_id().to_string()).collect();
     for name in names {
         own = own.mut_arg(name, |arg| arg.hide(true));
     }
-    help(&mut own)
+    own
 }

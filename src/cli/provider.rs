@@ -145,7 +145,7 @@ impl Context<'_> {
         show::data(&findings.iter().map(|finding| line(finding) + "\n").collect::<String>())?;
         match findings.iter().filter(|finding| matches!(finding, Finding::Wrong(_))).count() {
             0 => Ok(()),
-            wrong => Err(Failure::App(BadTrust::Broken(wrong).into())),
+            wrong => Err(Error::from(BadTrust::Broken(wrong)).into()),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::show::talk;
 use crate::app::{Error, Kind};
+use crate::ask::PinentryError;
 use crate::types::Untrusted;
 
 /// Exit codes, a contract with scripts (docs/manual.md).
@@ -37,7 +38,7 @@ pub(super) const CODES: &[(Exit, &str)] = &[
 pub(super) enum Failure {
     /// A use case failed.
     #[error(transparent)]
-    App(#[from] Error),
+    App(Box<Error>),
     /// There is nowhere to look for files.
     #[error("there is no home directory: `HOME` is not set")]
     NoHome,
@@ -47,9 +48,15 @@ pub(super) enum Failure {
     /// No cloud where one is needed.
     #[error("for which cloud? `--cloud aws` or `--cloud alibaba`")]
     WhichCloud,
+    /// A flag that the old tools had given up already.
+    #[error("`-i` and `--provider` are no more; `--idp-provider NAME` names the identity provider")]
+    OldProvider,
     /// A keychain that nobody knows.
     #[error(transparent)]
     Keychain(#[from] crate::vault::ChoiceError),
+    /// The pinentry program failed.
+    #[error(transparent)]
+    Prompter(#[from] PinentryError),
     /// Stdin cannot be read.
     #[error("cannot read the password from stdin")]
     Input(#[source] std::io::Error),
@@ -67,6 +74,12 @@ pub(super) enum Failure {
     Interrupted,
 }
 
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::App(Box::new(error))
+    }
+}
+
 impl Failure {
     fn exit(&self) -> Exit {
         match self {
@@ -79,7 +92,11 @@ impl Failure {
                 Kind::NotRunnable => Exit::NotRunnable,
                 Kind::NotFound => Exit::NotFound,
             },
-            Self::NoHome | Self::BadCloud(_) | Self::WhichCloud | Self::Keychain(_) | Self::NoPassword => Exit::Usage,
+            Self::NoHome | Self::BadCloud(_) | Self::WhichCloud | Self::OldProvider | Self::Keychain(_) | Self::NoPassword => {
+                Exit::Usage
+            }
+            Self::Prompter(PinentryError::NotRunnable { .. }) => Exit::Usage,
+            Self::Prompter(_) => Exit::NeedsPerson,
             Self::Input(_) | Self::Output(_) | Self::Runtime(_) => Exit::Other,
             Self::Interrupted => Exit::Interrupted,
         }

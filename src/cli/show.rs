@@ -1,26 +1,31 @@
 //! Success: data on stdout, talk on stderr. The lines of a login are the ones that guides for the old tools quote.
 
 use std::io::Write as _;
+use std::sync::Mutex;
 
 use async_trait::async_trait;
 
 use super::report::Failure;
 use crate::app::configure::Saved;
+use crate::app::console::Session;
 use crate::app::login::Outcome;
+use crate::app::logout::SignedOut;
 use crate::app::roles::AccountRoles;
-use crate::app::{Account, Event, Witness};
+use crate::app::{Account, ConsoleLink, Event, Witness};
 use crate::ask::{Answers, NoAnswer, Question};
-use crate::types::{CloudId, ProfileName, Region, Secret, Untrusted};
+use crate::types::{CloudId, PortalToken, ProfileName, Region, RoleWish, Secret, Untrusted};
 
 /// Talks on stderr.
 pub(super) struct Talk {
     quiet: bool,
+    /// Notes that were told: what is looked at twice is told once.
+    notes: Mutex<Vec<String>>,
 }
 
 /// What a person must see even with `--quiet`, and what they may.
 impl Talk {
     pub(super) fn new(quiet: bool) -> Self {
-        Self { quiet }
+        Self { quiet, notes: Mutex::default() }
     }
 
     fn say(&self, line: &str) {
@@ -39,6 +44,44 @@ impl Talk {
     /// A flag of the old tools that does nothing here.
     pub(super) fn idle(&self, flag: &str) {
         self.say(&format!("note: `{flag}` is not built yet and does nothing"));
+    }
+
+    /// Something that works and is worth a word.
+    pub(super) fn note(&self, text: &str) {
+        let mut notes = self.notes.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if !notes.iter().any(|told| told == text) {
+            notes.push(text.to_owned());
+            self.say(&format!("note: {text}"));
+        }
+    }
+
+    /// After a `login` that leaves no keys behind: the tools get them themselves.
+    pub(super) fn signed_in(&self, account: &Account, token: &PortalToken) {
+        self.say(&format!("Signed in at {}.", token.start.host()));
+        self.say(&format!(
+            "The access token is good until {}; it is renewed until the session at the portal ends.",
+            token.expires.local_for_people()
+        ));
+        if account.role != RoleWish::Any {
+            self.say(&how_to_use(account.cloud, &account.profile, None));
+        }
+    }
+
+    /// After `logout`.
+    pub(super) fn signed_out(&self, account: &Account, ended: &SignedOut) {
+        let name = Untrusted::new(account.name.as_str());
+        match &ended.portal {
+            Some(Ok(())) => self.say(&format!("Signed out of {} at {}.", name, account.url.host())),
+            Some(Err(_)) => {
+                talk(&format!("Signed out of {name} here. The session at {} could not be ended:", account.url.host()))
+            }
+            None => self.say(&format!("Signed out of {name} here; there was no session to end at {}.", account.url.host())),
+        }
+        if let Some(end) = ended.keys_until {
+            talk(&format!("note: keys that were handed out stay good until they end, at {} the latest.", end.local_for_people()));
+        } else if account.is_portal() {
+            self.say("note: keys that were handed out, to other tools too, stay good until they end.");
+        }
     }
 
     /// After `configure`.
@@ -108,6 +151,29 @@ impl Talk {
             self.say(&format!("The account names no region; a profile without one gets {region}."));
         }
     }
+
+    /// After `console`.
+    pub(super) fn opened(&self, account: &Account, session: &Session) {
+        let cloud = account.cloud.title();
+        self.say(&format!(
+            "Your browser is at the console of {cloud}, as {}",
+            Untrusted::new(session.credentials.assumed.clone())
+        ));
+    }
+
+    /// Before the address of `console --link`. It is worth the keys, so this is said even with `--quiet`.
+    pub(super) fn link(&self, account: &Account, session: &Session) {
+        let good_for = match session.link.good_for.as_secs() {
+            seconds if seconds < 120 => format!("{seconds} seconds"),
+            seconds => format!("{} minutes", seconds / 60),
+        };
+        let once = if session.link.once { ", once" } else { "" };
+        talk(&format!(
+            "note: whoever opens this address within {good_for}{once} is signed in to {} as {}",
+            account.cloud.title(),
+            Untrusted::new(session.credentials.assumed.clone())
+        ));
+    }
 }
 
 fn how_to_use(cloud: CloudId, profile: &ProfileName, region: Option<&Region>) -> String {
@@ -145,6 +211,7 @@ impl Witness for Talk {
                 let name = if *cloud == CloudId::Aws { "AWS" } else { "AlibabaCloud" };
                 self.say(&format!("Requesting {name} credentials using {by}"));
             }
+            Event::Waiting => self.say("Waiting for another saml2cloud that is signing in ..."),
             Event::Unverified { host } => {
                 talk(&format!("warning: no certificate of the identity provider ({host} and where it leads) is verified"))
             }
@@ -154,11 +221,43 @@ impl Witness for Talk {
             Event::Shortened { wished, said } => talk(&format!(
                 "note: the identity provider wishes keys for {wished} seconds, which the role does not allow ({said}); they are asked for 3600 instead"
             )),
+            Event::UsingResponse { until } => {
+                self.say(&format!(
+                    "Using the SAML response of an earlier sign-in, which is good until {}.",
+                    until.local_for_people()
+                ));
+            }
+            Event::ResponseRefused { why } => {
+                self.say(&format!("The SAML response of the earlier sign-in is of no use ({why}) and is forgotten."));
+            }
+            Event::ResponseNotKept { why } => talk(&format!("note: the SAML response is not kept: {why}")),
+            Event::Assuming { role, profile } => {
+                self.say(&format!("Assuming role: {role} of profile {}", Untrusted::new(*profile)))
+            }
+            Event::OtherKeys { profile } => talk(&format!(
+                "note: profile {} holds keys of its own; the role is assumed with them and not with the login's",
+                Untrusted::new(*profile)
+            )),
+            Event::ChainedShorter { wished, limit } => talk(&format!(
+                "note: a role that another role assumes has keys for {limit} seconds at the most, not for {wished}; {limit} are asked for"
+            )),
+            Event::FactorPassedOver { profile, serial } => self.say(&format!(
+                "note: profile {} names the factor {}, which keys of a role cannot show; it is passed over",
+                Untrusted::new(*profile),
+                Untrusted::new(*serial)
+            )),
             Event::NotRemembered { why } => self.say(&format!("note: nothing is remembered: {why}")),
             Event::RoleSwitched { profile, from } => {
                 self.say(&format!("Profile {profile} held keys of another role until now: {}", Untrusted::new(*from)));
             }
             Event::ProfileLeft { why } => self.say(&format!("note: the keys go to the command alone: {why}")),
+            Event::Presenting { profile, url } => {
+                self.say(&format!("Presenting credentials for {} to {url}", Untrusted::new(*profile)));
+            }
+            Event::KeysRefused { why } => self.say(&format!("The keys that were there are of no use: {why}")),
+            Event::ConsoleShortened { wished, why } => talk(&format!(
+                "note: a console session of {wished} seconds is not to be had ({why}); it lasts as long as the keys"
+            )),
             Event::NotKept { why } => talk(&format!("note: the keys could not be kept for the next run: {why}")),
         }
     }
@@ -198,6 +297,11 @@ pub(super) fn secret_data(text: &Secret<String>) -> Result<(), Failure> {
     let end = if text.ends_with('\n') { "" } else { "\n" };
     data(text)?;
     data(end)
+}
+
+/// Writes the address that opens a console to stdout: whoever ran the command asked for it.
+pub(super) fn link(link: &ConsoleLink) -> Result<(), Failure> {
+    secret_data(&Secret::from(link.url.expose().as_str()))
 }
 
 /// Hides values in a job's log from here on.

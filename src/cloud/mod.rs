@@ -4,6 +4,10 @@
 
 mod alibaba;
 mod aws;
+mod canonical;
+mod chain;
+mod console;
+mod error;
 pub mod trust;
 
 use std::collections::BTreeMap;
@@ -11,13 +15,15 @@ use std::path::PathBuf;
 
 use async_trait::async_trait;
 
-use crate::saml::BadResponse;
+pub use self::chain::{ChainError, Hop, Keys, Plan, RoleCall, Source};
+pub use self::console::{ConsoleLink, ConsoleWish};
+pub use self::error::{CloudError, StoreError};
+
 use crate::types::{
-    Assertion, Choice, CloudAccountId, CloudId, Credentials, IdpArn, Offer, OfferedRole, ProfileName, Region, RoleArn,
-    SamlResponse, Secret, ServiceProvider, SessionDuration, Untrusted, WebUrl,
+    Assertion, Choice, CloudAccountId, CloudId, Credentials, IdpArn, Offer, OfferedRole, PortalToken, ProfileName, Region,
+    RoleArn, RoleWish, SamlResponse, Secret, ServiceProvider, SessionDuration, Timestamp, Untrusted, WebUrl,
 };
-use crate::world::file::FileError;
-use crate::world::{Env, EnvChange, Paths, Transport, TransportError, is_busy};
+use crate::world::{Env, EnvChange, Paths, Transport};
 
 /// One cloud's conventions.
 #[async_trait]
@@ -60,7 +66,39 @@ pub trait Cloud: Sync {
                 Ok(Offer::new(assertion, roles, duration))
             }
             Assertion::Oidc(_) => Ok(Offer::new(assertion, self.configured(configured)?, None)),
+            // A portal is asked: `portal_offer`.
+            Assertion::Portal(_) => Err(CloudError::Mismatch),
         }
+    }
+
+    /// Where the sign-in portal that gave this token answers.
+    ///
+    /// # Errors
+    /// [`CloudError::NoPortal`] where the cloud has none that we speak to, [`CloudError::PortalAddress`] for an address that is not used.
+    fn portal(&self, _token: &PortalToken, _env: &Env) -> Result<Endpoint, CloudError> {
+        Err(CloudError::NoPortal(self.id()))
+    }
+
+    /// Asks a portal at `at` what it offers, and only as much as `wish` leaves open.
+    ///
+    /// # Errors
+    /// [`CloudError`].
+    async fn portal_offer(
+        &self,
+        _token: PortalToken,
+        _wish: &RoleWish,
+        _at: &WebUrl,
+        _net: &dyn Transport,
+    ) -> Result<Offer, CloudError> {
+        Err(CloudError::NoPortal(self.id()))
+    }
+
+    /// Ends the session at a portal at `at`. Credentials that were handed out live on.
+    ///
+    /// # Errors
+    /// [`CloudError`].
+    async fn portal_sign_out(&self, _token: &PortalToken, _at: &WebUrl, _net: &dyn Transport) -> Result<(), CloudError> {
+        Err(CloudError::NoPortal(self.id()))
     }
 
     /// Where to exchange an assertion for credentials of `role`.
@@ -75,8 +113,41 @@ pub trait Cloud: Sync {
     /// [`CloudError`], with the cloud's own words where it refused.
     async fn assume(&self, choice: &Choice, wish: &SessionWish, net: &dyn Transport) -> Result<Credentials, CloudError>;
 
+    /// How the profile `name` of the cloud's own files comes to its role. `login` is the profile that stands for the login's keys.
+    ///
+    /// # Errors
+    /// [`ChainError`] says what in the files leads nowhere.
+    fn plan(&self, name: &ProfileName, login: &ProfileName, paths: &Paths, env: &Env, now: Timestamp)
+    -> Result<Plan, ChainError>;
+
+    /// The longest session of a role that is assumed with another role's keys, where the cloud has such a limit.
+    fn longest_chained(&self) -> Option<SessionDuration>;
+
+    /// Assumes a role with keys of another one, or of a person.
+    ///
+    /// # Errors
+    /// [`CloudError`], with the cloud's own words where it refused.
+    async fn assume_role(&self, call: &RoleCall<'_>, wish: &SessionWish, net: &dyn Transport) -> Result<Credentials, CloudError>;
+
     /// The names that the cloud's sign-in page gives to accounts; empty when it does not say. A decoration.
     async fn aliases(&self, offer: &Offer, net: &dyn Transport) -> BTreeMap<CloudAccountId, String>;
+
+    /// Where keys are presented for a console session.
+    ///
+    /// # Errors
+    /// [`CloudError::NoConsole`].
+    fn console_endpoint(&self, credentials: &Credentials, wish: &ConsoleWish<'_>) -> Result<WebUrl, CloudError>;
+
+    /// Makes an address of them that opens the console.
+    ///
+    /// # Errors
+    /// [`CloudError`]; an answer without a sign-in token is one.
+    async fn console_url(
+        &self,
+        credentials: &Credentials,
+        wish: &ConsoleWish<'_>,
+        net: &dyn Transport,
+    ) -> Result<ConsoleLink, CloudError>;
 
     /// What a child needs in its environment: set and, where something would get in the way, taken away. `profile` is
     /// the profile that holds these very credentials, if one does.
@@ -170,114 +241,16 @@ pub struct SessionWish {
     /// Policies that limit it further, by name (AWS).
     pub policy_arns: Vec<String>,
     /// What time it is.
-    pub now: crate::types::Timestamp,
-}
-
-/// Why a cloud gave no credentials.
-#[derive(Debug, thiserror::Error)]
-pub enum CloudError {
-    /// The SAML response cannot be read.
-    #[error("cannot read the SAML response of the identity provider")]
-    Response(#[from] BadResponse),
-    /// No roles of this cloud in it.
-    #[error("the identity provider grants you no role in {}{}", .cloud.title(), for_other(*.other))]
-    NoRoles {
-        /// The cloud that was asked for.
-        cloud: CloudId,
-        /// The other cloud, if the assertion is for that one.
-        other: Option<CloudId>,
-    },
-    /// It has roles, but none that can be read.
-    #[error("the identity provider sends roles for {} that are not role names: \"{example}\"", .cloud.title())]
-    BadRoles {
-        /// The cloud that was asked for.
-        cloud: CloudId,
-        /// The first of them.
-        example: Untrusted,
-    },
-    /// An ID token lists no roles, and the account does not say what it takes.
-    #[error("an ID token lists no roles, and {}", lack(*.what))]
-    NotConfigured {
-        /// The cloud.
-        cloud: CloudId,
-        /// What is missing.
-        what: Lack,
-    },
-    /// An address that is not used.
-    #[error("`{text}` is no address for the security token service: {why}")]
-    Endpoint {
-        /// The address.
-        text: String,
-        /// What is wrong with it.
-        why: String,
-    },
-    /// The cloud said no.
-    #[error("{} refused the credentials: {code}: \"{message}\"{}", .cloud.title(), request(.request_id))]
-    Refused {
-        /// Which cloud.
-        cloud: CloudId,
-        /// Its word for the reason.
-        code: Untrusted,
-        /// Its sentence.
-        message: Untrusted,
-        /// Its number for the request, for its support.
-        request_id: Untrusted,
-        /// The HTTP status.
-        status: u16,
-        /// Whether the wished duration is what it refused.
-        too_long: bool,
-    },
-    /// An answer that is not the cloud's.
-    #[error("the security token service at {host} gave an answer that is not one (HTTP {status}): {why}")]
-    Garbled {
-        /// Who answered.
-        host: String,
-        /// The HTTP status.
-        status: u16,
-        /// What is wrong with it.
-        why: Untrusted,
-    },
-    /// No answer.
-    #[error(transparent)]
-    Transport(#[from] TransportError),
-}
-
-impl CloudError {
-    /// Whether the same call may well succeed a moment later.
-    pub fn is_passing(&self) -> bool {
-        match self {
-            Self::Refused { status, code, .. } => {
-                is_busy(*status)
-                    || code.raw().starts_with("Throttling")
-                    // AWS could not fetch the keys of a token's issuer just now.
-                    || matches!(code.raw(), "ServiceUnavailable" | "IDPCommunicationError")
-            }
-            Self::Garbled { status, .. } => is_busy(*status),
-            Self::Transport(error) => matches!(error, TransportError::Unreachable { .. }),
-            _ => false,
-        }
-    }
-}
-
-fn lack(what: Lack) -> &'static str {
-    match what {
-        Lack::Role => "none is named by its full name (ARN)",
-        Lack::OidcProvider => "Alibaba Cloud has to be told the ARN of the OIDC provider beside the role's",
-    }
-}
-
-fn for_other(cloud: Option<CloudId>) -> String {
-    cloud.map(|cloud| format!("; its answer is for {}", cloud.title())).unwrap_or_default()
-}
-
-fn request(id: &Untrusted) -> String {
-    if id.is_empty() { String::new() } else { format!(" (request {id})") }
+    pub now: Timestamp,
 }
 
 /// A place where credentials are kept by profile name: the file that the cloud's own tools read.
 pub trait Store: Send + Sync {
     /// The file.
     fn path(&self) -> &std::path::Path;
+
+    /// The files that [`look`](Self::look) reads.
+    fn files(&self) -> Vec<&std::path::Path>;
 
     /// Whether writing to `profile` would destroy something that is not ours. Asked before a sign-in begins, so that nobody
     /// types a code for nothing, and again under the lock when it is written.
@@ -319,32 +292,6 @@ pub struct Held {
     pub region: Option<Region>,
 }
 
-/// Why a profile was not written or read.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    /// The file system.
-    #[error(transparent)]
-    File(#[from] FileError),
-    /// The file is not what it should be.
-    #[error("`{path}` is not {what}: {why}")]
-    Broken {
-        /// The file.
-        path: String,
-        /// What it should be.
-        what: &'static str,
-        /// What is wrong.
-        why: String,
-    },
-    /// The profile is somebody else's work.
-    #[error("profile `{profile}` {holds}, which a login would overwrite")]
-    NotOurs {
-        /// The profile.
-        profile: ProfileName,
-        /// What it holds.
-        holds: String,
-    },
-}
-
 /// Reads the roles of an assertion. Each value names a role and an identity provider, in either order; a value that is
 /// not of that form is passed over, so that one bad value does not cost the login.
 fn federated(cloud: CloudId, values: &[&str]) -> (Vec<OfferedRole>, Option<Untrusted>) {
@@ -362,7 +309,7 @@ fn federated(cloud: CloudId, values: &[&str]) -> (Vec<OfferedRole>, Option<Untru
             _ => None,
         };
         match pair {
-            Some((role, idp)) if roles.iter().all(|known| *known.role() != role) => {
+            Some((role, idp)) if roles.iter().all(|known| known.role().arn() != Some(&role)) => {
                 roles.push(OfferedRole::Federated { role, idp: Some(idp) })
             }
             Some(_) => {}
@@ -409,7 +356,7 @@ mod tests {
             "arn:aws:iam::1:role/x\n[y]\ncredential_process = touch z,arn:aws:iam::1:saml-provider/p",
         ];
         let (roles, bad) = federated(CloudId::Aws, &values);
-        assert_eq!(roles.iter().map(|r| r.role().name()).collect::<Vec<_>>(), ["a", "path/b"]);
+        assert_eq!(roles.iter().map(|r| r.role().name().to_owned()).collect::<Vec<_>>(), ["a", "path/b"]);
         assert_eq!(bad.unwrap().to_string(), "arn:aws:iam::1:role/c");
     }
 }

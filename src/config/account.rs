@@ -5,7 +5,9 @@ use std::time::Duration;
 use super::{ConfigError, Draft, Found, Key, Origin};
 use crate::cloud::{Configured, Place};
 use crate::idp::{self, Idp, KNOWN_ELSEWHERE, PROVIDERS, Provider, Settings};
-use crate::types::{AccountName, CloudId, IdpArn, ProfileName, Region, RoleArn, RoleWish, SessionDuration, Username, WebUrl};
+use crate::types::{
+    AccountName, CloudId, IdpArn, ProfileName, Region, Role, RoleWish, SessionDuration, Username, WebUrl, switch,
+};
 
 /// The profile of an account that names none, as in the old tools.
 const DEFAULT_PROFILE: &str = "saml";
@@ -42,8 +44,16 @@ pub struct Account {
     pub duration: Option<SessionDuration>,
     /// Where to ask the cloud.
     pub place: Place,
+    /// What of this a flag or a variable says: it also counts for a role that is assumed on top of the login, before that role's profile.
+    pub given: Given,
     /// How the identity provider is talked to.
     pub idp: IdpSettings,
+    /// Where SAML responses are kept for the next sign-in.
+    pub responses: Responses,
+    /// The program that asks for passwords and codes, if it is not the terminal.
+    pub prompter: Option<String>,
+    /// Whether it is a profile of the cloud's own configuration: its keys are not written anywhere, because its tools get them themselves.
+    pub is_foreign: bool,
     /// The provider's own settings, checked when it is opened.
     own: Vec<(&'static str, String)>,
 }
@@ -55,6 +65,27 @@ pub struct Limits {
     pub policy_file: Option<String>,
     /// Policies by their ARNs (AWS).
     pub policy_arns: Vec<String>,
+}
+
+/// Where the SAML response of a sign-in is kept for as long as it is good.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Responses {
+    /// Nowhere.
+    #[default]
+    Nowhere,
+    /// With the passwords.
+    Vault,
+    /// In this file, in the old tool's form.
+    File(String),
+}
+
+/// What flags and variables say of keys, as against the account.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Given {
+    /// How long they should last.
+    pub duration: Option<SessionDuration>,
+    /// The region.
+    pub region: Option<Region>,
 }
 
 /// How the identity provider is talked to.
@@ -113,6 +144,23 @@ impl Account {
             needed(Key::Url)?;
         }
         let provider = provider_word(needed(Key::Provider)?)?;
+        let portal_of = idp::find(provider).and_then(|provider| provider.portal_of());
+        let is_portal = portal_of.is_some();
+        if let Some(own) = portal_of.filter(|own| *own != cloud) {
+            return Err(bad(
+                Key::Provider,
+                format!("it is the portal of {}, and the account is for {}", own.title(), cloud.title()),
+            ));
+        }
+        if is_portal && matches!(role, RoleWish::Arn(_)) && role.at_portal().is_none() {
+            return Err(bad(
+                Key::Role,
+                "a sign-in portal's roles are named `ACCOUNT/NAME`, like `123456789012/Admin`".to_owned(),
+            ));
+        }
+        if let Some(key) = [Key::PolicyFile, Key::PolicyArns].into_iter().find(|key| is_portal && draft.get(*key).is_some()) {
+            return Err(bad(key, "the roles of a sign-in portal cannot be limited further".to_owned()));
+        }
         let clouds = || {
             WebUrl::parse(&format!("https://{}/", crate::cloud::find(cloud).service_provider(None, None).web_identity.audience))
                 .ok()
@@ -122,10 +170,14 @@ impl Account {
             Some(text) => Some(oidc_provider(text, cloud).map_err(|why| bad(Key::OidcProviderArn, why))?),
         };
         let fields = idp::find(provider).map_or(&[][..], |provider| provider.fields());
+        let is_given = |key: Key| matches!(draft.origin(key), Some(Origin::Given | Origin::Variable(_)));
+        let duration = duration(draft).map_err(|e| bad(Key::SessionDuration, e.to_string()))?;
+        let region = draft.get(Key::Region).map(region).transpose()?;
         Ok(Self {
             name: name.clone(),
             cloud,
             provider,
+            is_foreign: found.is_foreign,
             own: fields.iter().filter_map(|f| Some((f.key, draft.other(f.key)?.to_owned()))).collect(),
             url: url(Key::Url)?.or_else(clouds).ok_or(ConfigError::Missing { name: name.to_string(), key: Key::Url, cloud })?,
             url_as_written: draft.get(Key::Url).unwrap_or_default().to_owned(),
@@ -152,14 +204,24 @@ impl Account {
                     .collect(),
             },
             credentials_file: draft.get(Key::CredentialsFile).map(str::to_owned),
-            duration: duration(draft).map_err(|e| bad(Key::SessionDuration, e.to_string()))?,
-            place: Place {
-                region: draft.get(Key::Region).map(region).transpose()?,
-                sts: draft.get(Key::StsEndpoint).map(str::to_owned),
+            given: Given {
+                duration: duration.filter(|_| is_given(Key::SessionDuration)),
+                region: region.clone().filter(|_| is_given(Key::Region)),
             },
+            responses: match (
+                is_on(draft, Key::SamlCache).map_err(|why| bad(Key::SamlCache, why))?,
+                draft.get(Key::SamlCacheFile),
+            ) {
+                (false, _) => Responses::Nowhere,
+                (true, None) => Responses::Vault,
+                (true, Some(path)) => Responses::File(path.to_owned()),
+            },
+            prompter: prompter(draft.get(Key::Prompter)).map_err(|why| bad(Key::Prompter, why))?,
+            duration,
+            place: Place { region, sts: draft.get(Key::StsEndpoint).map(str::to_owned) },
             idp: IdpSettings {
                 mfa: draft.get(Key::Mfa).unwrap_or("Auto").to_owned(),
-                skip_verify: switch(draft, Key::SkipVerify).map_err(|why| bad(Key::SkipVerify, why))?,
+                skip_verify: is_on(draft, Key::SkipVerify).map_err(|why| bad(Key::SkipVerify, why))?,
                 urn: draft.get(Key::Urn).map(str::to_owned),
                 target: url(Key::TargetUrl)?,
                 // Text that is no number means the default, as in the old tools.
@@ -172,8 +234,13 @@ impl Account {
     }
 
     /// The profile for the keys of `role`.
-    pub fn profile_for(&self, role: &RoleArn) -> &ProfileName {
+    pub fn profile_for(&self, role: &Role) -> &ProfileName {
         self.profiles.iter().find(|(wish, _)| wish.is(role)).map_or(&self.profile, |(_, profile)| profile)
+    }
+
+    /// Whether its roles and keys come from a cloud's own sign-in portal.
+    pub fn is_portal(&self) -> bool {
+        idp::find(self.provider).is_some_and(|provider| provider.portal_of().is_some())
     }
 
     /// The provider, described; an error when it is not built yet.
@@ -191,7 +258,10 @@ impl Account {
     pub fn open_idp(&self) -> Result<Box<dyn Idp>, ConfigError> {
         let provider = self.provider()?;
         let own = |key: &str| self.own.iter().find(|(name, _)| *name == key).map(|(_, value)| value.clone());
-        let mut settings = Settings::new(self.url.clone(), &self.idp.mfa).with_own(provider.fields(), own);
+        let settings = Settings::new(self.url.clone(), &self.idp.mfa);
+        let settings = settings.with_url_as_written(&self.url_as_written).with_own(provider.fields(), own);
+        let mut settings = settings.complete(provider.id(), provider.fields())?;
+        settings.skip_verify = self.idp.skip_verify;
         settings.has_url = !self.url_as_written.is_empty();
         Ok(provider.open(&settings)?)
     }
@@ -237,10 +307,17 @@ fn duration(draft: &Draft) -> Result<Option<SessionDuration>, crate::types::BadD
     }
 }
 
-fn switch(draft: &Draft, key: Key) -> Result<bool, String> {
-    match draft.get(key).map(str::to_ascii_lowercase).as_deref() {
-        None | Some("false" | "f" | "0" | "no" | "n" | "off") => Ok(false),
-        Some("true" | "t" | "1" | "yes" | "y" | "on") => Ok(true),
-        Some(other) => Err(format!("`{}` is neither true nor false", other.escape_debug())),
+/// The program that asks, by the old tool's words for it.
+fn prompter(word: Option<&str>) -> Result<Option<String>, String> {
+    match word {
+        None | Some("default" | "survey") => Ok(None),
+        Some(name) if (name == "pinentry" || name.starts_with("pinentry-")) && !name.contains(['/', '\\']) => {
+            Ok(Some(name.to_owned()))
+        }
+        Some(other) => Err(format!("`{}` is none of `default`, `pinentry` and `pinentry-…`", other.escape_debug())),
     }
+}
+
+fn is_on(draft: &Draft, key: Key) -> Result<bool, String> {
+    draft.get(key).map_or(Ok(false), |word| switch(word).map_err(|why| why.to_string()))
 }

@@ -7,6 +7,17 @@ use crate::idp::PROVIDERS;
 use crate::types::CloudId;
 use crate::world::Env;
 
+/// Settings of providers that are not built: their keys in the file, and the variables of the old tools, to the letter.
+const ELSEWHERE: &[(&str, &[&str])] = &[
+    ("app_id", &["ONELOGIN_APP_ID"]),
+    ("subdomain", &["ONELOGIN_SUBDOMAIN"]),
+    ("resource_id", &["SAML2AWS_F5APM_RESOURCE_ID", "SAML2ALIBABACLOUD_F5APM_RESOURCE_ID"]),
+    ("mfa_ip_address", &["ONELOGIN_MFA_IP_ADDRESS"]),
+];
+/// The profile that a `script` of ours put into the shell. It exports that profile as `SAML2AWS_PROFILE`, as saml2aws did, and what comes
+/// from there is nobody's wish.
+const SCRIPTED: &str = "SAML2CLOUD_SCRIPT_PROFILE";
+
 /// Where a setting was typed, so that a complaint names the right place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
@@ -51,6 +62,12 @@ impl Draft {
         self.others.get(name).map(String::as_str)
     }
 
+    /// The providers' own settings that say something else here than in `below`, by their keys in the file.
+    pub fn other_than<'d>(&'d self, below: &'d Self) -> impl Iterator<Item = (&'d str, &'d str)> {
+        let pairs = self.others.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        pairs.filter(|(name, value)| below.other(name) != Some(value))
+    }
+
     /// Sets a value that was given.
     pub fn set(&mut self, key: Key, value: impl Into<String>) {
         self.values.insert(key, (value.into(), Origin::Given));
@@ -78,12 +95,20 @@ impl Draft {
         let mut draft = Self::default();
         for key in Key::ALL {
             if let Some((name, value)) = key.variable().and_then(|name| variable(env, cloud, name)) {
+                if name == "SAML2AWS_PROFILE" && env.get(SCRIPTED) == Some(value) {
+                    continue;
+                }
                 draft.values.insert(key, (value.to_owned(), Origin::Variable(name)));
             }
         }
         for field in PROVIDERS.iter().flat_map(|provider| provider.fields()) {
             if let Some((_, value)) = variable(env, cloud, field.variable).filter(|(_, value)| !value.trim().is_empty()) {
                 draft.others.insert(field.key.to_owned(), value.to_owned());
+            }
+        }
+        for (key, names) in ELSEWHERE {
+            if let Some((_, value)) = env.first(names) {
+                draft.others.insert((*key).to_owned(), value.to_owned());
             }
         }
         // saml2aws called this one differently.
@@ -144,6 +169,31 @@ pub(crate) fn variable<'e>(env: &'e Env, cloud: Option<CloudId>, name: &str) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Where `script` of ours was read by the shell, its old line is no wish; whoever sets the variable to something else has one.
+    #[test]
+    fn what_script_exports_is_no_wish() {
+        let profile = |variables: &[(&str, &str)]| {
+            let draft = Draft::from_env(&Env::of(variables.iter().copied()), Some(CloudId::Aws));
+            draft.get(Key::Profile).map(str::to_owned)
+        };
+        assert_eq!(profile(&[("SAML2AWS_PROFILE", "prod")]).as_deref(), Some("prod"));
+        assert_eq!(profile(&[("SAML2AWS_PROFILE", "prod"), (SCRIPTED, "prod")]), None);
+        assert_eq!(profile(&[("SAML2AWS_PROFILE", "mine"), (SCRIPTED, "prod")]).as_deref(), Some("mine"));
+        assert_eq!(
+            profile(&[("SAML2AWS_PROFILE", "prod"), ("SAML2CLOUD_PROFILE", "x"), (SCRIPTED, "prod")]).as_deref(),
+            Some("x")
+        );
+    }
+
+    #[test]
+    fn settings_of_providers_that_are_not_built() {
+        let env = Env::of([("ONELOGIN_APP_ID", "4711"), ("SAML2AWS_F5APM_RESOURCE_ID", "/Common/x")]);
+        let file = Draft::from_pairs([("app_id", "4711".to_owned()), ("subdomain", "acme".to_owned())]);
+        let draft = Draft::from_env(&env, Some(CloudId::Aws)).over(&file);
+        assert_eq!((draft.other("app_id"), draft.other("subdomain")), (Some("4711"), Some("acme")));
+        assert_eq!(draft.other_than(&file).collect::<Vec<_>>(), [("resource_id", "/Common/x")]);
+    }
 
     #[test]
     fn layers() {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use toml_edit::DocumentMut;
 
-use super::{ConfigError, Draft, Key, ini, toml};
+use super::{ConfigError, Draft, ini, settings, toml};
 use crate::text::ini::Ini;
 use crate::types::CloudId;
 use crate::world::file;
@@ -28,12 +28,12 @@ pub struct AccountsFile {
     dialect: Dialect,
 }
 
-/// How many columns the old tools pad names to.
-const WIDTH: usize = 20;
+/// What some editors put at the start of a text.
+const BYTE_ORDER_MARK: char = '\u{feff}';
 
 impl Dialect {
-    fn of(text: &str) -> Result<Self, String> {
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    pub(super) fn of(text: &str) -> Result<Self, String> {
+        let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
         let toml_error = match text.parse::<DocumentMut>() {
             Ok(document) if document.iter().any(|(_, item)| item.is_array_of_tables()) => {
                 return Err("an account's header has one pair of brackets, `[name]`, not two".to_owned());
@@ -41,30 +41,54 @@ impl Dialect {
             Ok(document) => return Ok(Self::Toml(Box::new(document))),
             Err(error) => error,
         };
-        let ini = Ini::parse_flat(text);
+        let ini = Ini::parse_go(text);
         match ini.strange() {
             // A file with TOML's own headers was meant as TOML, and is told what TOML says.
             Some(_) if text.contains("[[") => Err(toml_error.to_string().lines().next().unwrap_or_default().to_owned()),
-            Some(line) => Err(format!("line {} is neither a section, nor a key with a value, nor a comment", line.0)),
+            Some(line) if line.is_unclosed => {
+                Err(format!("line {} begins a value in backticks or `\"\"\"` that never ends", line.number))
+            }
+            Some(line) => Err(format!("line {} is neither a section, nor a key with a value, nor a comment", line.number)),
             None => Ok(Self::Ini(ini)),
         }
     }
 
-    fn set(&mut self, name: &str, pairs: &[(&str, &str)]) {
-        match self {
-            Self::Toml(document) => toml::set(document, name, pairs),
-            Self::Ini(ini) => {
-                let written: Vec<(&str, String)> = pairs.iter().map(|(key, value)| (*key, ini::written(value))).collect();
-                let written: Vec<(&str, &str)> = written.iter().map(|(key, value)| (*key, value.as_str())).collect();
-                ini.set(name, &written, WIDTH);
+    /// The text with settings of an account set: every line that says nothing else stays to the byte.
+    pub(super) fn edited(text: &str, name: &str, pairs: &[(&str, &str)]) -> Result<String, String> {
+        let bare = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
+        let edited = match Self::of(bare)? {
+            // A new file whose header would have quotes, in which the old tools would not find the account.
+            Self::Toml(_) if bare.trim().is_empty() && !toml::is_plain(name) => {
+                let mut ini = Ini::parse_go(bare);
+                ini::set(&mut ini, name, pairs);
+                ini.to_string()
             }
-        }
+            Self::Toml(mut document) => {
+                toml::set(&mut document, name, pairs);
+                toml::printed(&document, bare)
+            }
+            Self::Ini(mut ini) => {
+                ini::set(&mut ini, name, pairs);
+                ini.to_string()
+            }
+        };
+        Ok(format!("{}{edited}", &text[..text.len() - bare.len()]))
     }
 
-    fn text(&self) -> String {
+    /// The accounts. The old tools' library has a section `DEFAULT` for keys without one; it is no account.
+    pub(super) fn names(&self) -> Vec<String> {
+        let names = match self {
+            Self::Toml(document) => toml::names(document),
+            Self::Ini(ini) => ini::names(ini),
+        };
+        names.into_iter().filter(|name| name != "DEFAULT").collect()
+    }
+
+    /// The settings of an account.
+    pub(super) fn settings(&self, name: &str) -> Option<Vec<(&str, String)>> {
         match self {
-            Self::Toml(document) => document.to_string(),
-            Self::Ini(ini) => ini.to_string(),
+            Self::Toml(document) => settings::of(name, |section| toml::pairs(document, section)),
+            Self::Ini(ini) => settings::of(name, |section| ini::pairs(ini, section)),
         }
     }
 }
@@ -85,41 +109,30 @@ impl AccountsFile {
         self.path.display().to_string()
     }
 
-    /// The accounts in it. The old tools' library has a section `DEFAULT` for keys without one; it is no account.
+    /// The accounts in it.
     pub fn names(&self) -> Vec<String> {
-        match &self.dialect {
-            Dialect::Toml(document) => toml::names(document),
-            Dialect::Ini(ini) => ini.sections().into_iter().filter(|name| *name != "DEFAULT").map(str::to_owned).collect(),
-        }
+        self.dialect.names()
     }
 
     /// What it says of an account.
     pub fn draft(&self, name: &str) -> Option<Draft> {
-        match &self.dialect {
-            Dialect::Toml(document) => toml::pairs(document, name).map(Draft::from_pairs),
-            Dialect::Ini(ini) if ini.has(name) => {
-                let mut draft = Draft::from_pairs(ini::pairs(ini, name));
-                draft.default_duration_is_unset = true;
-                Some(draft)
-            }
-            Dialect::Ini(_) => None,
-        }
+        let mut draft = Draft::from_pairs(self.dialect.settings(name)?);
+        draft.default_duration_is_unset = matches!(self.dialect, Dialect::Ini(_));
+        Some(draft)
     }
 
-    /// Writes settings of an account. The file is read again under its lock, so that two configurations at once are both kept.
+    /// Writes settings of an account, by their keys. The file is read again under its lock, so that two configurations at once are both
+    /// kept.
     ///
     /// # Errors
     /// [`ConfigError`]; the file is then as it was.
-    pub fn save(&mut self, name: &str, settings: &[(Key, &str)], cloud: CloudId) -> Result<(), ConfigError> {
-        let pairs: Vec<(&str, &str)> = settings.iter().map(|(key, value)| (key.in_file(cloud), *value)).collect();
+    pub fn save(&mut self, name: &str, pairs: &[(&str, &str)]) -> Result<(), ConfigError> {
         let path = self.path.display().to_string();
+        let broken = |why| ConfigError::Broken { path: path.clone(), why };
         let mut saved = None;
         file::edit(&self.path, |old| {
-            let mut dialect =
-                Dialect::of(old.unwrap_or_default()).map_err(|why| ConfigError::Broken { path: path.clone(), why })?;
-            dialect.set(name, &pairs);
-            let text = dialect.text();
-            saved = Some(dialect);
+            let text = Dialect::edited(old.unwrap_or_default(), name, pairs).map_err(broken)?;
+            saved = Some(Dialect::of(&text).map_err(broken)?);
             Ok::<_, ConfigError>(Some(text))
         })?;
         if let Some(dialect) = saved {

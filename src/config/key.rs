@@ -28,12 +28,15 @@ pub enum Key {
     PolicyFile,
     PolicyArns,
     Profiles,
+    SamlCache,
+    SamlCacheFile,
+    Prompter,
     OidcProviderArn,
 }
 
 impl Key {
     /// All, in the order in which they are written.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 24] = [
         Self::Cloud,
         Self::Url,
         Self::Username,
@@ -54,6 +57,9 @@ impl Key {
         Self::PolicyFile,
         Self::PolicyArns,
         Self::Profiles,
+        Self::SamlCache,
+        Self::SamlCacheFile,
+        Self::Prompter,
         Self::OidcProviderArn,
     ];
 
@@ -81,6 +87,9 @@ impl Key {
             Self::PolicyFile => "policy_file",
             Self::PolicyArns => "policy_arn_list",
             Self::Profiles => "profiles",
+            Self::SamlCache => "saml_cache",
+            Self::SamlCacheFile => "saml_cache_file",
+            Self::Prompter => "prompter",
             Self::OidcProviderArn => "oidc_provider_arn",
         }
     }
@@ -108,6 +117,9 @@ impl Key {
             Self::CredentialsFile => "--credentials-file",
             Self::PolicyFile => "--policyfile",
             Self::PolicyArns => "--policyarns",
+            Self::SamlCache => "--cache-saml",
+            Self::SamlCacheFile => "--cache-file",
+            Self::Prompter => "--prompter",
             Self::OidcProviderArn => "--oidc-provider-arn",
             Self::TargetUrl | Self::HttpAttempts | Self::HttpRetryDelay | Self::PasswordCommand | Self::Profiles => return None,
         })
@@ -131,6 +143,9 @@ impl Key {
             Self::CredentialsFile => "CREDENTIALS_FILE",
             Self::PolicyFile => "POLICY_FILE",
             Self::PolicyArns => "POLICY_ARNS",
+            Self::SamlCache => "CACHE_SAML",
+            Self::SamlCacheFile => "SAML_CACHE_FILE",
+            Self::Prompter => "PROMPTER",
             Self::OidcProviderArn => "OIDC_PROVIDER_ARN",
             Self::TargetUrl | Self::HttpAttempts | Self::HttpRetryDelay | Self::PasswordCommand | Self::Profiles => return None,
         })
@@ -162,6 +177,11 @@ impl Key {
             Self::PolicyArns => "policies that limit the keys further, by their ARNs, with commas between (AWS)",
             Self::Profiles => {
                 "profiles for single roles: `{ \"AdminFull\" = \"production-full\" }`; the others go to the account's profile"
+            }
+            Self::SamlCache => "whether the SAML response of a sign-in is kept, with the passwords, for as long as it is good",
+            Self::SamlCacheFile => "the file that keeps it instead, in base64 for its owner alone",
+            Self::Prompter => {
+                "who asks for passwords and codes: `default` is the terminal, `pinentry` or `pinentry-…` that program"
             }
             Self::OidcProviderArn => "the OIDC provider in the cloud account that vouches for ID tokens (Alibaba Cloud)",
         }

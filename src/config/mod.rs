@@ -5,15 +5,20 @@
 
 mod account;
 mod alone;
+mod aws;
+#[cfg(test)]
+mod corpus;
 mod draft;
 mod file;
 mod ini;
 mod key;
+mod settings;
 mod toml;
 
 use std::path::PathBuf;
 
-pub use account::{Account, IdpSettings, Limits};
+pub use self::aws::{SsoProfile, sso_profile};
+pub use account::{Account, IdpSettings, Limits, Responses};
 pub use alone::without_account;
 pub(crate) use draft::variable;
 pub use draft::{Draft, Origin};
@@ -101,6 +106,16 @@ pub enum ConfigError {
     /// A provider that is not built yet.
     #[error("the provider `{0}` is not built yet")]
     NotBuilt(&'static str),
+    /// A profile of `~/.aws/config` whose `sso_…` keys will not do.
+    #[error("{why} (`{path}`, line {line})")]
+    SsoProfile {
+        /// In the words of the `aws` client.
+        why: String,
+        /// The file.
+        path: String,
+        /// Where the profile begins.
+        line: usize,
+    },
     /// The provider's own complaint.
     #[error(transparent)]
     Settings(#[from] SettingsError),
@@ -129,6 +144,8 @@ pub struct Found {
     pub draft: Draft,
     /// Its file, by its place in [`Accounts`]; [`Found::NOWHERE`] if it is in none.
     pub file: usize,
+    /// Whether it is a profile of the cloud's own configuration, and no account of ours.
+    pub is_foreign: bool,
 }
 
 impl Found {
@@ -178,7 +195,7 @@ impl Accounts {
         each.filter_map(|(index, file, name)| {
             let draft = file.draft(&name)?;
             let cloud = cloud_of(&draft, file, None).ok()?;
-            Some(Found { name: AccountName::parse(&name).ok()?, cloud, draft, file: index })
+            Some(Found { name: AccountName::parse(&name).ok()?, cloud, draft, file: index, is_foreign: false })
         })
         .collect()
     }
@@ -204,7 +221,7 @@ impl Accounts {
                 // An account that does not say is what the person says.
                 Err(error) => wished.or(called_as).ok_or(error.named(name))?,
             };
-            found.push(Found { name: name.clone(), cloud, draft, file: index });
+            found.push(Found { name: name.clone(), cloud, draft, file: index, is_foreign: false });
         }
         if found.is_empty() {
             let known = self.all().into_iter().map(|f| format!("{} ({})", f.name, f.cloud.title())).collect();
@@ -240,6 +257,11 @@ impl Untold {
     }
 }
 
+/// The cloud whose sign-in portal the provider is.
+pub(crate) fn portal_cloud(draft: &Draft) -> Option<CloudId> {
+    draft.get(Key::Provider).and_then(crate::idp::find).and_then(|provider| provider.portal_of())
+}
+
 fn role_cloud(draft: &Draft) -> Option<CloudId> {
     draft.get(Key::Role).and_then(|role| RoleArn::parse(role).ok()).map(|role| role.cloud())
 }
@@ -251,7 +273,17 @@ fn cloud_of(draft: &Draft, file: &AccountsFile, called_as: Option<CloudId>) -> R
         .and_then(CloudId::from_word)
         .or_else(|| role_cloud(draft))
         .or_else(|| draft.kind_of_keys())
+        .or_else(|| portal_cloud(draft))
         .or(file.cloud)
         .or(called_as)
         .ok_or(Untold)
+}
+
+/// An account made of these settings, by their keys in the file.
+#[cfg(test)]
+pub(crate) fn account_of(settings: &[(&str, &str)], cloud: CloudId) -> Result<Account, ConfigError> {
+    let draft = Draft::from_pairs(settings.iter().map(|(key, value)| (*key, (*value).to_owned())));
+    let name = AccountName::parse("test")?;
+    let found = Found { name, cloud, draft: draft.clone(), file: 0, is_foreign: false };
+    Account::check(&found, &draft)
 }

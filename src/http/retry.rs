@@ -41,6 +41,15 @@ impl<'c> Retrying<'c> {
     }
 }
 
+/// The longest wait that a server may ask for.
+const LONGEST_WAIT: u64 = 30;
+
+/// How long the server asks to wait.
+fn asked_for(outcome: &Result<Response, TransportError>) -> Duration {
+    let header = outcome.as_ref().ok().and_then(|answer| answer.header("retry-after"));
+    Duration::from_secs(header.and_then(|text| text.trim().parse().ok()).unwrap_or(0).min(LONGEST_WAIT))
+}
+
 #[async_trait]
 impl Transport for Retrying<'_> {
     async fn send(&self, request: &Request) -> Result<Response, TransportError> {
@@ -55,7 +64,7 @@ impl Transport for Retrying<'_> {
         loop {
             let outcome = self.inner.send(request).await;
             match pauses.next().filter(|_| is_passing(&outcome)) {
-                Some(pause) => self.clock.sleep(pause).await,
+                Some(pause) => self.clock.sleep(pause.max(asked_for(&outcome))).await,
                 None => return outcome,
             }
         }
@@ -89,7 +98,8 @@ mod tests {
             let mut seen = self.0.lock().unwrap();
             *seen += 1;
             let status = if *seen > self.1 { 200 } else { 503 };
-            Ok(Response { status, headers: Vec::new(), body: Secret::from("") })
+            let headers = vec![("retry-after".to_owned(), Secret::from(if self.1 > 3 { "7" } else { "soon" }))];
+            Ok(Response { status, headers, body: Secret::from("") })
         }
     }
 
@@ -107,5 +117,8 @@ mod tests {
         assert_eq!(*still.0.lock().unwrap(), [Duration::from_millis(400), Duration::from_millis(800)]);
         assert_eq!(send(3, &get).await, 503);
         assert_eq!(send(1, &post).await, 503);
+        still.0.lock().unwrap().clear();
+        assert_eq!(send(4, &get).await, 503);
+        assert_eq!(*still.0.lock().unwrap(), [Duration::from_secs(7), Duration::from_secs(7)], "as long as the server asks");
     }
 }

@@ -369,6 +369,7 @@ mod tests {
         let open =
             |url: &str, mfa: &str| PROVIDER.open(&Settings::new(WebUrl::parse(url).unwrap(), mfa)).map(|_| ()).map_err(|e| e.key);
         assert_eq!(open("https://sso.jumpcloud.com/saml2/acme-prod", "Auto"), Ok(()));
+        assert_eq!(open("https://sso.eu.jumpcloud.com/saml2/acme-prod", "Auto"), Ok(()), "another region's");
         assert_eq!(open("https://sso.jumpcloud.com/saml2/acme-prod", "totp"), Ok(()));
         assert_eq!(open("https://sso.jumpcloud.com/saml2/acme-prod", "pigeon"), Err("mfa"));
         for url in [

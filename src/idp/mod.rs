@@ -5,12 +5,15 @@
 //! its questions. To add one: write the file, add a line to [`PROVIDERS`].
 
 mod adfs;
+mod browser;
 mod field;
 mod form;
+mod identity_center;
 mod jumpcloud;
 mod oidc;
 mod okta;
 
+pub use browser::BrowserError;
 pub use field::{Field, Settings, SettingsError};
 
 use async_trait::async_trait;
@@ -19,8 +22,9 @@ use crate::ask::{Answers, NoAnswer, Question, Topic};
 use crate::http::{BrowseError, Browser, Outline};
 use crate::mfa::Factor;
 use crate::oidc::OidcError;
-use crate::types::{Assertion, Secret, ServiceProvider, Untrusted};
+use crate::types::{Assertion, CloudId, Secret, ServiceProvider, Untrusted};
 use crate::vault::Kind;
+use crate::world::file::FileError;
 use crate::world::{Clock, Env, Launcher, Listener, Paths, TransportError};
 
 /// A second factor under a provider's own name for it.
@@ -55,6 +59,10 @@ pub trait Provider: Sync {
     }
     /// The second factors, by the words of `--mfa`; the first is the default.
     fn methods(&self) -> &'static [Method];
+    /// The cloud whose own sign-in portal it is, if it is one: its roles are `ACCOUNT/NAME`, and its keys come from the portal.
+    fn portal_of(&self) -> Option<CloudId> {
+        None
+    }
     /// Checks the settings of an account.
     ///
     /// # Errors
@@ -70,11 +78,33 @@ pub trait Idp: Send + Sync {
     /// # Errors
     /// [`SignInError`] says whose fault it is and what to do now.
     async fn sign_in(&self, session: &mut Session<'_>) -> Result<Assertion, SignInError>;
+
+    /// What an earlier sign-in left on this machine that can be ended at the other side too. Nobody is asked for it.
+    async fn left(&self, _session: &mut Session<'_>) -> Option<Assertion> {
+        None
+    }
+
+    /// Forgets what earlier sign-ins left on this machine.
+    ///
+    /// # Errors
+    /// [`SignInError`] when it is still there.
+    async fn forget(&self, session: &mut Session<'_>) -> Result<(), SignInError> {
+        session.memory.forget(Kind::IdpSession);
+        Ok(())
+    }
 }
 
 /// Every provider that we can speak to, by name.
-pub static PROVIDERS: &[&dyn Provider] =
-    &[&adfs::PROVIDER, &adfs::PROVIDER_2, &form::PROVIDER, &jumpcloud::PROVIDER, &oidc::PROVIDER, &okta::PROVIDER];
+pub static PROVIDERS: &[&dyn Provider] = &[
+    &adfs::PROVIDER,
+    &adfs::PROVIDER_2,
+    &browser::PROVIDER,
+    &form::PROVIDER,
+    &identity_center::PROVIDER,
+    &jumpcloud::PROVIDER,
+    &oidc::PROVIDER,
+    &okta::PROVIDER,
+];
 
 /// The names that the old tools know and that we do not speak to yet. Accounts may name them; a sign-in says so.
 pub static KNOWN_ELSEWHERE: &[&str] = &[
@@ -82,7 +112,6 @@ pub static KNOWN_ELSEWHERE: &[&str] = &[
     "Auth0",
     "Authentik",
     "AzureAD",
-    "Browser",
     "Custom",
     "F5APM",
     "GoogleApps",
@@ -127,6 +156,17 @@ pub struct Session<'s> {
     pub sp: &'s ServiceProvider,
     /// What of this machine it may touch.
     pub machine: Machine<'s>,
+    /// How the run stands with what an earlier sign-in left.
+    pub standing: Standing<'s>,
+}
+
+/// How a run stands with what an earlier sign-in left.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Standing<'s> {
+    /// Whether the person wants a new sign-in although the last one is still good.
+    pub anew: bool,
+    /// Access tokens that a portal refused in this run.
+    pub refused: &'s [Secret<String>],
 }
 
 /// What of this machine a provider may touch, where its sign-in is not a matter of requests alone.
@@ -267,6 +307,31 @@ pub enum SignInError {
         /// Whom it should be for.
         expected: String,
     },
+    /// A sign-in by a person is due, and this run may not begin one.
+    #[error(
+        "the SSO session at {at} has expired or is otherwise invalid, or there was none, and no sign-in is begun without you"
+    )]
+    NeedsSignIn {
+        /// Which portal.
+        at: String,
+    },
+    /// The address is no portal's.
+    #[error("`{url}` is neither an address of AWS's own nor leads to one")]
+    NoPortal {
+        /// The address.
+        url: String,
+    },
+    /// The portal lives elsewhere.
+    #[error("the sign-in portal is in region `{is}`, not in `{given}`")]
+    WrongRegion {
+        /// What the account says.
+        given: String,
+        /// What the portal's own page says.
+        is: String,
+    },
+    /// The file with the token is still there.
+    #[error(transparent)]
+    Tokens(FileError),
     /// There is no ID token where it should be.
     #[error("there is no ID token {place}: {why}")]
     NoIdToken {
@@ -289,6 +354,9 @@ pub enum SignInError {
     /// No connection, or led astray.
     #[error(transparent)]
     Browse(#[from] BrowseError),
+    /// The installed browser, or the person in front of it.
+    #[error(transparent)]
+    Browser(#[from] BrowserError),
 }
 
 impl From<OidcError> for SignInError {

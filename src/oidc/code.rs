@@ -46,6 +46,8 @@ pub struct Waiting {
     redirect: Redirect,
     /// Ties the answer to this sign-in.
     state: Secret<String>,
+    /// The path that leads a browser to the issuer, once.
+    start: Option<(String, WebUrl)>,
 }
 
 impl Waiting {
@@ -58,7 +60,7 @@ impl Waiting {
             Some(port) if error.kind() == std::io::ErrorKind::AddrInUse => OidcError::PortTaken { port },
             _ => OidcError::Listen(error),
         })?;
-        Ok(Self { door, redirect, state: Secret::new(crate::world::nonce()) })
+        Ok(Self { door, redirect, state: Secret::new(crate::world::nonce()), start: None })
     }
 
     /// Where the browser comes back to.
@@ -69,6 +71,18 @@ impl Waiting {
     /// The secret that the answer must know.
     pub fn state(&self) -> &Secret<String> {
         &self.state
+    }
+
+    /// An address of this machine that leads a browser to `to`, once. A program's arguments can be read by everybody on the machine, so
+    /// this is what a browser is started with: the real address holds `state`, by which an answer is known.
+    ///
+    /// # Errors
+    /// Never in truth: the address is made of a number and a word.
+    pub fn start(&mut self, to: &WebUrl) -> Result<WebUrl, OidcError> {
+        let path = format!("/{}", crate::world::nonce());
+        let here = WebUrl::parse(&format!("http://127.0.0.1:{}{path}", self.door.port()));
+        self.start = Some((path, to.clone()));
+        here.map_err(|why| OidcError::Listen(std::io::Error::other(why)))
     }
 
     /// The issuer's address to open, by the standard. Its query is for the browser and nobody else.
@@ -190,6 +204,10 @@ pub async fn receive(
             visitor = waiting.door.visitor() => visitor,
             () = &mut limit => return Err(OidcError::Late { who: who(), seconds: patience.as_secs() }),
         };
+        if let Some((_, to)) = waiting.start.take_if(|(path, _)| visitor.method == "GET" && visitor.target.expose() == path) {
+            visitor.send_on(&to).await;
+            continue;
+        }
         match judge(&visitor, waiting.door.port(), &waiting.redirect.path, &waiting.state, from) {
             Brought::Nothing(status, sentence) => visitor.answer(status, &page("Not here", sentence)).await,
             Brought::Code(code) => {

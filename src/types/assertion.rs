@@ -1,12 +1,14 @@
 //! A signed statement about the person, and whom it is for.
 
-use super::{Claims, Secret, SessionName, WebUrl};
+use super::{Claims, PortalToken, Secret, SessionName, WebUrl};
 
 /// What an identity provider hands over after a sign-in.
 #[derive(Debug, Clone)]
 pub enum Assertion {
     /// A SAML response.
     Saml(SamlResponse),
+    /// The access token of a cloud's own sign-in portal, which stands in for an assertion.
+    Portal(PortalToken),
     /// A token of OpenID Connect.
     Oidc(IdToken),
 }
@@ -16,14 +18,14 @@ pub enum Assertion {
 #[derive(Debug, Clone)]
 pub struct IdToken {
     text: Secret<String>,
-    claims: Claims,
+    claims: Box<Claims>,
     session_name: SessionName,
 }
 
 impl IdToken {
     /// Takes a token with what was read in it, and the name that the session gets in the cloud's logs: a token has no attribute for it.
     pub fn new(text: Secret<String>, claims: Claims, session_name: SessionName) -> Self {
-        Self { text, claims, session_name }
+        Self { text, claims: Box::new(claims), session_name }
     }
 
     /// The token, for the cloud.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Region, RoleArn, Secret, Timestamp};
+use super::{Region, Role, Secret, Timestamp};
 
 /// Short-lived credentials of one role.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,7 +18,7 @@ pub struct Credentials {
     /// When they were issued, as this machine's clock says.
     pub issued: Timestamp,
     /// The role that was assumed.
-    pub role: RoleArn,
+    pub role: Role,
     /// The assumed role with the session's name, as the cloud writes it.
     pub assumed: String,
     /// The region that tools should use when nobody names one; only where a cloud's tools cannot do without.
@@ -50,7 +50,7 @@ mod tests {
             token: "t".into(),
             expires: now.after(Duration::from_secs(300)),
             issued: now,
-            role: RoleArn::parse("arn:aws:iam::1:role/a").unwrap(),
+            role: Role::parse("arn:aws:iam::1:role/a").unwrap(),
             assumed: "x".into(),
             home_region: None,
         };

@@ -13,7 +13,9 @@ pub struct BadDuration(String);
 
 impl SessionDuration {
     /// What both clouds give when nobody says otherwise.
-    pub const DEFAULT: Self = Self(3600);
+    pub const DEFAULT: Self = Self::HOUR;
+    /// 3600 seconds.
+    pub const HOUR: Self = Self(3600);
 
     /// The number of seconds.
     pub fn seconds(self) -> u32 {

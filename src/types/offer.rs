@@ -1,6 +1,8 @@
 //! From what an assertion grants to the one role that is taken.
 
-use super::{Assertion, BadArn, CloudAccountId, IdpArn, RoleArn, SessionDuration};
+use std::collections::BTreeMap;
+
+use super::{Assertion, BadArn, CloudAccountId, IdpArn, PortalRole, Role, RoleArn, SessionDuration};
 
 /// A role that the assertion allows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,18 +14,30 @@ pub enum OfferedRole {
         /// The identity provider's entry that vouches for it; none where the cloud finds it by the token's issuer.
         idp: Option<IdpArn>,
     },
+    /// A role that a sign-in portal hands out.
+    Portal {
+        /// The role.
+        role: PortalRole,
+        /// What the portal wants it to be called in a request: its name (AWS), or an ID (Alibaba Cloud).
+        id: String,
+    },
 }
 
 impl OfferedRole {
     /// The role's full name.
-    pub fn role(&self) -> &RoleArn {
-        let Self::Federated { role, .. } = self;
-        role
+    pub fn role(&self) -> Role {
+        match self {
+            Self::Federated { role, .. } => Role::Arn(role.clone()),
+            Self::Portal { role, .. } => Role::Portal(role.clone()),
+        }
     }
 
     /// The cloud account it belongs to.
     pub fn account(&self) -> &CloudAccountId {
-        self.role().account()
+        match self {
+            Self::Federated { role, .. } => role.account(),
+            Self::Portal { role, .. } => role.account(),
+        }
     }
 }
 
@@ -33,6 +47,8 @@ pub struct Offer {
     assertion: Assertion,
     roles: Vec<OfferedRole>,
     duration: Option<SessionDuration>,
+    /// The names of cloud accounts, where whoever listed the roles told them.
+    names: BTreeMap<CloudAccountId, String>,
 }
 
 /// Which role is wished for.
@@ -54,18 +70,24 @@ impl RoleWish {
     /// [`BadArn`] for what cannot be one of these.
     pub fn parse(text: &str) -> Result<Self, BadArn> {
         let text = text.trim();
-        let is_name = !text.is_empty()
-            && !text.contains(':')
-            && text.len() <= 576
-            && text.bytes().all(|b| b.is_ascii_graphic() && b != b',');
+        let is_name = !text.is_empty() && !text.contains(':') && text.len() <= 576 && text.bytes().all(|b| b.is_ascii_graphic());
         if is_name { Ok(Self::Name(text.to_owned())) } else { RoleArn::parse(text).map(Self::Arn) }
     }
 
+    /// The very role at a sign-in portal, where the wish says both the cloud account and the name.
+    pub fn at_portal(&self) -> Option<PortalRole> {
+        match self {
+            Self::Any => None,
+            Self::Arn(role) => PortalRole::of_reserved(role),
+            Self::Name(name) => PortalRole::parse(name),
+        }
+    }
+
     /// Whether `role` is the one that is wished for.
-    pub fn is(&self, role: &RoleArn) -> bool {
+    pub fn is(&self, role: &Role) -> bool {
         match self {
             Self::Any => true,
-            Self::Arn(wished) => wished == role,
+            Self::Arn(wished) => role.arn() == Some(wished),
             Self::Name(wished) => {
                 let last = |name: &str| name.rsplit('/').next().unwrap_or_default().to_owned();
                 let with_account = |name: &str| format!("{}/{name}", role.account());
@@ -93,7 +115,19 @@ pub enum Unchosen {
 impl Offer {
     /// Gathers what `assertion` grants. Only a cloud, which reads assertions, makes offers.
     pub fn new(assertion: Assertion, roles: Vec<OfferedRole>, duration: Option<SessionDuration>) -> Self {
-        Self { assertion, roles, duration }
+        Self { assertion, roles, duration, names: BTreeMap::new() }
+    }
+
+    /// The same with what the cloud accounts are called.
+    #[must_use]
+    pub fn with_names(mut self, names: BTreeMap<CloudAccountId, String>) -> Self {
+        self.names = names;
+        self
+    }
+
+    /// What the cloud accounts are called, as far as it is known without asking anybody.
+    pub fn names(&self) -> &BTreeMap<CloudAccountId, String> {
+        &self.names
     }
 
     /// The roles, in the order of the assertion, each once.
@@ -119,7 +153,7 @@ impl Offer {
         if self.roles.is_empty() {
             return Err(Unchosen::None);
         }
-        let mut wished = self.roles.iter().filter(|offered| wish.is(offered.role()));
+        let mut wished = self.roles.iter().filter(|offered| wish.is(&offered.role()));
         match (wished.next(), wished.next()) {
             (Some(offered), None) => Ok(self.take(offered)),
             (Some(_), Some(_)) => Err(Unchosen::Ambiguous),
@@ -167,7 +201,7 @@ impl Choice {
     }
 
     /// The role's full name.
-    pub fn role(&self) -> &RoleArn {
+    pub fn role(&self) -> Role {
         self.offered.role()
     }
 }
@@ -189,7 +223,7 @@ mod tests {
         let offer = |names: &[&str]| {
             Offer::new(Assertion::Saml(SamlResponse::new("x")), names.iter().map(|n| offered(n)).collect(), None)
         };
-        let wish = |name| RoleWish::Arn(offered(name).role().clone());
+        let wish = |name| RoleWish::Arn(offered(name).role().arn().unwrap().clone());
         assert_eq!(offer(&[]).choose(&RoleWish::Any).unwrap_err(), Unchosen::None);
         assert_eq!(offer(&[]).choose(&wish("a")).unwrap_err(), Unchosen::None);
         assert_eq!(offer(&["a"]).choose(&RoleWish::Any).unwrap().role().name(), "a");

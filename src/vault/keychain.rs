@@ -6,7 +6,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
-use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -17,6 +17,10 @@ use super::file::Holder;
 use super::names::{self, SERVICE};
 use super::{Key, Vault, VaultError};
 use crate::types::{Secret, Untrusted};
+use crate::world::was_interrupted;
+
+/// How often somebody who waits looks whether Ctrl-C was pressed.
+const GLANCE: Duration = Duration::from_millis(50);
 
 /// Opens a store; may take long, or fail.
 type Open = Box<dyn FnOnce() -> keyring_core::Result<Arc<CredentialStore>> + Send>;
@@ -124,7 +128,7 @@ impl Keychain {
         });
         // If the thread has ended, the job is dropped with its end of the channel, and the wait below says so.
         let _ = jobs.send(job);
-        match answered.recv_timeout(self.patience) {
+        match self.wait(&answered) {
             Ok(result) => {
                 let result = result.map_err(|trouble| self.translate(trouble));
                 *worker = match &result {
@@ -141,6 +145,18 @@ impl Keychain {
                 };
                 *worker = Worker::Over(error.clone());
                 Err(error)
+            }
+        }
+    }
+
+    /// Waits for an answer: as long as it may take, or until the person has had enough.
+    fn wait<T>(&self, answered: &Receiver<T>) -> Result<T, RecvTimeoutError> {
+        let mut left = self.patience;
+        loop {
+            let part = left.min(GLANCE);
+            match answered.recv_timeout(part) {
+                Err(RecvTimeoutError::Timeout) if left > part && !was_interrupted() => left -= part,
+                outcome => return outcome,
             }
         }
     }
@@ -308,11 +324,10 @@ mod old {
     pub(super) fn macos(_: &CredentialStore, key: &Key) -> keyring_core::Result<Option<Secret<String>>> {
         use security_framework::os::macos::passwords::{SecAuthenticationType, SecProtocolType, find_internet_password};
         for address in names::old_addresses(key) {
-            let Ok(url) = url::Url::parse(&address) else { continue };
-            let Some(host) = url.host_str() else { continue };
-            let protocol = if url.scheme() == "http" { SecProtocolType::HTTP } else { SecProtocolType::HTTPS };
-            let (port, kind) = (url.port(), SecAuthenticationType::Any);
-            match find_internet_password(None, host, None, &key.username, url.path(), port, protocol, kind) {
+            let Some(item) = names::internet_item(&address) else { continue };
+            let protocol = if item.is_http { SecProtocolType::HTTP } else { SecProtocolType::HTTPS };
+            let kind = SecAuthenticationType::Any;
+            match find_internet_password(None, &item.host, None, &key.username, &item.path, item.port, protocol, kind) {
                 Ok((found, _)) => {
                     let found = String::from_utf8(found.to_owned()).map(Secret::new).ok();
                     return Ok(found.filter(|found| !found.expose().is_empty()));

@@ -31,6 +31,10 @@ pub enum Kind {
     IdpSession,
     /// What makes this machine known to the identity provider.
     Device,
+    /// The SAML response of a sign-in, which buys keys for some minutes.
+    Assertion,
+    /// The access token of a cloud's sign-in portal, with what renews it.
+    Portal,
 }
 
 impl Kind {
@@ -40,6 +44,8 @@ impl Kind {
             Self::Password => "password",
             Self::IdpSession => "session",
             Self::Device => "device",
+            Self::Assertion => "assertion",
+            Self::Portal => "portal",
         }
     }
 }

@@ -39,8 +39,30 @@ pub(super) fn old_addresses(key: &Key) -> Vec<String> {
         Kind::Password if bare == key.url => vec![key.url.clone(), format!("{bare}/")],
         Kind::Password => vec![key.url.clone(), bare.to_owned()],
         Kind::IdpSession => vec![format!("{bare}/sessionCookie")],
-        Kind::Device => Vec::new(),
+        Kind::Device | Kind::Assertion | Kind::Portal => Vec::new(),
     }
+}
+
+/// What an old tool's item on macOS is found by, besides the account: an internet password for host, port and path.
+#[derive(Debug, PartialEq, Eq)]
+#[cfg_attr(not(target_os = "macos"), allow(dead_code, reason = "asked for on macOS, and tried everywhere"))]
+pub(super) struct InternetItem {
+    pub(super) host: String,
+    pub(super) port: Option<u16>,
+    pub(super) path: String,
+    pub(super) is_http: bool,
+}
+
+/// The item for an address, if that is one.
+#[cfg_attr(not(target_os = "macos"), allow(dead_code, reason = "asked for on macOS, and tried everywhere"))]
+pub(super) fn internet_item(address: &str) -> Option<InternetItem> {
+    let url = url::Url::parse(address).ok()?;
+    Some(InternetItem {
+        host: url.host_str()?.to_owned(),
+        port: url.port(),
+        path: url.path().to_owned(),
+        is_http: url.scheme() == "http",
+    })
 }
 
 /// An item of the keyring library that the old tools use on Linux.
@@ -95,6 +117,19 @@ mod tests {
         assert!(names.iter().all(|name| name.len() <= LONGEST && name != FILE_KEY));
         let other = Key { cloud: CloudId::Alibaba, ..keys[0].clone() };
         assert_eq!(item(&other), item(&keys[0]));
+    }
+
+    /// On macOS by host, port and path, whatever the query; on Windows by the address itself.
+    #[test]
+    fn old_items_of_other_systems() {
+        let item = |address: &str| internet_item(address).map(|item| (item.host, item.port, item.path, item.is_http));
+        let found = item("https://accounts.google.com/o/saml2/initsso?idpid=C1&spid=2#x").unwrap();
+        assert_eq!(found, ("accounts.google.com".to_owned(), None, "/o/saml2/initsso".to_owned(), false));
+        assert_eq!(item("http://127.0.0.1:8080").unwrap(), ("127.0.0.1".to_owned(), Some(8080), "/".to_owned(), true));
+        assert_eq!((item("acme"), item("mailto:a@b.c")), (None, None));
+        let okta = key("https://acme.okta.com/app", "a", Kind::IdpSession);
+        let addresses = old_addresses(&okta);
+        assert_eq!(item(&addresses[0]).unwrap().2, "/app/sessionCookie");
     }
 
     #[test]

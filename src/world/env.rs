@@ -24,6 +24,18 @@ impl Env {
         self.raw(name).and_then(OsStr::to_str)
     }
 
+    /// The name of this machine for people.
+    fn machine(&self) -> Option<String> {
+        #[cfg(unix)]
+        {
+            Some(rustix::system::uname().nodename().to_string_lossy().into_owned()).filter(|name| !name.is_empty())
+        }
+        #[cfg(not(unix))]
+        {
+            self.get("COMPUTERNAME").map(str::to_owned)
+        }
+    }
+
     /// The first of `names` that is set, with its name.
     pub fn first<'n>(&self, names: &[&'n str]) -> Option<(&'n str, &str)> {
         names.iter().find_map(|name| self.get(name).map(|value| (*name, value)))
@@ -38,4 +50,9 @@ impl Env {
     pub fn is_on(&self, name: &str) -> bool {
         self.get(name).is_some_and(|value| matches!(value.to_ascii_lowercase().as_str(), "1" | "t" | "true" | "yes" | "on"))
     }
+}
+
+/// What this machine is called, for a person who has several.
+pub fn machine_name(env: &Env) -> crate::types::Untrusted {
+    crate::types::Untrusted::new(env.machine().unwrap_or_else(|| "this machine".to_owned()))
 }

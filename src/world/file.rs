@@ -8,7 +8,8 @@
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+
+use super::mark::Mark;
 
 /// No file that we edit is larger than this many bytes; a larger one is not what it claims to be.
 const LARGEST: u64 = 16 * 1024 * 1024;
@@ -27,7 +28,7 @@ pub struct FileError {
 }
 
 impl FileError {
-    fn new(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+    pub(super) fn new(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
         move |source| Self { doing, path, source }
     }
@@ -66,7 +67,7 @@ pub fn edit<E: From<FileError>>(path: &Path, mut change: impl FnMut(Option<&str>
     let _lock = Lock::beside(&target)?;
     remove_leftovers(&target, folder);
     for attempt in 1.. {
-        let before = mark(&target);
+        let before = Mark::of(&target);
         let old = read(&target)?;
         let Some(new) = change(old.as_deref())? else { return Ok(()) };
         if old.as_deref() == Some(new.as_str()) {
@@ -76,7 +77,7 @@ pub fn edit<E: From<FileError>>(path: &Path, mut change: impl FnMut(Option<&str>
         let beside = write_beside(&target, folder, &new)?;
         // Programs that do not know our lock may have written since: then their text is the old one, and the
         // change is made again.
-        if mark(&target) == before || attempt == TRIES {
+        if Mark::of(&target) == before || attempt == TRIES {
             beside.persist(&target).map_err(|error| FileError::new("replace", &target)(error.error))?;
             sync_folder(folder);
             return Ok(());
@@ -97,6 +98,34 @@ pub fn replace(path: &Path, text: &str) -> Result<(), FileError> {
     write_beside(path, folder, text)?.persist(path).map_err(|error| FileError::new("replace", path)(error.error))?;
     sync_folder(folder);
     Ok(())
+}
+
+/// Waits until this lock is free, and holds it until it is dropped. The folder is made (0700) when it is missing. Whoever stops waiting
+/// leaves only a thread behind that ends with the process.
+///
+/// # Errors
+/// The lock's file cannot be made.
+pub async fn lock(path: &Path) -> Result<Lock, FileError> {
+    make_folder(path.parent().unwrap_or(Path::new(".")))?;
+    let own = path.to_owned();
+    match tokio::task::spawn_blocking(move || Lock::take(&own)).await {
+        Ok(taken) => taken,
+        Err(error) => Err(FileError::new("wait for the lock", path)(io::Error::other(error))),
+    }
+}
+
+/// The same without waiting: nothing if somebody holds the lock.
+///
+/// # Errors
+/// The lock's file cannot be made.
+pub fn lock_now(path: &Path) -> Result<Option<Lock>, FileError> {
+    make_folder(path.parent().unwrap_or(Path::new(".")))?;
+    let file = Lock::open(path)?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(Lock(file))),
+        Err(fs::TryLockError::WouldBlock) => Ok(None),
+        Err(fs::TryLockError::Error(error)) => Err(FileError::new("lock", path)(error)),
+    }
 }
 
 /// The files of a folder whose names end so; none if there is no such folder.
@@ -132,7 +161,7 @@ fn resolve(path: &Path) -> Result<PathBuf, FileError> {
 }
 
 #[allow(clippy::disallowed_methods, reason = "folders are made here")]
-fn make_folder(folder: &Path) -> Result<(), FileError> {
+pub(super) fn make_folder(folder: &Path) -> Result<(), FileError> {
     if folder.is_dir() {
         return Ok(());
     }
@@ -173,17 +202,6 @@ fn write_beside(target: &Path, folder: &Path, text: &str) -> Result<tempfile::Na
     Ok(file)
 }
 
-/// What tells that another program wrote the file: its identity, size and time.
-#[allow(clippy::disallowed_methods, reason = "files are looked at here")]
-fn mark(path: &Path) -> Option<(u64, u64, Option<SystemTime>)> {
-    let data = fs::metadata(path).ok()?;
-    #[cfg(unix)]
-    let identity = std::os::unix::fs::MetadataExt::ino(&data);
-    #[cfg(not(unix))]
-    let identity = 0;
-    Some((identity, data.len(), data.modified().ok()))
-}
-
 /// Takes away what others may do with a file that holds secrets.
 #[allow(clippy::disallowed_methods, reason = "modes are set here")]
 fn tighten(path: &Path) -> Result<(), FileError> {
@@ -209,7 +227,7 @@ fn sync_folder(folder: &Path) {
 
 /// One writer at a time. The lock is a file beside the target, never the target itself, which changes with each
 /// rename. It goes with the process, also a killed one.
-struct Lock(#[allow(dead_code, reason = "held, not read")] File);
+pub struct Lock(#[allow(dead_code, reason = "held, not read")] File);
 
 impl Lock {
     fn beside(target: &Path) -> Result<Self, FileError> {
@@ -217,15 +235,19 @@ impl Lock {
         Self::take(&target.with_file_name(format!(".{}.lock", name.trim_start_matches('.'))))
     }
 
-    #[allow(clippy::disallowed_methods, reason = "files are locked here")]
     fn take(path: &Path) -> Result<Self, FileError> {
+        let file = Self::open(path)?;
+        file.lock().map_err(FileError::new("lock", path))?;
+        Ok(Self(file))
+    }
+
+    #[allow(clippy::disallowed_methods, reason = "files are locked here")]
+    fn open(path: &Path) -> Result<File, FileError> {
         let mut options = File::options();
         options.create(true).truncate(false).write(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let file = options.open(path).map_err(FileError::new("open the lock", path))?;
-        file.lock().map_err(FileError::new("lock", path))?;
-        Ok(Self(file))
+        options.open(path).map_err(FileError::new("open the lock", path))
     }
 }
 
@@ -255,6 +277,22 @@ mod tests {
         let below = folder.path().join("a/b/file");
         replace(&below, "x").unwrap();
         assert_eq!((mode(&below), mode(&folder.path().join("a"))), (0o600, 0o700));
+    }
+
+    #[tokio::test]
+    async fn one_holder_at_a_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a/turn.lock");
+        let held = lock(&path).await.unwrap();
+        assert!(lock_now(&path).unwrap().is_none());
+        let waiting = tokio::spawn({
+            let path = path.clone();
+            async move { lock(&path).await.map(|_| ()) }
+        });
+        assert!(!waiting.is_finished());
+        drop(held);
+        waiting.await.unwrap().unwrap();
+        assert!(lock_now(&path).unwrap().is_some());
     }
 
     #[test]

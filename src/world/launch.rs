@@ -1,8 +1,9 @@
-//! Becoming another program.
+//! Other programs: becoming one, asking one, starting one with pipes, opening the browser.
 
 use std::ffi::OsString;
 use std::io;
 
+use super::Piped;
 use crate::types::{Secret, WebUrl};
 
 /// A change to the environment that a child gets: a value to set, or nothing to take the variable away.
@@ -16,18 +17,31 @@ pub trait Launcher: Send + Sync {
     /// On systems that cannot do that, the child runs to its end and this process ends with its code.
     fn replace(&self, argv: &[OsString], changes: &[EnvChange]) -> io::Error;
 
-    /// Opens an address in the person's own browser, without waiting for it.
-    ///
-    /// # Errors
-    /// There is none, or it cannot be started.
-    fn browse(&self, url: &WebUrl) -> io::Result<()>;
-
     /// Runs a command line that the person wrote into their own configuration, by the system's shell, and returns the first line of its
     /// output. It may talk to the person on the terminal.
     ///
     /// # Errors
     /// It cannot be run, fails, or prints no text.
     fn first_line(&self, command_line: &str) -> io::Result<Secret<String>>;
+
+    /// Whether there may be a browser, so that nobody signs in for nothing.
+    ///
+    /// # Errors
+    /// There is nothing to show one on.
+    fn can_browse(&self) -> io::Result<()>;
+
+    /// Opens `url` in the person's browser: `BROWSER`, else the system's choice. The address is an argument of the browser, so it
+    /// is no secret. Returns at once, except for a browser in the terminal.
+    ///
+    /// # Errors
+    /// There is no browser, or nothing to show one on.
+    fn browse(&self, url: &WebUrl) -> io::Result<()>;
+
+    /// Starts the program `argv` with two pipes of its own. Needs the runtime that waits.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    fn start(&self, argv: &[OsString]) -> io::Result<Box<dyn Piped>>;
 }
 
 /// The longest output of a helper that is read.
@@ -65,20 +79,6 @@ impl Launcher for SystemLauncher {
     }
 
     #[allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "processes are started here")]
-    fn browse(&self, url: &WebUrl) -> io::Result<()> {
-        let (program, before): (&str, &[&str]) = match () {
-            () if cfg!(target_os = "macos") => ("open", &[]),
-            () if cfg!(windows) => ("rundll32", &["url.dll,FileProtocolHandler"]),
-            () => ("xdg-open", &[]),
-        };
-        let nothing = std::process::Stdio::null;
-        // A parsed address begins with `http`, so it is never taken for an option.
-        let mut command = std::process::Command::new(program);
-        command.args(before).arg(url.expose().as_str()).stdin(nothing()).stdout(nothing()).stderr(nothing());
-        command.spawn().map(|_| ())
-    }
-
-    #[allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "processes are started here")]
     fn first_line(&self, command_line: &str) -> io::Result<Secret<String>> {
         use std::io::Read as _;
         let (shell, switch) = if cfg!(windows) { ("cmd", "/C") } else { ("/bin/sh", "-c") };
@@ -99,5 +99,25 @@ impl Launcher for SystemLauncher {
             Some(line) => Ok(Secret::from(line)),
             None => Err(io::Error::other("it printed nothing")),
         }
+    }
+
+    fn can_browse(&self) -> io::Result<()> {
+        // A browser without a display starts, and ends by itself with nobody told.
+        if cfg!(all(unix, not(target_os = "macos"))) {
+            let env = super::Env::system();
+            if env.first(&["BROWSER", "DISPLAY", "WAYLAND_DISPLAY", "WSL_DISTRO_NAME"]).is_none() {
+                return Err(io::Error::new(io::ErrorKind::NotFound, "there is no display, and `BROWSER` is not set"));
+            }
+        }
+        Ok(())
+    }
+
+    fn browse(&self, url: &WebUrl) -> io::Result<()> {
+        self.can_browse()?;
+        webbrowser::open(url.expose().as_str())
+    }
+
+    fn start(&self, argv: &[OsString]) -> io::Result<Box<dyn Piped>> {
+        super::piped::start(argv)
     }
 }

@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 
-use crate::types::Secret;
+use crate::types::{Secret, WebUrl};
 
 /// The longest head of a request that is read. An address with a code in it is a tenth of this.
 const LONGEST: usize = 32 * 1024;
@@ -62,6 +62,16 @@ pub struct Visitor {
 }
 
 impl Visitor {
+    /// Sends the visitor on. Where to, only its browser is told.
+    pub async fn send_on(self, to: &WebUrl) {
+        let head = format!(
+            "HTTP/1.1 302 Found\r\nlocation: {}\r\ncontent-length: 0\r\nreferrer-policy: no-referrer\r\ncache-control: no-store\r\n\
+             connection: close\r\n\r\n",
+            to.expose()
+        );
+        self.reply.send(head.into_bytes()).await;
+    }
+
     /// Answers with a small page. It loads nothing, is kept nowhere and tells no other site where it was.
     pub async fn answer(self, status: u16, html: &str) {
         let reason = match status {

@@ -7,19 +7,31 @@ mod certificates;
 mod clock;
 mod env;
 pub mod file;
+mod folder;
+mod handover;
+mod helper;
+mod interrupt;
 mod launch;
 mod listen;
+mod mark;
 mod net;
 mod paths;
+mod piped;
 pub mod tty;
 
 pub use certificates::certificates;
 pub use clock::{Clock, SystemClock};
-pub use env::Env;
+pub use env::{Env, machine_name};
+pub use folder::Folder;
+pub use handover::{HandOverError, hand_over};
+pub use helper::Helper;
+pub use interrupt::{listen_for_interrupt, was_interrupted};
 pub use launch::{EnvChange, Launcher, SystemLauncher};
 pub use listen::{Door, Listener, Reply, SystemListener, Visitor};
+pub use mark::Mark;
 pub use net::{HttpNetwork, Method, Network, Request, Response, Tls, Transport, TransportError, init_tls, is_busy};
 pub use paths::Paths;
+pub use piped::{Piped, find_program};
 
 /// What the operating system gives to one run of the program.
 pub struct World<'w> {

@@ -164,23 +164,23 @@ pub fn init_tls() {
 impl Network for HttpNetwork {
     fn open(&self, tls: &Tls) -> Result<Box<dyn Transport>, TransportError> {
         init_tls();
-        let client = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(CONNECT)
-            .timeout(EXCHANGE)
-            .user_agent(concat!("saml2cloud/", env!("CARGO_PKG_VERSION")))
-            .tls_danger_accept_invalid_certs(tls.skip_verify)
-            .build()
-            .map_err(|error| TransportError::Setup(innermost(&error)))?;
+        let client = client(tls).build().map_err(|error| TransportError::Setup(innermost(&error)))?;
         Ok(Box::new(HttpTransport(client)))
     }
 }
 
-/// Opens one connection with these TLS settings, asks for a page and drops the answer.
-pub(super) async fn connect(tls: rustls::ClientConfig, url: &WebUrl) -> Result<(), TransportError> {
-    let client = reqwest::Client::builder()
+fn client(tls: &Tls) -> reqwest::ClientBuilder {
+    reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())
         .connect_timeout(CONNECT)
+        .timeout(EXCHANGE)
+        .user_agent(concat!("saml2cloud/", env!("CARGO_PKG_VERSION")))
+        .tls_danger_accept_invalid_certs(tls.skip_verify)
+}
+
+/// Opens one connection with these TLS settings, asks for a page and drops the answer.
+pub(super) async fn connect(tls: rustls::ClientConfig, url: &WebUrl) -> Result<(), TransportError> {
+    let client = client(&Tls::default())
         .timeout(CONNECT)
         .tls_backend_preconfigured(tls)
         .build()
@@ -250,4 +250,18 @@ fn explain(host: &str, error: &reqwest::Error) -> TransportError {
         return TransportError::Untrusted { host, why };
     }
     TransportError::Unreachable { host, why }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Nobody waits for sixty seconds in a test; that the client is told to is what can be lost.
+    #[test]
+    fn there_are_limits_of_time() {
+        for skip_verify in [false, true] {
+            let told = format!("{:?}", client(&Tls { skip_verify }));
+            assert!(told.contains("connect_timeout: 15s") && told.contains(", timeout: 60s"), "{told}");
+        }
+    }
 }

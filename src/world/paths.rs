@@ -68,9 +68,24 @@ impl Paths {
         self.cache.join("credentials")
     }
 
+    /// What the `aws` client and the SDKs keep of sign-ins at IAM Identity Center: `~/.aws/sso/cache`.
+    pub fn aws_sso_cache(&self) -> PathBuf {
+        self.home.join(".aws/sso/cache")
+    }
+
+    /// Our own notes on sign-in portals: registrations, and who is signing in.
+    pub fn portal_cache(&self) -> PathBuf {
+        self.cache.join("portal")
+    }
+
     /// The vault's encrypted file.
     pub fn vault(&self) -> PathBuf {
         self.state.join("vault")
+    }
+
+    /// The profiles of the browsers that we start.
+    pub fn browsers(&self) -> PathBuf {
+        self.state.join("browser")
     }
 
     /// `path` with a leading `~/` replaced by the home.
@@ -94,6 +109,21 @@ impl Paths {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_home_is_found_in_one_way() {
+        let accounts = |variables: &[(&str, &str)]| {
+            let paths = Paths::system(&Env::of(variables.iter().copied()))?;
+            Some((paths.aws_accounts(), paths.alibaba_accounts(), paths.aliyun_config()))
+        };
+        let below = |home: &str| {
+            let home = Path::new(home);
+            Some((home.join(".saml2aws"), home.join(".saml2alibabacloud"), home.join(".aliyun/config.json")))
+        };
+        assert_eq!(accounts(&[("HOME", "/home/me"), ("USERPROFILE", "/users/me")]), below("/home/me"));
+        assert_eq!(accounts(&[("USERPROFILE", "/users/me")]), below("/users/me"));
+        assert_eq!(accounts(&[("HOME", "")]), None);
+    }
 
     #[test]
     fn tilde_both_ways() {

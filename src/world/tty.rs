@@ -1,7 +1,5 @@
 //! The terminal device itself, wherever stdin and stdout go.
 
-use std::io::Read as _;
-
 use console::Term;
 
 use crate::types::Secret;
@@ -40,6 +38,49 @@ impl Terminal {
         self.term.clone()
     }
 
+    /// From here on the terminal shows nothing by itself, until the guard goes: a prompt shows what is typed, and what comes between
+    /// two of its looks at the keyboard, as when a code is pasted, would be shown twice, a password in clear.
+    pub(crate) fn hush(&self, keys: Keys) -> Hushed<'_> {
+        #[cfg(unix)]
+        if let Some(modes) = &self.modes {
+            use rustix::termios::{LocalModes, OptionalActions, tcsetattr};
+            let mut quiet = modes.clone();
+            quiet.local_modes.remove(LocalModes::ECHO);
+            if keys == Keys::One {
+                quiet.local_modes.remove(LocalModes::ICANON);
+            }
+            let _ = tcsetattr(&self.device, OptionalActions::Now, &quiet);
+        }
+        let _ = keys;
+        Hushed(self)
+    }
+
+    /// Shows `prompt`, reads a line that the terminal does not show, and leaves `shown` in the prompt's place. What was typed ahead counts:
+    /// nothing is thrown away, as it would be by a library that empties the keyboard first.
+    ///
+    /// # Errors
+    /// The terminal cannot be read; no line at all (Ctrl-D) is [`std::io::ErrorKind::UnexpectedEof`].
+    pub fn hidden_line(&self, prompt: &str, shown: &str) -> std::io::Result<Secret<String>> {
+        let _hushed = self.hush(Keys::Line);
+        self.term.write_str(prompt)?;
+        self.term.flush()?;
+        let line = self.line();
+        self.term.clear_line()?;
+        self.term.write_line(shown)?;
+        line
+    }
+
+    #[cfg(unix)]
+    fn line(&self) -> std::io::Result<Secret<String>> {
+        let mut device = &self.device;
+        line_of(&mut device)?.ok_or_else(|| std::io::ErrorKind::UnexpectedEof.into())
+    }
+
+    #[cfg(not(unix))]
+    fn line(&self) -> std::io::Result<Secret<String>> {
+        self.term.read_secure_line().map(Secret::new)
+    }
+
     /// Puts echo and cursor back as they were, after a prompt that did not end by itself.
     pub fn restore(&self) {
         #[cfg(unix)]
@@ -50,22 +91,54 @@ impl Terminal {
     }
 }
 
+/// How a prompt reads the keyboard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keys {
+    /// Key by key.
+    One,
+    /// A line at a time.
+    Line,
+}
+
+/// A terminal that shows nothing by itself.
+pub struct Hushed<'t>(&'t Terminal);
+
+impl Drop for Hushed<'_> {
+    fn drop(&mut self) {
+        #[cfg(unix)]
+        if let Some(modes) = &self.0.modes {
+            let _ = rustix::termios::tcsetattr(&self.0.device, rustix::termios::OptionalActions::Now, modes);
+        }
+    }
+}
+
 /// The first line of standard input, without its end and without reading on: what follows may be for a child. Nothing if it is empty.
 ///
 /// # Errors
 /// Standard input cannot be read, or its first line is no text.
 pub fn first_line_of_stdin() -> std::io::Result<Option<Secret<String>>> {
     // Not `std::io::stdin`, which reads ahead.
-    let mut stdin = unbuffered_stdin()?;
+    Ok(line_of(&mut unbuffered_stdin()?)?.filter(|line| !line.expose().is_empty()))
+}
+
+/// A line without its end, byte by byte; nothing where there is none.
+fn line_of(source: &mut impl std::io::Read) -> std::io::Result<Option<Secret<String>>> {
     let mut line = Vec::new();
     let mut byte = [0_u8];
-    while line.len() < 64 * 1024 && stdin.read(&mut byte)? == 1 && byte[0] != b'\n' {
-        line.push(byte[0]);
+    let mut ended = false;
+    while line.len() < 64 * 1024 && !ended {
+        match source.read(&mut byte) {
+            Ok(0) if line.is_empty() => return Ok(None),
+            Ok(0) => break,
+            Ok(_) if byte[0] == b'\n' => ended = true,
+            Ok(_) => line.push(byte[0]),
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
     }
     let line = String::from_utf8(line).map_err(|_| std::io::Error::new(std::io::ErrorKind::InvalidData, "it is no text"))?;
     let whole = Secret::new(line);
-    let line = whole.expose().trim_end_matches('\r');
-    Ok((!line.is_empty()).then(|| Secret::from(line)))
+    Ok(Some(Secret::from(whole.expose().trim_end_matches('\r'))))
 }
 
 #[cfg(unix)]

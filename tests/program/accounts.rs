@@ -203,13 +203,15 @@ fn providers_known_and_unknown() {
     let room = Room::new();
     let url = "--url https://id.example.com/realms/x --username me --skip-prompt --role";
     let configure = |provider: &str| room.call(&format!("configure -a x --idp-provider {provider} {url}")).arg(AWS.role).run();
-    configure("KeyCloak").exits(0).says(&["the provider `KeyCloak` is not built yet", "`Form`"]);
-    let done = room.call("login -a x").var("SAML2CLOUD_PASSWORD", "irrelevant").run().exits(2);
-    done.says(&["error: the provider `KeyCloak` is not built yet", "configure --idp-provider Form"]);
+    for provider in saml2cloud::app::KNOWN_ELSEWHERE {
+        configure(provider).exits(0).says(&[&format!("the provider `{provider}` is not built yet"), "`Form`"]);
+        let done = room.call("login -a x").var("SAML2CLOUD_PASSWORD", "irrelevant").run().exits(2);
+        done.says(&[&format!("error: the provider `{provider}` is not built yet"), "configure --idp-provider Form"]);
+    }
     assert!(room.requests().is_empty());
     let before = room.tree();
     configure("jumpcloud").exits(2).says(&["`jumpcloud` is not the name of a provider", "did you mean `JumpCloud`?"]);
-    configure("Nonsense").exits(2).says(&["`Nonsense` is not the name of a provider", "Form, JumpCloud"]);
+    configure("Nonsense").exits(2).says(&["`Nonsense` is not the name of a provider", "Form, IdentityCenter, JumpCloud"]);
     configure("JumpCloud").exits(2).says(&["it should look like `https://sso.jumpcloud.com/saml2/NAME`"]);
     assert_eq!(room.tree(), before, "nothing was saved");
 }

@@ -80,6 +80,10 @@ impl<'r> Call<'r> {
         command
     }
 
+    pub(crate) fn program(&self) -> &Path {
+        &self.program
+    }
+
     pub(crate) fn arguments(&self) -> &[OsString] {
         &self.args
     }

@@ -2,7 +2,7 @@
 //! password is kept only when a person typed it, so the terminal is the height.
 
 use crate::call::Call;
-use crate::pty::{ENTER, Pty};
+use crate::pty::{CTRL_C, ENTER, Pty};
 use crate::support::{AWS, CLOUDS, Room};
 
 const PASSWORD: &str = "? Password ";
@@ -27,6 +27,11 @@ fn a_typed_password_is_asked_for_once() {
         assert!(!text.contains(&room.password("bob")) && crate::support::mode(&kept) == 0o600);
         // Whoever switches the keychain off, or has another passphrase, is asked as before, and signs in all the same.
         keeping(&room, "login -a production --force --disable-keychain").run().exits(4);
+        for old in ["SAML2AWS_DISABLE_KEYCHAIN", "SAML2ALIBABACLOUD_DISABLE_KEYCHAIN"] {
+            keeping(&room, "login -a production --force").var(old, "1").run().exits(4);
+            keeping(&room, "login -a production --force").var(old, "1").var("SAML2CLOUD_DISABLE_KEYCHAIN", "no").run().exits(0);
+            keeping(&room, "login -a production --force --no-disable-keychain").var(old, "1").run().exits(0);
+        }
         let other = room
             .call("login -a production --force")
             .var("SAML2CLOUD_KEYCHAIN", "file")
@@ -95,4 +100,23 @@ fn a_session_that_is_kept_needs_no_password() {
     room.sandbox.clear_requests();
     keeping(&room, "login -a production --force --disable-sessions").by("bob").run().exits(0);
     assert!(room.asked("acme.okta.com") > 1);
+}
+
+#[test]
+fn ctrl_c_while_a_keychain_hangs() {
+    let room = Room::new();
+    room.production(AWS, "bob");
+    // Somebody takes the call, and says nothing.
+    let bus = room.outside("bus");
+    let hanging = std::os::unix::net::UnixListener::bind(&bus).unwrap();
+    let call = room.call("login -a production").var("SAML2CLOUD_KEYCHAIN", "secret-service");
+    let before = room.tree();
+    let mut pty = Pty::start(&room, &call.var("DBUS_SESSION_BUS_ADDRESS", &format!("unix:path={}", bus.display())), false);
+    let _taken = hanging.accept().unwrap();
+    pty.types(CTRL_C);
+    let ended = pty.ends();
+    ended.was_interrupted();
+    // Neither what is said when the keychain is given up, nor the question that follows.
+    assert!(!ended.shown.contains("note:") && !ended.shown.contains(PASSWORD), "{}", ended.shown);
+    assert_eq!((room.tree(), room.requests().len()), (before, 0));
 }

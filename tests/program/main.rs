@@ -4,20 +4,34 @@
 
 mod accounts;
 mod adfs;
+mod browser;
 mod call;
+mod chain;
 mod cloud;
+mod console;
 mod exec;
 mod files;
 mod form;
+#[cfg(unix)]
+mod guides;
 mod handed;
 #[cfg(unix)]
 mod keychain;
 mod killed;
 mod login;
+mod oidc;
 mod okta;
+mod old;
+#[cfg(unix)]
+mod portal;
+#[cfg(unix)]
+mod prompter;
+mod provider;
 #[cfg(unix)]
 mod pty;
+mod responses;
 mod secrets;
+mod settings;
 mod support;
 #[cfg(unix)]
 mod terminal;

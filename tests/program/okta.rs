@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use async_trait::async_trait;
 use saml2cloud::ask::{Answers, NoAnswer, Question, Topic};
 use saml2cloud::http::Browser;
-use saml2cloud::idp::{self, Memory, Session, Settings};
+use saml2cloud::idp::{self, Machine, Memory, Session, Settings, Standing};
 use saml2cloud::types::{Secret, ServiceProvider, Untrusted, WebUrl};
 use saml2cloud::vault::Kind;
 use saml2cloud::world::{self, Method, SystemClock, Transport, TransportError};
@@ -83,6 +83,9 @@ fn a_push_is_waited_for_and_its_number_shown() {
         let verify = format!("POST ~/factors/opf{user}examplecom/verify");
         // One to send it, two that find it pending, one that finds it approved.
         assert_eq!(room.requests(), requests(AWS, &[&verify, &verify, &verify, &verify]));
+        // What has to be done to go on is shown all the same.
+        let quiet = room.call("login -a production --force --quiet").by(user).run().exits(0);
+        quiet.says(&["please check your Okta Verify app", says.unwrap_or_default()]).does_not_say("Authenticating");
     }
 }
 
@@ -352,7 +355,16 @@ fn sign_in(room: &Room, user: &'static str, memory: &Kept) -> Vec<String> {
     let transport = InBox::new(&room.sandbox);
     let sp = saml2cloud_sp();
     let answers = Typist(&room.sandbox, user);
-    let mut session = Session { browser: Browser::new(&transport), answers: &answers, clock: &SystemClock, memory, sp: &sp };
+    let (env, paths) = (world::Env::default(), world::Paths::below(&room.home()));
+    let machine = Machine {
+        launcher: &world::SystemLauncher,
+        listener: &world::SystemListener,
+        env: &env,
+        paths: &paths,
+        may_send_person: false,
+    };
+    let (clock, standing) = (&SystemClock, Standing::default());
+    let mut session = Session { browser: Browser::new(&transport), answers: &answers, clock, memory, sp: &sp, machine, standing };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(okta.sign_in(&mut session)).unwrap();
     room.sandbox.requests().iter().map(|seen| seen.path.clone()).collect()

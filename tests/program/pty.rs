@@ -38,7 +38,7 @@ impl Pty {
         // Such a terminal begins without echo, which no person's does.
         let script = format!("stty sane; trap : INT; \"$@\" {redirect}; echo \"[code $?]\"; stty -a");
         let mut command = Command::new("sh");
-        command.arg("-c").arg(script).arg("sh").arg(crate::support::BIN).args(call.arguments());
+        command.arg("-c").arg(script).arg("sh").arg(call.program()).args(call.arguments());
         command.env_clear().envs(call.environment().iter().cloned()).current_dir(room.home());
         let mut session = Session::spawn(command).unwrap();
         session.set_expect_timeout(Some(PATIENCE));
@@ -88,6 +88,13 @@ impl Pty {
 }
 
 impl Ended {
+    /// What a person sees in the end, line by line.
+    pub(crate) fn screen(&self) -> Vec<String> {
+        let mut terminal = vt100::Parser::new(200, 400, 0);
+        terminal.process(self.shown.as_bytes());
+        terminal.screen().contents().trim_end().lines().map(str::to_owned).collect()
+    }
+
     /// These texts were shown, in this order, whatever stood between them.
     #[track_caller]
     pub(crate) fn showed(&self, texts: &[&str]) {

@@ -72,6 +72,38 @@ fn of_logins_at_jumpcloud() {
     }
 }
 
+/// The address that opens a console is on stdout for whoever asked for it, and on stderr in no part.
+#[test]
+fn of_consoles() {
+    for cloud in CLOUDS {
+        let room = Room::new();
+        room.production(cloud, "bob");
+        let echo = "You sent: <b>keys</b>";
+        for (fault, code) in [(None, 0), (Some(Fault::Status(400, echo.into(), "text/html".into())), 3)] {
+            let host = if cloud.word == "aws" { "signin.aws.amazon.com" } else { "signin.aliyun.com" };
+            if let Some(fault) = fault {
+                room.sandbox.fault(host, fault);
+            }
+            let done = room.call("console -a production --link --verbose").by("bob").shows_keys().run().exits(code);
+            let done = done.says(&["request method=POST", "/federation"]);
+            check_secrets(&room.sandbox, &done.stderr);
+            kept(&room);
+        }
+    }
+}
+
+#[test]
+fn of_logins_at_okta() {
+    for cloud in CLOUDS {
+        for (user, code) in [("bob", 0), ("alice", 0), ("carol", 0), ("erin", 3)] {
+            let room = Room::new();
+            let url = format!("https://acme.okta.com/home/acme_{}/0oa1/272", cloud.word);
+            room.account_at(cloud, "acme", user, "Okta", &url, &format!("role_arn = \"{}\"", cloud.role));
+            talkative(&room, "login -a acme", user, code);
+        }
+    }
+}
+
 #[test]
 fn of_wrong_passwords_and_codes() {
     for cloud in CLOUDS {

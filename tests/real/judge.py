@@ -6,6 +6,8 @@ judge.py snapshot HOME             one line a file: mode, digest, name
 judge.py private HOME              no file that may hold keys is readable by others
 judge.py prepare HOME lf|crlf      files as other programs left them
 judge.py person FILE COMMAND...    runs it on a terminal; when it has asked for something and FILE is there, types FILE's text
+judge.py chain HOME                roles on top of profile `ssp-ali` in ~/.aliyun/config.json
+judge.py forge HOME                every cached secret is another one from here on
 judge.py compare HOME lf|crlf      after a login to profile `ssp`: everything else is as it was
 """
 import base64, datetime as dt, hashlib, hmac, json, os, pty, re, select, signal, struct, sys, time
@@ -171,9 +173,31 @@ def compare(home, kind):
         sys.exit("no profile ssp-ali of mode StsToken")
 
 
+def chain(home):
+    path = home + "/.aliyun/config.json"
+    config = json.loads(read(path))
+    role = lambda name, arn, **more: dict(name=name, mode="RamRoleArn", ram_role_arn="acs:ram::" + arn, ram_session_name="", region_id="cn-hangzhou", **more)
+    config["profiles"] += [
+        dict(role("top", "1000000000000001:role/web"), mode="ChainableRamRoleArn", source_profile="ssp-ali", ram_session_name="on-top"),
+        dict(role("further", "1000000000000002:role/audit"), mode="ChainableRamRoleArn", source_profile="top"),
+        role("forged", "1000000000000001:role/web"),
+    ]
+    with open(path, "w") as f:
+        json.dump(config, f)
+
+
+def forge(home):
+    for path in files(home + "/.cache/saml2cloud/credentials"):
+        if path.endswith(".json"):
+            entry = json.loads(read(path))
+            entry["access_key_secret"] = "x" + entry["access_key_secret"][1:]
+            with open(path, "w") as f:
+                json.dump(entry, f)
+
+
 if __name__ == "__main__":
     verb, args = sys.argv[1], sys.argv[2:]
     if verb == "totp":
         print(totp(*args))
     else:
-        {"lasts": lasts, "person": person, "snapshot": snapshot, "private": private, "prepare": prepare, "compare": compare}[verb](*args)
+        {"lasts": lasts, "person": person, "snapshot": snapshot, "private": private, "prepare": prepare, "compare": compare, "chain": chain, "forge": forge}[verb](*args)

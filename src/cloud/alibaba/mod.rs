@@ -3,7 +3,10 @@
 //! Sign-in by SAML: <https://www.alibabacloud.com/help/en/ram/user-guide/role-based-sso/>; by OpenID Connect:
 //! <https://www.alibabacloud.com/help/en/ram/user-guide/overview-of-oidc-based-sso>.
 
+mod chain;
+mod console;
 mod profile;
+mod sign;
 mod signin;
 mod sts;
 mod trust;
@@ -13,11 +16,12 @@ use std::path::PathBuf;
 
 use async_trait::async_trait;
 
+use super::chain::{ChainError, Plan, RoleCall};
 use super::trust::{BadTrust, Form, Trust};
-use super::{Cloud, CloudError, Endpoint, Place, SessionWish, Store};
+use super::{Cloud, CloudError, ConsoleLink, ConsoleWish, Endpoint, Place, SessionWish, Store};
 use crate::types::{
-    Choice, CloudAccountId, CloudId, Credentials, Offer, ProfileName, Region, RoleArn, Secret, ServiceProvider, WebIdentity,
-    WebUrl,
+    Choice, CloudAccountId, CloudId, Credentials, Offer, ProfileName, Region, RoleArn, Secret, ServiceProvider, SessionDuration,
+    Timestamp, WebIdentity, WebUrl,
 };
 use crate::world::{Env, EnvChange, Paths, Transport};
 
@@ -69,8 +73,34 @@ impl Cloud for Alibaba {
         sts::assume(choice, wish, net).await
     }
 
+    fn plan(&self, name: &ProfileName, login: &ProfileName, paths: &Paths, _: &Env, now: Timestamp) -> Result<Plan, ChainError> {
+        let profiles = profile::Profiles { path: paths.aliyun_config() };
+        chain::plan(&profiles, name, login, now)
+    }
+
+    fn longest_chained(&self) -> Option<SessionDuration> {
+        None
+    }
+
+    async fn assume_role(&self, call: &RoleCall<'_>, wish: &SessionWish, net: &dyn Transport) -> Result<Credentials, CloudError> {
+        sts::assume_role(call, wish, net).await
+    }
+
     async fn aliases(&self, offer: &Offer, net: &dyn Transport) -> BTreeMap<CloudAccountId, String> {
         signin::aliases(offer, net).await.unwrap_or_default()
+    }
+
+    fn console_endpoint(&self, credentials: &Credentials, wish: &ConsoleWish<'_>) -> Result<WebUrl, CloudError> {
+        console::endpoint(credentials, wish)
+    }
+
+    async fn console_url(
+        &self,
+        credentials: &Credentials,
+        wish: &ConsoleWish<'_>,
+        net: &dyn Transport,
+    ) -> Result<ConsoleLink, CloudError> {
+        console::sign_in(credentials, wish, net).await
     }
 
     /// Every name that Alibaba Cloud's tools look for, old ones too. In `aliyun` a configured profile beats keys in the

@@ -79,7 +79,12 @@ impl Profiles {
         document.profiles.iter().flatten().copied().find(is_it)
     }
 
-    fn object(&self, text: &str, profile: &ProfileName) -> Result<Option<Map<String, Value>>, StoreError> {
+    /// The file's text, if there is one to read.
+    pub(super) fn text(&self) -> Result<Option<String>, StoreError> {
+        Ok(file::read(&self.path)?.filter(|text| !is_leftover(text)))
+    }
+
+    pub(super) fn object(&self, text: &str, profile: &ProfileName) -> Result<Option<Map<String, Value>>, StoreError> {
         let document = self.document(text)?;
         let raw = self.find(&document, profile);
         raw.map(|raw| serde_json::from_str(raw.get()).map_err(|error| self.broken(error))).transpose()
@@ -147,7 +152,7 @@ fn pretty(value: &Value, indent: &str) -> String {
     String::from_utf8(out).unwrap_or_default().replace('\n', &format!("\n{indent}"))
 }
 
-fn text_of<'m>(object: &'m Map<String, Value>, key: &str) -> &'m str {
+pub(super) fn text_of<'m>(object: &'m Map<String, Value>, key: &str) -> &'m str {
     object.get(key).and_then(Value::as_str).unwrap_or_default()
 }
 
@@ -179,8 +184,12 @@ impl Store for Profiles {
         &self.path
     }
 
+    fn files(&self) -> Vec<&Path> {
+        vec![&self.path]
+    }
+
     fn check(&self, profile: &ProfileName) -> Result<(), StoreError> {
-        match file::read(&self.path)?.filter(|text| !is_leftover(text)) {
+        match self.text()? {
             Some(text) => check(self.object(&text, profile)?.as_ref(), profile),
             None => Ok(()),
         }

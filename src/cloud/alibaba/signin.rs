@@ -10,6 +10,10 @@ use crate::world::{Request, Transport};
 
 const CHINA: &str = "https://signin.aliyun.com/saml-role/sso";
 const INTERNATIONAL: &str = "https://signin.alibabacloud.com/saml-role/sso";
+/// The region that tools use at the China site when nobody names one.
+const HOME_CHINA: &str = "cn-hangzhou";
+/// The same at the international site.
+pub(super) const HOME_INTERNATIONAL: &str = "ap-southeast-1";
 
 /// Whether Alibaba Cloud receives assertions at this address. Identity providers write the last word in either case.
 pub(super) fn is_acs(url: &WebUrl) -> bool {
@@ -21,7 +25,7 @@ pub(super) fn is_acs(url: &WebUrl) -> bool {
 pub(super) fn home_region(reading: &Reading) -> Option<Region> {
     let international = reading.audiences.iter().any(|a| a.ends_with(":international"))
         || reading.destination.as_deref().is_some_and(|d| d.to_ascii_lowercase().starts_with("https://signin.alibabacloud.com/"));
-    Region::parse(if international { "ap-southeast-1" } else { "cn-hangzhou" }).ok()
+    Region::parse(if international { HOME_INTERNATIONAL } else { HOME_CHINA }).ok()
 }
 
 #[derive(Deserialize)]

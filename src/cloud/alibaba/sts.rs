@@ -2,11 +2,13 @@
 //! assertion is in no URL and no log. <https://www.alibabacloud.com/help/en/ram/developer-reference/api-sts-2015-04-01-assumerolewithsaml>,
 //! <https://www.alibabacloud.com/help/en/ram/developer-reference/api-sts-2015-04-01-assumerolewithoidc>
 //!
-//! Why there is no SDK here: docs/decisions/own-alibaba-client.md.
+//! And `AssumeRole`, the same with a signature. Why there is no SDK here: docs/decisions/own-alibaba-client.md.
 
 use serde::Deserialize;
 
+use super::sign::{VERSION, sign};
 use super::signin;
+use crate::cloud::chain::{RoleCall, session_name};
 use crate::cloud::{CloudError, Endpoint, Place, SessionWish};
 use crate::saml::Reading;
 use crate::types::{Assertion, Choice, CloudId, Credentials, OfferedRole, Region, RoleArn, Secret, Timestamp, Untrusted, WebUrl};
@@ -41,7 +43,7 @@ pub(super) fn endpoint(place: &Place, env: &Env) -> Result<Endpoint, CloudError>
 
 /// The call that the assertion is for.
 pub(super) async fn assume(choice: &Choice, wish: &SessionWish, net: &dyn Transport) -> Result<Credentials, CloudError> {
-    let OfferedRole::Federated { role, idp } = choice.offered();
+    let OfferedRole::Federated { role, idp } = choice.offered() else { return Err(CloudError::Mismatch) };
     let now = wish.now.utc();
     let nonce = crate::world::nonce();
     let idp = idp.as_ref().map_or("", |idp| idp.as_str());
@@ -51,10 +53,11 @@ pub(super) async fn assume(choice: &Choice, wish: &SessionWish, net: &dyn Transp
             "AssumeRoleWithOIDC",
             vec![("OIDCProviderArn", idp), ("OIDCToken", token.expose()), ("RoleSessionName", token.session_name().as_str())],
         ),
+        Assertion::Portal(_) => return Err(CloudError::Mismatch),
     };
     let url = wish.endpoint.with_query([
         ("Action", action),
-        ("Version", "2015-04-01"),
+        ("Version", VERSION),
         ("Format", "JSON"),
         ("Timestamp", &now),
         ("SignatureNonce", &nonce),
@@ -67,8 +70,23 @@ pub(super) async fn assume(choice: &Choice, wish: &SessionWish, net: &dyn Transp
         Assertion::Saml(response) => Reading::of(response).ok().and_then(|reading| signin::home_region(&reading)),
         // A token does not tell the site.
         Assertion::Oidc(_) => Region::parse("cn-hangzhou").ok(),
+        Assertion::Portal(_) => None,
     };
     read(&answer, role, wish).map(|credentials| Credentials { home_region: home, ..credentials })
+}
+
+/// The call for a role with other keys.
+pub(super) async fn assume_role(call: &RoleCall<'_>, wish: &SessionWish, net: &dyn Transport) -> Result<Credentials, CloudError> {
+    let hop = call.hop;
+    let duration = wish.duration.to_string();
+    let session = hop.session_name.clone().unwrap_or_else(|| session_name(call.session, ".@-_"));
+    let mut body =
+        vec![("RoleArn", hop.role.as_str()), ("RoleSessionName", session.as_str()), ("DurationSeconds", duration.as_str())];
+    body.extend(hop.external_id.as_deref().map(|id| ("ExternalId", id)));
+    body.extend(wish.policy.as_deref().or(hop.policy.as_deref()).map(|policy| ("Policy", policy)));
+    let request = Request::form(wish.endpoint.clone(), body).header("accept", "application/json");
+    let answer = net.send(&sign(request, call.keys, "AssumeRole", VERSION, wish.now, &crate::world::nonce())).await?;
+    read(&answer, &hop.role, wish)
 }
 
 #[derive(Deserialize)]
@@ -142,7 +160,7 @@ fn read(answer: &Response, role: &RoleArn, wish: &SessionWish) -> Result<Credent
         token: Secret::from(token),
         expires,
         issued: wish.now,
-        role: role.clone(),
+        role: role.clone().into(),
         assumed: Credentials::one_word(&assumed).unwrap_or(role.as_str()).to_owned(),
         home_region: None,
     })

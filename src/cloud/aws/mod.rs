@@ -3,7 +3,11 @@
 //! Sign-in by SAML: <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_providers_saml.html>; by OpenID Connect:
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_providers_oidc.html>.
 
+mod chain;
+mod console;
+mod portal;
 mod profile;
+mod sign;
 mod signin;
 mod sts;
 mod trust;
@@ -13,11 +17,12 @@ use std::path::PathBuf;
 
 use async_trait::async_trait;
 
+use super::chain::{ChainError, Plan, RoleCall};
 use super::trust::{BadTrust, Form, Trust};
-use super::{Cloud, CloudError, Endpoint, Place, SessionWish, Store};
+use super::{Cloud, CloudError, ConsoleLink, ConsoleWish, Endpoint, Place, SessionWish, Store};
 use crate::types::{
-    Choice, CloudAccountId, CloudId, Credentials, Offer, ProfileName, Region, RoleArn, Secret, ServiceProvider, WebIdentity,
-    WebUrl,
+    Assertion, Choice, CloudAccountId, CloudId, Credentials, Offer, PortalToken, ProfileName, Region, RoleArn, RoleWish, Secret,
+    ServiceProvider, SessionDuration, Timestamp, WebIdentity, WebUrl,
 };
 use crate::world::{Env, EnvChange, Paths, Transport};
 
@@ -66,11 +71,66 @@ impl Cloud for Aws {
     }
 
     async fn assume(&self, choice: &Choice, wish: &SessionWish, net: &dyn Transport) -> Result<Credentials, CloudError> {
-        sts::assume(choice, wish, net).await
+        match choice.assertion() {
+            Assertion::Portal(_) => portal::role_credentials(choice, wish, net).await,
+            Assertion::Saml(_) | Assertion::Oidc(_) => sts::assume(choice, wish, net).await,
+        }
+    }
+
+    fn portal(&self, token: &PortalToken, env: &Env) -> Result<Endpoint, CloudError> {
+        portal::endpoint(token, env)
+    }
+
+    async fn portal_offer(
+        &self,
+        token: PortalToken,
+        wish: &RoleWish,
+        at: &WebUrl,
+        net: &dyn Transport,
+    ) -> Result<Offer, CloudError> {
+        portal::offer(token, wish, at, net).await
+    }
+
+    async fn portal_sign_out(&self, token: &PortalToken, at: &WebUrl, net: &dyn Transport) -> Result<(), CloudError> {
+        portal::sign_out(token, at, net).await
+    }
+
+    fn plan(
+        &self,
+        name: &ProfileName,
+        login: &ProfileName,
+        paths: &Paths,
+        env: &Env,
+        now: Timestamp,
+    ) -> Result<Plan, ChainError> {
+        let profiles = profile::Profiles { credentials: paths.aws_credentials(env), config: paths.aws_config(env) };
+        chain::plan(&profiles, name, login, now)
+    }
+
+    /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles.html#iam-term-role-chaining>
+    fn longest_chained(&self) -> Option<SessionDuration> {
+        Some(SessionDuration::HOUR)
+    }
+
+    async fn assume_role(&self, call: &RoleCall<'_>, wish: &SessionWish, net: &dyn Transport) -> Result<Credentials, CloudError> {
+        sts::assume_role(call, wish, net).await
     }
 
     async fn aliases(&self, offer: &Offer, net: &dyn Transport) -> BTreeMap<CloudAccountId, String> {
         signin::aliases(offer, net).await.unwrap_or_default()
+    }
+
+    fn console_endpoint(&self, credentials: &Credentials, wish: &ConsoleWish<'_>) -> Result<WebUrl, CloudError> {
+        console::endpoint(&credentials.role, wish)
+    }
+
+    async fn console_url(
+        &self,
+        credentials: &Credentials,
+        wish: &ConsoleWish<'_>,
+        net: &dyn Transport,
+    ) -> Result<ConsoleLink, CloudError> {
+        console::sign_in(credentials, wish, net).await
     }
 
     /// The names that saml2aws exports, and the region. `AWS_PROFILE` is set only where that profile holds these very
@@ -115,6 +175,8 @@ impl Cloud for Aws {
         if let Some(region) = region {
             lines.extend([("AWS_REGION", Secret::from(region.as_str())), ("AWS_DEFAULT_REGION", Secret::from(region.as_str()))]);
         }
+        // Later calls in that shell must not take the old line for a wish of the person's.
+        lines.push(("SAML2CLOUD_SCRIPT_PROFILE", Secret::from(profile.as_str())));
         lines
     }
 

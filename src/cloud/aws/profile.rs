@@ -27,6 +27,10 @@ impl Store for Profiles {
         &self.credentials
     }
 
+    fn files(&self) -> Vec<&Path> {
+        vec![&self.credentials, &self.config]
+    }
+
     fn check(&self, profile: &ProfileName) -> Result<(), StoreError> {
         self.check_config(profile)?;
         let text = file::read(&self.credentials)?.unwrap_or_default();
@@ -65,8 +69,9 @@ impl Store for Profiles {
 
     fn get(&self, profile: &ProfileName, wished: &RoleArn) -> Result<Option<Credentials>, StoreError> {
         let text = file::read(&self.credentials)?.unwrap_or_default();
-        let ini = Ini::parse(&text);
-        let value = |key| ini.get(profile.as_str(), key).and_then(Credentials::one_word);
+        let pairs = ini::section(&text, profile.as_str());
+        let last = |key: &str| pairs.iter().rev().find(|(name, _)| *name == key).map(|(_, value)| *value);
+        let value = |key| last(key).and_then(Credentials::one_word);
         let (Some(key_id), Some(secret), Some(token), Some(assumed), Some(expires)) =
             (value(KEY_ID), value(SECRET), value(TOKEN), value(PRINCIPAL), value(EXPIRES).and_then(Timestamp::parse))
         else {
@@ -79,7 +84,7 @@ impl Store for Profiles {
             expires,
             // Not written in the file; the usual hour is the guess.
             issued: Timestamp::from_unix(expires.unix() - 3600).unwrap_or(expires),
-            role: wished.clone(),
+            role: wished.clone().into(),
             assumed: assumed.to_owned(),
             home_region: None,
         }))
@@ -107,14 +112,19 @@ fn is_session_of(assumed: &str, role: &RoleArn) -> bool {
     assumed.starts_with(&session)
 }
 
-/// The value of a key in `~/.aws/config`, where profiles but the default are called `profile NAME`, perhaps in quotes.
-fn section_of(config: &Ini, profile: &ProfileName, key: &str) -> Option<String> {
+/// Whether a section of `~/.aws/config` is this profile's: profiles but the default are called `profile NAME`, perhaps in quotes.
+pub(super) fn is_section_of(section: &str, profile: &ProfileName) -> bool {
     let name = profile.as_str();
-    let is_it = |section: &str| match section.strip_prefix("profile ") {
-        Some(rest) => rest.trim().trim_matches('"') == name,
+    match section.strip_prefix("profile").filter(|rest| rest.starts_with([' ', '\t'])) {
+        Some(rest) => rest.trim().trim_matches(['"', '\'']) == name,
         None => section == name && name == "default",
-    };
-    config.sections().into_iter().filter(|section| is_it(section)).find_map(|section| config.get(section, key)).map(str::to_owned)
+    }
+}
+
+/// The value of a key in `~/.aws/config`.
+fn section_of(config: &Ini, profile: &ProfileName, key: &str) -> Option<String> {
+    let sections = config.sections().into_iter().filter(|section| is_section_of(section, profile));
+    sections.into_iter().find_map(|section| config.get(section, key)).map(str::to_owned)
 }
 
 /// A section with keys that do not end is a person's own.

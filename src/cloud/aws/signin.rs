@@ -7,7 +7,13 @@ use crate::types::{Assertion, CloudAccountId, Offer, WebUrl};
 use crate::world::{Request, Transport};
 
 /// The sign-in hosts of the partitions. Each also has one a region (`us-west-2.signin.aws.amazon.com`).
-const HOSTS: &[&str] = &["signin.aws.amazon.com", "signin.amazonaws.cn", "signin.amazonaws-us-gov.com", "signin.amazonaws.eu"];
+const HOSTS: &[&str] = &[
+    "signin.aws.amazon.com",
+    "signin.amazonaws.cn",
+    "signin.amazonaws-us-gov.com",
+    "signin.amazonaws.eu",
+    "signin.amazonaws-eusc.eu",
+];
 
 /// Whether AWS receives assertions at this address:
 /// <https://docs.aws.amazon.com/general/latest/gr/signin-service.html>.

@@ -1,30 +1,16 @@
-//! `AssumeRoleWithSAML` and `AssumeRoleWithWebIdentity`: one unsigned POST, one XML answer.
-//! <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithSAML.html>,
+//! `AssumeRoleWithSAML` and `AssumeRoleWithWebIdentity`, one unsigned POST, and `AssumeRole`, one signed; one XML answer.
+//! <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithSAML.html>
 //! <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html>
+//! <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>
 
+use super::sign::sign;
+use crate::cloud::chain::{RoleCall, session_name};
 use crate::cloud::{CloudError, Endpoint, Place, SessionWish};
 use crate::text::xml;
-use crate::types::{Assertion, Choice, CloudId, Credentials, OfferedRole, RoleArn, Secret, Timestamp, Untrusted, WebUrl};
+use crate::types::{
+    Assertion, Choice, CloudId, Credentials, OfferedRole, Partition, Region, RoleArn, Secret, Timestamp, Untrusted, WebUrl,
+};
 use crate::world::{Env, Request, Response, Transport};
-
-/// A partition: what its regions begin with, its domain, the region to ask where none is named.
-struct Partition {
-    name: &'static str,
-    regions: &'static [&'static str],
-    domain: &'static str,
-    home: &'static str,
-}
-
-/// <https://docs.aws.amazon.com/whitepapers/latest/aws-fault-isolation-boundaries/partitions.html> and botocore's `partitions.json`.
-const PARTITIONS: &[Partition] = &[
-    Partition { name: "aws-cn", regions: &["cn-"], domain: "amazonaws.com.cn", home: "cn-north-1" },
-    Partition { name: "aws-us-gov", regions: &["us-gov-"], domain: "amazonaws.com", home: "us-gov-west-1" },
-    Partition { name: "aws-iso", regions: &["us-iso-"], domain: "c2s.ic.gov", home: "us-iso-east-1" },
-    Partition { name: "aws-iso-b", regions: &["us-isob-"], domain: "sc2s.sgov.gov", home: "us-isob-east-1" },
-    Partition { name: "aws-iso-e", regions: &["eu-isoe-"], domain: "cloud.adc-e.uk", home: "eu-isoe-west-1" },
-    Partition { name: "aws-iso-f", regions: &["us-isof-"], domain: "csp.hci.ic.gov", home: "us-isof-south-1" },
-    Partition { name: "aws-eusc", regions: &["eusc-"], domain: "amazonaws.eu", home: "eusc-de-east-1" },
-];
 
 /// Where to ask for a role: the account's or the environment's own address, else the role's partition, in the account's region
 /// if that lies in it. (A region of another partition belongs to the tools, not to this role's sign-in.)
@@ -35,38 +21,35 @@ pub(super) fn endpoint(role: &RoleArn, place: &Place, env: &Env) -> Result<Endpo
     };
     if let Some(text) = place.sts.clone().or_else(from_env) {
         let url = WebUrl::parse(&text).map_err(|why| CloudError::Endpoint { text, why: why.to_string() })?;
-        let foreign = !is_own(url.host());
+        let foreign = !Partition::owns(url.host());
         return Ok(Endpoint { url, foreign });
     }
-    let region = place.region.as_ref().map(|region| region.as_str());
-    let fips = if env.is_on("AWS_USE_FIPS_ENDPOINT") { "-fips" } else { "" };
-    let host = match PARTITIONS.iter().find(|p| p.name == role.partition()) {
-        Some(partition) => {
-            let region =
-                region.filter(|r| partition.regions.iter().any(|prefix| r.starts_with(prefix))).unwrap_or(partition.home);
-            // GovCloud's plain names are its FIPS ones.
-            let fips = if partition.name == "aws-us-gov" { "" } else { fips };
-            format!("sts{fips}.{region}.{}", partition.domain)
+    let partition = Partition::named(role.partition());
+    let region = place.region.clone().filter(|region| Partition::of(region) == partition);
+    let fips = env.is_on("AWS_USE_FIPS_ENDPOINT");
+    let host = match (region, partition.name) {
+        (Some(region), _) => Partition::host("sts", &region, fips, false),
+        (None, "aws") if !fips => "sts.amazonaws.com".to_owned(),
+        (None, _) => {
+            let home = Region::parse(partition.home)
+                .map_err(|why| CloudError::Endpoint { text: partition.home.into(), why: why.to_string() })?;
+            Partition::host("sts", &home, fips, false)
         }
-        None => match region.filter(|r| PARTITIONS.iter().all(|p| !p.regions.iter().any(|prefix| r.starts_with(prefix)))) {
-            Some(region) => format!("sts{fips}.{region}.amazonaws.com"),
-            None if fips.is_empty() => "sts.amazonaws.com".to_owned(),
-            None => "sts-fips.us-east-1.amazonaws.com".to_owned(),
-        },
     };
     let url =
         WebUrl::parse(&format!("https://{host}/")).map_err(|why| CloudError::Endpoint { text: host, why: why.to_string() })?;
     Ok(Endpoint { url, foreign: false })
 }
 
-fn is_own(host: &str) -> bool {
-    let domains = PARTITIONS.iter().map(|p| p.domain).chain(["amazonaws.com", "api.aws"]);
-    domains.into_iter().any(|domain| host.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.')))
+/// `region`, if it lies in the role's partition.
+pub(super) fn own_region<'r>(role: &RoleArn, region: Option<&'r Region>) -> Option<&'r Region> {
+    let partition = Partition::named(role.partition());
+    region.filter(|region| Partition::of(region) == partition)
 }
 
 /// The call that the assertion is for.
 pub(super) async fn assume(choice: &Choice, wish: &SessionWish, net: &dyn Transport) -> Result<Credentials, CloudError> {
-    let OfferedRole::Federated { role, idp } = choice.offered();
+    let OfferedRole::Federated { role, idp } = choice.offered() else { return Err(CloudError::Mismatch) };
     let duration = wish.duration.to_string();
     let mut pairs = vec![
         ("Version".to_owned(), "2011-06-15"),
@@ -84,15 +67,65 @@ pub(super) async fn assume(choice: &Choice, wish: &SessionWish, net: &dyn Transp
             ("RoleSessionName", token.session_name().as_str()),
             ("WebIdentityToken", token.expose()),
         ],
+        Assertion::Portal(_) => return Err(CloudError::Mismatch),
     };
     pairs.extend(own.map(|(name, value)| (name.to_owned(), value)));
-    pairs.extend(wish.policy.as_deref().map(|policy| ("Policy".to_owned(), policy)));
-    pairs.extend(
-        wish.policy_arns.iter().enumerate().map(|(index, arn)| (format!("PolicyArns.member.{}.arn", index + 1), arn.as_str())),
-    );
+    pairs.extend(limits(wish));
     let request = Request::form(wish.endpoint.clone(), pairs.iter().map(|(name, value)| (name.as_str(), *value)));
     let answer = net.send(&request).await?;
-    read(&answer, choice.role(), wish)
+    read(&answer, role, wish)
+}
+
+/// What limits the keys further.
+fn limits(wish: &SessionWish) -> impl Iterator<Item = (String, &str)> {
+    let arns = wish.policy_arns.iter().enumerate();
+    let arns = arns.map(|(index, arn)| (format!("PolicyArns.member.{}.arn", index + 1), arn.as_str()));
+    wish.policy.as_deref().map(|policy| ("Policy".to_owned(), policy)).into_iter().chain(arns)
+}
+
+/// The call for a role with other keys.
+pub(super) async fn assume_role(call: &RoleCall<'_>, wish: &SessionWish, net: &dyn Transport) -> Result<Credentials, CloudError> {
+    let hop = call.hop;
+    let duration = wish.duration.to_string();
+    let session = hop.session_name.clone().unwrap_or_else(|| session_name(call.session, "+=,.@_-"));
+    let mut pairs = vec![
+        ("Action".to_owned(), "AssumeRole"),
+        ("Version".to_owned(), "2011-06-15"),
+        ("RoleArn".to_owned(), hop.role.as_str()),
+        ("RoleSessionName".to_owned(), &session),
+        ("DurationSeconds".to_owned(), &duration),
+    ];
+    let optional = [
+        ("ExternalId", hop.external_id.as_deref()),
+        ("SourceIdentity", hop.source_identity.as_deref()),
+        ("SerialNumber", hop.mfa_serial.as_deref().filter(|_| call.code.is_some())),
+        ("TokenCode", call.code.map(|code| code.expose().as_str())),
+    ];
+    pairs.extend(optional.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
+    for (number, (key, value)) in (1..).zip(&hop.tags) {
+        pairs.push((format!("Tags.member.{number}.Key"), key));
+        pairs.push((format!("Tags.member.{number}.Value"), value));
+    }
+    pairs.extend((1..).zip(&hop.transitive).map(|(number, key)| (format!("TransitiveTagKeys.member.{number}"), key.as_str())));
+    pairs.extend(limits(wish));
+    let request = Request::form(wish.endpoint.clone(), pairs.iter().map(|(name, value)| (name.as_str(), *value)));
+    let region = signing_region(&wish.endpoint, &hop.role, call.region);
+    let answer = net.send(&sign(request, call.keys, &region, "sts", wish.now)).await?;
+    read(&answer, &hop.role, wish)
+}
+
+/// The region that a signature is for: the one that the address names (`sts.REGION.amazonaws.com`, also a VPC's own), the home of the
+/// one address for all, `us-east-1`; where the address does not tell, the wished one.
+fn signing_region(endpoint: &WebUrl, role: &RoleArn, wished: Option<&Region>) -> String {
+    let labels: Vec<&str> = endpoint.host().split('.').collect();
+    let after_sts = labels.iter().position(|label| matches!(*label, "sts" | "sts-fips")).and_then(|at| labels.get(at + 1));
+    let is_region = |label: &&&str| label.contains('-') && label.ends_with(|c: char| c.is_ascii_digit());
+    if let Some(region) = after_sts.filter(is_region) {
+        return (*region).to_owned();
+    }
+    let home = Partition::named(role.partition()).home;
+    let wished = wished.filter(|_| !Partition::owns(endpoint.host())).map(Region::as_str);
+    wished.unwrap_or(home).to_owned()
 }
 
 /// Reads the answer.
@@ -114,7 +147,9 @@ fn read(answer: &Response, role: &RoleArn, wish: &SessionWish) -> Result<Credent
             code: Untrusted::new(code),
             message: Untrusted::new(message),
             request_id: Untrusted::new(leaf("RequestId").unwrap_or_default()),
-            too_long: code == "ValidationError" && message.contains("DurationSeconds") && message.contains("MaxSessionDuration"),
+            too_long: code == "ValidationError"
+                && message.contains("DurationSeconds")
+                && (message.contains("MaxSessionDuration") || message.contains("session limit")),
         });
     }
     let word = |path: &str| leaf(path).and_then(Credentials::one_word);
@@ -132,7 +167,7 @@ fn read(answer: &Response, role: &RoleArn, wish: &SessionWish) -> Result<Credent
         token: Secret::from(token),
         expires,
         issued: wish.now,
-        role: role.clone(),
+        role: role.clone().into(),
         assumed: word("AssumedRoleUser/Arn").unwrap_or(role.as_str()).to_owned(),
         home_region: None,
     })
@@ -141,7 +176,6 @@ fn read(answer: &Response, role: &RoleArn, wish: &SessionWish) -> Result<Credent
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::types::Region;
 
     fn host(role: &str, region: Option<&str>, env: &[(&str, &str)]) -> String {
         let place = Place { region: region.map(|r| Region::parse(r).unwrap()), sts: None };
@@ -180,6 +214,28 @@ mod tests {
             "https://amazonaws.com.evil.example/ foreign"
         );
         assert!(host(aws, None, &[("AWS_ENDPOINT_URL_STS", "http://x.example/")]).contains("only https"));
+    }
+
+    #[test]
+    fn a_signature_is_for_the_region_that_is_asked() {
+        let region = |url: &str, role: &str, wished: Option<&str>| {
+            let wished = wished.map(|region| Region::parse(region).unwrap());
+            signing_region(&WebUrl::parse(url).unwrap(), &RoleArn::parse(role).unwrap(), wished.as_ref())
+        };
+        let (aws, cn) = ("arn:aws:iam::1:role/a", "arn:aws-cn:iam::1:role/a");
+        for (url, role, wished, is) in [
+            ("https://sts.amazonaws.com/", aws, Some("cn-north-1"), "us-east-1"),
+            ("https://sts.eu-west-1.amazonaws.com/", aws, Some("us-east-2"), "eu-west-1"),
+            ("https://sts-fips.us-east-2.amazonaws.com/", aws, None, "us-east-2"),
+            ("https://sts.us-gov-west-1.amazonaws.com/", "arn:aws-us-gov:iam::1:role/a", None, "us-gov-west-1"),
+            ("https://sts.cn-northwest-1.amazonaws.com.cn/", cn, None, "cn-northwest-1"),
+            ("https://vpce-0a-1b.sts.eu-west-1.vpce.amazonaws.com/", aws, None, "eu-west-1"),
+            ("http://127.0.0.1:5000/", aws, None, "us-east-1"),
+            ("http://127.0.0.1:5000/", cn, None, "cn-north-1"),
+            ("http://127.0.0.1:5000/", aws, Some("eu-west-1"), "eu-west-1"),
+        ] {
+            assert_eq!(region(url, role, wished), is, "{url}");
+        }
     }
 
     fn wish() -> SessionWish {

@@ -221,6 +221,7 @@ pub(super) fn walk(provider: &dyn Provider, mfa: &str, pages: &[&'static str], c
         memory: &Nothing,
         sp: &sp,
         machine: crate::idp::Machine::bare(),
+        standing: crate::idp::Standing::default(),
     };
     let idp = provider.open(&Settings::new(WebUrl::parse("https://fs.acme.example").unwrap(), mfa)).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();

@@ -158,16 +158,24 @@ impl Configured {
         let pkce = Pkce::new();
         let url = waiting.address(endpoints, &client.id, &pkce, nonce.expose(), &self.wishes(Some("openid")))?;
         let who = url.host().to_owned();
-        let opened = session.machine.launcher.browse(&url);
-        // The address holds nothing that is worth anything without this process.
+        let launcher = session.machine.launcher;
+        // For the person alone: whoever knows it could answer in their place.
         let address = url.expose().as_str();
-        session.answers.notify(&match opened {
-            Ok(()) => format!("Your browser opens for the sign-in at {who}. If it does not, open this address in it:\n  {address}"),
-            Err(why) => format!(
-                "No browser could be opened ({}). Open this address in one on this machine (on another, `--oidc device` is the way):\n  {address}",
+        let opened = match launcher.can_browse() {
+            Ok(()) => {
+                session.answers.notify(&format!(
+                    "Your browser opens for the sign-in at {who}. If it does not, open this address in it:\n  {address}"
+                ));
+                launcher.browse(&waiting.start(&url)?).map_err(|why| (why, String::new()))
+            }
+            Err(why) => Err((why, format!("\n  {address}"))),
+        };
+        if let Err((why, address)) = opened {
+            session.answers.notify(&format!(
+                "No browser could be opened: {}. Open the address in one on this machine; on another, `--oidc device` is the way.{address}",
                 Untrusted::new(why.to_string())
-            ),
-        });
+            ));
+        }
         let from = code::From { who: &who, issuer: Some(&endpoints.issuer), must_name_itself: endpoints.names_itself };
         let code = code::receive(&mut waiting, session.clock, code::PATIENCE, from).await?;
         let redirect = waiting.redirect_uri();

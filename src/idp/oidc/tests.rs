@@ -91,8 +91,15 @@ async fn told(own: &[(&'static str, &str)], url: Option<&str>, env: &[(&str, &st
     };
     let answers = Chain(Vec::new());
     let machine = Machine { env: &env, ..Machine::bare() };
-    let session =
-        Session { browser: Browser::new(&Nothing), answers: &answers, clock: &SystemClock, memory: &Nothing, sp: &sp, machine };
+    let session = Session {
+        browser: Browser::new(&Nothing),
+        answers: &answers,
+        clock: &SystemClock,
+        memory: &Nothing,
+        sp: &sp,
+        machine,
+        standing: Default::default(),
+    };
     match configured.source(&session) {
         Ok(Source::Person(Way::Either)) => "person".to_owned(),
         Ok(source) => format!("{source:?}"),

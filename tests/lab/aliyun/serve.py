@@ -1,8 +1,8 @@
 """A stand-in for Alibaba's STS on loopback. Written here; what it judges by is Alibaba's own code:
 signatures are computed again by alibabacloud-tea-openapi (ACS3-HMAC-SHA256 and the older RPC HMAC-SHA1),
-SAML responses are checked by signxml. Error codes are near Alibaba's, not a copy.
+SAML responses are checked by signxml, OIDC tokens by PyJWT. Error codes are near Alibaba's, not a copy.
 """
-import base64, datetime as dt, http.server, json, os, re, secrets, sys, urllib.parse, uuid
+import base64, datetime as dt, http.server, json, os, re, secrets, sys, urllib.parse, urllib.request, uuid
 from types import SimpleNamespace
 
 from alibabacloud_tea_openapi.utils import Utils
@@ -62,6 +62,27 @@ def with_saml(q):
     given = (values.get(ali + "SessionDuration") or ["3600"])[0]
     reply = issue(q["RoleArn"], (values.get(ali + "RoleSessionName") or [""])[0], q.get("DurationSeconds") or given)
     reply["SAMLAssertionInfo"] = {"SubjectType": "persistent", "Subject": x.find(".//a:NameID", ns).text, "Recipient": recipient, "Issuer": x.find("a:Issuer", ns).text}
+    return reply
+
+
+def with_oidc(q):
+    import jwt
+    token, issuer = q.get("OIDCToken", ""), os.environ.get("LAB_OIDC_ISSUER")
+    try:
+        if issuer:
+            web = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+            conf = json.load(web.open(issuer.rstrip("/") + "/.well-known/openid-configuration", timeout=10))
+            key = next(k for k in jwt.PyJWKSet.from_dict(json.load(web.open(conf["jwks_uri"], timeout=10))).keys if k.key_id == jwt.get_unverified_header(token).get("kid"))
+            claims = jwt.decode(token, key, algorithms=["RS256", "ES256"], issuer=issuer, leeway=30, audience=os.environ.get("LAB_OIDC_AUDIENCE", "sts.aliyuncs.com,lab-cli,lab-cli-es256").split(","))
+        else:
+            claims = jwt.decode(token, options={"verify_signature": False})
+    except (jwt.InvalidTokenError, StopIteration) as e:
+        code = {"InvalidAudienceError": "AudienceNotMatch", "ExpiredSignatureError": "Expired", "InvalidSignatureError": "InvalidSignature"}.get(type(e).__name__, "Invalid")
+        raise Refused(401, "AuthenticationFail.OIDCToken." + code, "The OIDC token is not acceptable: %s" % e)
+    if not re.fullmatch(r"acs:ram::\d+:oidc-provider/[\w.-]+", q.get("OIDCProviderArn", "")):
+        raise Refused(400, "InvalidParameter.OIDCProviderArn", "The parameter OIDCProviderArn is wrongly formed.")
+    reply = issue(q.get("RoleArn"), q.get("RoleSessionName"), q.get("DurationSeconds") or "3600")
+    reply["OIDCTokenInfo"] = {"Subject": claims["sub"], "Issuer": claims["iss"], "ClientIds": ",".join([claims["aud"]] if isinstance(claims["aud"], str) else claims["aud"])}
     return reply
 
 
@@ -133,6 +154,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             if (headers.get("x-acs-version") or form.get("Version")) != "2015-04-01":
                 raise Refused(400, "InvalidVersion", "Specified parameter Version is not valid.")
             if action == "AssumeRoleWithSAML": reply = with_saml(form)
+            elif action == "AssumeRoleWithOIDC": reply = with_oidc(form)
             else:
                 who = caller(self.command, url.path or "/", query, headers, body, form)
                 if action == "GetCallerIdentity":

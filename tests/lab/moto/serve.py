@@ -9,9 +9,11 @@ import base64, datetime as dt, io, json, os, re, sys, threading, urllib.parse
 
 from moto import settings
 from moto.iam.models import iam_backends
-from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from moto.sts.models import sts_backends
 from werkzeug.serving import run_simple
+
+import sso
 
 port = int(sys.argv[1])
 own = "123456789012"
@@ -83,9 +85,14 @@ class Gate:
         self.app, self.lock = app, threading.Lock()
 
     def __call__(self, env, start):
-        if env.get("HTTP_AUTHORIZATION") or env["REQUEST_METHOD"] != "POST":
+        if env.get("HTTP_AUTHORIZATION"):
             return self.app(env, start)
-        body = env["wsgi.input"].read(int(env.get("CONTENT_LENGTH") or 0))
+        body = env["wsgi.input"].read(int(env.get("CONTENT_LENGTH") or 0)) if env["REQUEST_METHOD"] == "POST" else b""
+        reply = sso.handle(env, start, body)
+        if reply is not None:
+            return reply
+        if env["REQUEST_METHOD"] != "POST":
+            return self.app(env, start)
         form = dict(urllib.parse.parse_qsl(body.decode("utf-8", "replace")))
         with_saml = form.get("Action") == "AssumeRoleWithSAML"
         try:
@@ -118,7 +125,7 @@ class Gate:
 
 def seed():
     """The roles that ../simplesamlphp and ../lemonldap hand out, each allowed everything."""
-    trust = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": "*", "Action": "sts:*"}]})
+    trust = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:*"}]})
     policy = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]})
     for partition, account, names in (("aws", own, ["ReadOnly", "Admin", "Web"]), ("aws", "111111111111", ["Admin", "ReadOnly", "Carol", "Web"]),
                                       ("aws", "222222222222", ["Deploy", "Audit", "Web"]), ("aws-cn", "333333333333", ["CnAdmin"])):
@@ -128,7 +135,16 @@ def seed():
             iam.put_role_policy(n, "all", policy)
 
 
+class Handler(MotoRequestHandler):
+    def make_environ(self):
+        env = super().make_environ()
+        # werkzeug leaves out headers with an underscore in their names; the portal's token is one
+        if self.headers.get("x-amz-sso_bearer_token"):
+            env["HTTP_X_AMZ_SSO_BEARER_TOKEN"] = self.headers["x-amz-sso_bearer_token"]
+        return env
+
+
 seed()
 if os.environ.get("LAB_MOTO_AUTH") == "1":
     settings.INITIAL_NO_AUTH_ACTION_COUNT = 0.0
-run_simple("127.0.0.1", port, Gate(DomainDispatcherApplication(create_backend_app)), threaded=True)
+run_simple("127.0.0.1", port, Gate(DomainDispatcherApplication(create_backend_app)), threaded=True, request_handler=Handler)

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use crate::people::Grant;
 use crate::saml::{Refusal, Site, redeem};
 use crate::signature::{Authorization, acs3, sha256};
+use crate::trusts::{Closed, trust};
 use crate::wire::{Breach, Fields, Reply, Request, breach};
 use crate::world::{Key, World, capitals, hex, later, noise, random, uuid};
 
@@ -20,9 +21,13 @@ pub(crate) fn sts(world: &mut World, request: &Request) -> Result<Reply, Breach>
     if request.path != "/" {
         return breach("the path is not /");
     }
+    if let Some(answered) = crate::rpc::answer(world, request) {
+        return answered;
+    }
     let query = request.query_fields();
     match (query.find("Action"), request.header("x-acs-action")) {
-        (Some("AssumeRoleWithSAML"), None) => assume(world, request, &query),
+        (Some("AssumeRoleWithSAML" | "AssumeRoleWithOIDC"), None) => assume(world, request, &query),
+        (None, Some("AssumeRole")) => assume_role(world, request),
         (None, Some("GetCallerIdentity")) => whoami(world, request),
         (Some(_), Some(_)) => breach("the action is named twice"),
         (query, header) => breach(format!("no action `{}`", query.or(header).unwrap_or_default())),
@@ -30,7 +35,7 @@ pub(crate) fn sts(world: &mut World, request: &Request) -> Result<Reply, Breach>
 }
 
 /// An error in the form of the cloud's gateway.
-fn error(request: &Request, status: u16, code: &str, message: &str) -> Reply {
+pub(crate) fn error(request: &Request, status: u16, code: &str, message: &str) -> Reply {
     Reply::json(
         status,
         &json!({
@@ -43,7 +48,7 @@ fn error(request: &Request, status: u16, code: &str, message: &str) -> Reply {
 }
 
 /// A time like `2026-01-02T03:04:05Z`, without a fraction and in UTC.
-fn plain_time(text: &str) -> Result<Timestamp, Breach> {
+pub(crate) fn plain_time(text: &str) -> Result<Timestamp, Breach> {
     let shape: String = text.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
     match text.parse() {
         Ok(moment) if shape == "0000-00-00T00:00:00Z" => Ok(moment),
@@ -52,7 +57,7 @@ fn plain_time(text: &str) -> Result<Timestamp, Breach> {
 }
 
 /// Fails if a number that may be used once comes again.
-fn once(world: &mut World, nonce: &str) -> Result<(), Breach> {
+pub(crate) fn once(world: &mut World, nonce: &str) -> Result<(), Breach> {
     if nonce.len() < 8 {
         return breach("the nonce is too short");
     }
@@ -62,7 +67,7 @@ fn once(world: &mut World, nonce: &str) -> Result<(), Breach> {
     }
 }
 
-fn too_far(world: &World, moment: Timestamp) -> bool {
+pub(crate) fn too_far(world: &World, moment: Timestamp) -> bool {
     (moment.as_second() - world.cloud_now().as_second()).abs() > CLOCK_SKEW
 }
 
@@ -81,6 +86,12 @@ fn assume(world: &mut World, request: &Request, query: &Fields) -> Result<Reply,
     let moment = plain_time(query.get("Timestamp"))?;
     once(world, query.get("SignatureNonce"))?;
     let fields = request.form()?;
+    if query.get("Action") == "AssumeRoleWithOIDC" {
+        return match too_far(world, moment) {
+            true => Ok(error(request, 400, "InvalidTimeStamp.Expired", "Specified time stamp or date value is expired.")),
+            false => crate::sts_web::alibaba(world, request, &fields),
+        };
+    }
     fields.exactly(&["RoleArn", "SAMLProviderArn", "SAMLAssertion"], &["DurationSeconds", "Policy"])?;
     let refuse = |status: u16, code: &str, text: &str| Ok(error(request, status, code, text));
     if fields.find("Policy").is_some_and(|policy| serde_json::from_str::<Value>(policy).is_err()) {
@@ -96,13 +107,7 @@ fn assume(world: &mut World, request: &Request, query: &Fields) -> Result<Reply,
     let Ok(seconds) = fields.find("DurationSeconds").unwrap_or("3600").parse::<u32>() else {
         return breach("parameter `DurationSeconds` is not a number");
     };
-    let too_long = |limit: u32| {
-        refuse(
-            400,
-            "InvalidParameter.DurationSeconds",
-            &format!("The Min/Max value of DurationSeconds is 15min/{}hr.", limit / 3600),
-        )
-    };
+    let too_long = |limit: u32| Ok(length(request, limit));
     if !(900..=43200).contains(&seconds) {
         return too_long(43200);
     }
@@ -125,39 +130,103 @@ fn assume(world: &mut World, request: &Request, query: &Fields) -> Result<Reply,
     if seconds > grant.max_session {
         return too_long(grant.max_session);
     }
-    let role_id = format!("3{}", number(17));
+    let key = issue(world, role, grant.account(), &issued.session_name, seconds);
+    if issued.site == Site::AlibabaInternational {
+        world.console.international.push(key.id.clone());
+    }
+    let mut answer = keys(&key);
+    if let Some(answer) = answer.as_object_mut() {
+        answer.insert(
+            "SAMLAssertionInfo".to_owned(),
+            json!({
+                "SubjectType": "persistent",
+                "Subject": issued.subject,
+                "Recipient": issued.site.acs(),
+                "Issuer": issued.issuer,
+            }),
+        );
+    }
+    Ok(Reply::json(200, &answer))
+}
+
+/// The refusal of a length.
+fn length(request: &Request, limit: u32) -> Reply {
+    let text = format!("The Min/Max value of DurationSeconds is 15min/{}hr.", limit / 3600);
+    error(request, 400, "InvalidParameter.DurationSeconds", &text)
+}
+
+/// New keys for a session of a role.
+fn issue(world: &mut World, role: &str, account: &str, session: &str, seconds: u32) -> Key {
+    let name = role.rsplit('/').next().unwrap_or_default();
     let key = Key {
         id: format!("STS.NU{}", capitals::<22>()),
         secret: capitals::<44>(),
         token: format!("CAIS{}", noise::<390>()),
         expires: later(world.cloud_now(), i64::from(seconds)),
-        arn: format!("acs:ram::{}:assumed-role/{}/{}", grant.account(), grant.role_name(), issued.session_name),
-        account: grant.account().to_owned(),
-        principal: format!("{role_id}:{}", issued.session_name),
+        arn: format!("acs:ram::{account}:assumed-role/{name}/{session}"),
+        who: role.to_owned(),
+        account: account.to_owned(),
+        principal: format!("3{}:{session}", number(17)),
     };
     world.secret(&key.secret);
     world.secret(&key.token);
-    let reply = Reply::json(
-        200,
-        &json!({
-            "RequestId": uuid().to_ascii_uppercase(),
-            "AssumedRoleUser": { "Arn": key.arn, "AssumedRoleId": key.principal },
-            "Credentials": {
-                "AccessKeyId": key.id,
-                "AccessKeySecret": key.secret,
-                "SecurityToken": key.token,
-                "Expiration": key.expires.to_string(),
-            },
-            "SAMLAssertionInfo": {
-                "SubjectType": "persistent",
-                "Subject": issued.subject,
-                "Recipient": issued.site.acs(),
-                "Issuer": issued.issuer,
-            },
-        }),
-    );
-    world.keys.push(key);
-    Ok(reply)
+    world.keys.push(key.clone());
+    key
+}
+
+/// Who was assumed, and the keys.
+fn keys(key: &Key) -> Value {
+    json!({
+        "RequestId": uuid().to_ascii_uppercase(),
+        "AssumedRoleUser": { "Arn": key.arn, "AssumedRoleId": key.principal },
+        "Credentials": {
+            "AccessKeyId": key.id,
+            "AccessKeySecret": key.secret,
+            "SecurityToken": key.token,
+            "Expiration": key.expires.to_string(),
+        },
+    })
+}
+
+/// `AssumeRole`, with its parameters in the body.
+fn assume_role(world: &mut World, request: &Request) -> Result<Reply, Breach> {
+    if request.method != "POST" {
+        return breach("the method is not POST");
+    }
+    request.no_query()?;
+    let fields = request.form()?;
+    fields.exactly(&["RoleArn", "RoleSessionName"], &["DurationSeconds", "ExternalId", "Policy"])?;
+    let caller = match caller(world, request)? {
+        Ok(caller) => caller,
+        Err(refused) => return Ok(refused),
+    };
+    let refuse = |status: u16, code: &str, text: &str| Ok(error(request, status, code, text));
+    let session = fields.get("RoleSessionName");
+    let allowed = |c: char| c.is_ascii_alphanumeric() || ".@-_".contains(c);
+    if !(2..=64).contains(&session.len()) || !session.chars().all(allowed) {
+        return refuse(400, "InvalidParameter.RoleSessionName", "The parameter RoleSessionName is wrongly formed.");
+    }
+    if fields.find("Policy").is_some_and(|policy| serde_json::from_str::<Value>(policy).is_err()) {
+        return refuse(400, "InvalidParameter.PolicyGrammar", "The parameter Policy has not passed grammar check.");
+    }
+    let Ok(seconds) = fields.find("DurationSeconds").unwrap_or("3600").parse::<u32>() else {
+        return breach("parameter `DurationSeconds` is not a number");
+    };
+    let role = fields.get("RoleArn");
+    let trust = match trust(world, role, &caller, fields.find("ExternalId")) {
+        Ok(trust) => trust,
+        Err(Closed::Absent) => return refuse(404, "EntityNotExist.Role", "The specified Role does not exist."),
+        Err(Closed::Denied) => {
+            let text = "You are not authorized to do this action. You should be authorized by RAM.";
+            return refuse(403, "NoPermission", text);
+        }
+    };
+    if !(900..=trust.max_session).contains(&seconds) {
+        return Ok(length(request, trust.max_session));
+    }
+    let account = role.split(':').nth(3).unwrap_or_default();
+    let key = issue(world, role, account, session, seconds);
+    Ok(Reply::json(200, &keys(&key)))
 }
 
 /// Random digits.
@@ -178,6 +247,25 @@ fn whoami(world: &mut World, request: &Request) -> Result<Reply, Breach> {
     if !request.body.is_empty() {
         return breach("a body where none belongs");
     }
+    let key = match caller(world, request)? {
+        Ok(key) => key,
+        Err(refused) => return Ok(refused),
+    };
+    Ok(Reply::json(
+        200,
+        &json!({
+            "IdentityType": "AssumedRoleUser",
+            "RequestId": uuid().to_ascii_uppercase(),
+            "AccountId": key.account,
+            "PrincipalId": key.principal,
+            "RoleId": key.principal.split(':').next().unwrap_or_default(),
+            "Arn": key.arn,
+        }),
+    ))
+}
+
+/// Whose keys have signed the request, or the refusal. The signature is computed anew here.
+fn caller(world: &mut World, request: &Request) -> Result<Result<Key, Reply>, Breach> {
     let authorization = Authorization::of(request, "ACS3-HMAC-SHA256")?;
     authorization.covers(&[
         "host",
@@ -187,6 +275,9 @@ fn whoami(world: &mut World, request: &Request) -> Result<Reply, Breach> {
         "x-acs-signature-nonce",
         "x-acs-version",
     ])?;
+    if !request.body.is_empty() {
+        authorization.covers(&["content-type"])?;
+    }
     let header = |name: &str| request.header(name).unwrap_or_default();
     if header("x-acs-version") != VERSION {
         return breach(format!("header `x-acs-version` is not {VERSION}"));
@@ -196,12 +287,13 @@ fn whoami(world: &mut World, request: &Request) -> Result<Reply, Breach> {
     }
     let moment = plain_time(header("x-acs-date"))?;
     once(world, header("x-acs-signature-nonce"))?;
-    let refuse = |status: u16, code: &str, text: &str| Ok(error(request, status, code, text));
-    let found = world.keys.iter().find(|key| key.id == authorization.credential);
+    let refuse = |status: u16, code: &str, text: &str| Ok(Err(error(request, status, code, text)));
+    let found = world.keys.iter().find(|key| key.id == authorization.credential).cloned();
     let Some(key) = found else {
         return refuse(404, "InvalidAccessKeyId.NotFound", "Specified access key is not found.");
     };
     match request.header("x-acs-security-token") {
+        None if key.token.is_empty() => {}
         None => {
             return refuse(400, "MissingSecurityToken", "SecurityToken is mandatory for this action.");
         }
@@ -224,21 +316,14 @@ fn whoami(world: &mut World, request: &Request) -> Result<Reply, Breach> {
     if world.cloud_now() >= key.expires {
         return refuse(400, "InvalidSecurityToken.Expired", "Specified SecurityToken is expired.");
     }
-    Ok(Reply::json(
-        200,
-        &json!({
-            "IdentityType": "AssumedRoleUser",
-            "RequestId": uuid().to_ascii_uppercase(),
-            "AccountId": key.account,
-            "PrincipalId": key.principal,
-            "RoleId": key.principal.split(':').next().unwrap_or_default(),
-            "Arn": key.arn,
-        }),
-    ))
+    Ok(Ok(key))
 }
 
 /// Answers for `signin.aliyun.com` and `signin.alibabacloud.com`.
 pub(crate) fn signin(world: &mut World, request: &Request) -> Result<Reply, Breach> {
+    if (request.host.as_str(), request.path.as_str()) == ("signin.aliyun.com", "/federation") {
+        return crate::console::alibaba_federation(world, request);
+    }
     let at = (request.method.as_str(), request.path.as_str());
     if at != ("POST", "/saml-role/sso") {
         return breach("the page takes POST /saml-role/sso only");

@@ -61,9 +61,21 @@ impl Authority {
             .with_safe_default_protocol_versions()
             .map_err(StartError::from_any)?
             .with_no_client_auth()
-            .with_single_cert(vec![certificate.der().clone()], key)
+            .with_single_cert(vec![certificate.der().clone(), self.root.der().clone()], key)
             .map_err(StartError::from_any)?;
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         Ok(config)
     }
+}
+
+/// A certificate signed by itself that ends after so many days.
+pub(crate) fn signing_certificate(days: i32) -> Option<Vec<u8>> {
+    let end = jiff::Zoned::now().with_time_zone(jiff::tz::TimeZone::UTC).date().checked_add(jiff::Span::new().days(days)).ok()?;
+    let part = |number: i8| u8::try_from(number).ok();
+    let mut params = CertificateParams::default();
+    params.distinguished_name = Default::default();
+    params.distinguished_name.push(DnType::CommonName, "idp.acme.example");
+    params.not_before = rcgen::date_time_ymd(2000, 1, 1);
+    params.not_after = rcgen::date_time_ymd(end.year().into(), part(end.month())?, part(end.day())?);
+    Some(params.self_signed(&KeyPair::generate().ok()?).ok()?.der().to_vec())
 }

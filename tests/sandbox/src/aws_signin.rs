@@ -7,6 +7,9 @@ use crate::world::World;
 
 /// Answers for `signin.aws.amazon.com`, `signin.amazonaws.cn` and `signin.amazonaws-us-gov.com`.
 pub(crate) fn answer(world: &mut World, request: &Request) -> Result<Reply, Breach> {
+    if request.path == "/federation" {
+        return crate::console::aws_federation(world, request);
+    }
     if (request.method.as_str(), request.path.as_str()) != ("POST", "/saml") {
         return breach("the page takes POST /saml only");
     }

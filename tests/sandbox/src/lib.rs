@@ -24,15 +24,24 @@ mod alibaba;
 mod authority;
 mod aws;
 mod aws_signin;
+mod console;
 mod fault;
 mod forms;
+mod identity_center;
+mod identity_portal;
+mod issuer;
 mod jumpcloud;
 mod okta;
 mod okta_words;
 mod people;
+mod pipelines;
 mod proxy;
+mod rpc;
 mod saml;
 mod signature;
+mod sts_web;
+mod trusts;
+mod web_identity;
 mod wire;
 mod world;
 
@@ -43,7 +52,11 @@ use std::time::Duration;
 
 pub use adfs_pages::{Adfs, AdfsFactor};
 pub use fault::{Fault, Plan};
+pub use identity_center::Portal;
+pub use web_identity::{Signing, Token};
+
 pub use people::{Directory, Factor, Grant, Okta, OktaFactor, OktaState, Person, Push, code_of};
+pub use trusts::Trust;
 
 use authority::Authority;
 use world::World;
@@ -71,7 +84,7 @@ impl std::error::Error for StartError {}
 pub struct Options {
     /// Who exists.
     pub directory: Directory,
-    /// Wait before each answer.
+    /// Wait for each round trip: two while a connection comes about, one before each answer.
     pub latency: Duration,
     /// How far the identity providers' clock is off, in seconds: below -300, assertions are expired on arrival.
     pub idp_clock: i64,
@@ -139,6 +152,7 @@ impl Sandbox {
                 latency: options.latency,
                 idp_clock: options.idp_clock,
                 cloud_clock: options.cloud_clock,
+                trusts: trusts::example(),
                 ..World::default()
             }),
             authority,
@@ -195,9 +209,16 @@ impl Sandbox {
         self.shared.world().seen.clone()
     }
 
-    /// Forgets the requests so far.
+    /// Connections that came about since the requests were forgotten.
+    pub fn connections(&self) -> usize {
+        self.shared.world().connections
+    }
+
+    /// Forgets the requests so far, and counts connections anew.
     pub fn clear_requests(&self) {
-        self.shared.world().seen.clear();
+        let mut world = self.shared.world();
+        world.seen.clear();
+        world.connections = 0;
     }
 
     /// Breaches of the rules that the emulators noticed; each was answered with an error.
@@ -210,7 +231,7 @@ impl Sandbox {
         self.shared.world().violations.clear();
     }
 
-    /// Sets the wait before each answer.
+    /// Sets the wait for each round trip: two while a connection comes about, one before each answer.
     pub fn latency(&self, wait: Duration) {
         self.shared.world().latency = wait;
     }
@@ -230,6 +251,21 @@ impl Sandbox {
     /// Adds somebody, in place of whoever has the same address.
     pub fn put(&self, person: Person) {
         self.shared.world().directory.put(person);
+    }
+
+    /// Adds a role that is assumed with keys of other roles, or of users.
+    pub fn trust(&self, trust: Trust) {
+        self.shared.world().trusts.push(trust);
+    }
+
+    /// Keys that do not end, of a user by their ARN: the ID and the secret.
+    pub fn user_key(&self, arn: &str) -> (String, String) {
+        self.shared.world().user_key(arn)
+    }
+
+    /// Whose keys these are, by their ID: the ARN with the session.
+    pub fn whose(&self, key_id: &str) -> Option<String> {
+        self.shared.world().keys.iter().find(|key| key.id == key_id).map(|key| key.arn.clone())
     }
 
     /// Everybody in the box.
@@ -263,8 +299,103 @@ impl Sandbox {
         self.shared.world().okta.end_sessions();
     }
 
+    /// Makes the clouds' consoles refuse all keys that have been handed out until now, although they have not ended.
+    pub fn revoke_keys(&self) {
+        let mut world = self.shared.world();
+        world.console.revoked = world.keys.iter().map(|key| key.id.clone()).collect();
+    }
+
+    /// Changes how Identity Center behaves.
+    pub fn portal(&self, change: impl FnOnce(&mut Portal)) {
+        change(&mut self.shared.world().identity.settings);
+    }
+
+    /// Ends every access token of Identity Center's portal; what renews them stays good.
+    pub fn end_portal_access(&self) {
+        self.shared.world().identity.end_access();
+    }
+
+    /// Ends every session at Identity Center's portal.
+    pub fn end_portal_sessions(&self) {
+        self.shared.world().identity.end_sessions();
+    }
+
+    /// Makes Identity Center forget every program that was registered.
+    pub fn forget_portal_clients(&self) {
+        self.shared.world().identity.forget_clients();
+    }
+
+    /// Makes an ID token.
+    pub fn token(&self, token: &Token) -> String {
+        self.shared.world().mint(token)
+    }
+
+    /// The variables of a job in GitHub Actions that may ask for ID tokens.
+    pub fn github_job(&self) -> [(&'static str, String); 3] {
+        let bearer = self.shared.world().job();
+        [
+            ("GITHUB_ACTIONS", "true".to_owned()),
+            ("ACTIONS_ID_TOKEN_REQUEST_URL", pipelines::REQUEST_URL.to_owned()),
+            ("ACTIONS_ID_TOKEN_REQUEST_TOKEN", bearer),
+        ]
+    }
+
+    /// A provider and a client at useGrant, and the token for its interface.
+    pub fn usegrant(&self) -> (&'static str, &'static str, String) {
+        (pipelines::PROVIDER, pipelines::CLIENT, self.shared.world().usegrant())
+    }
+
+    /// The secret of `acme-machine` and `acme-machine-post` at the issuer.
+    pub fn client_secret(&self) -> &'static str {
+        issuer::SECRET
+    }
+
+    /// The key of `acme-signer`, in PEM.
+    pub fn client_key(&self) -> String {
+        self.shared.world().issuer.signer.as_ref().map(|(pem, _)| pem.clone()).unwrap_or_default()
+    }
+
+    /// A certificate that an identity provider could sign with, in DER: good since the year 2000, for so many more days.
+    pub fn signing_certificate(&self, days: i32) -> Vec<u8> {
+        authority::signing_certificate(days).unwrap_or_default()
+    }
+
+    /// Sets the pause that the issuer tells devices, in seconds.
+    pub fn device_interval(&self, seconds: u64) {
+        self.shared.world().issuer.interval = seconds;
+    }
+
+    /// What a person does at the issuer: opens an address, signs in or says no, and is sent to the address that this returns; empty
+    /// where the page ends there.
+    pub fn visit(&self, address: &str, yes: bool) -> String {
+        let mut world = self.shared.world();
+        let mut open = |address: &str| {
+            let url = url::Url::parse(address).ok()?;
+            let request = wire::Request {
+                host: url.host_str().unwrap_or_default().to_owned(),
+                method: "GET".to_owned(),
+                path: url.path().to_owned(),
+                query: url.query_pairs().into_owned().collect(),
+                headers: vec![("host".to_owned(), url.host_str().unwrap_or_default().to_owned())],
+                body: Vec::new(),
+            };
+            Some(world.answer(&request))
+        };
+        let text = |reply: &wire::Reply| match &reply.payload {
+            wire::Payload::Bytes(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+            wire::Payload::Huge(_) => String::new(),
+        };
+        let Some(page) = open(address) else { return String::new() };
+        let answer = if yes { "answer=yes" } else { "answer=no" };
+        let page = text(&page).replace("&amp;", "&");
+        let link = page.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next()).find(|link| link.ends_with(answer));
+        let Some(link) = link else { return String::new() };
+        let Some(reply) = open(&format!("https://{}{link}", issuer::HOST)) else { return String::new() };
+        reply.headers.iter().find(|(name, _)| name == "location").map(|(_, value)| value.clone()).unwrap_or_default()
+    }
+
     /// Every secret that has passed: passwords and codes as typed, anti-forgery tokens, cookies, SAML
-    /// responses in base64, secret access keys and session tokens. None may show up in traces or output.
+    /// responses in base64, secret access keys, session tokens and sign-in tokens. None may show up in traces or output.
     pub fn secrets(&self) -> Vec<String> {
         self.shared.world().secrets.clone()
     }

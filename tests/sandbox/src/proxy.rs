@@ -66,8 +66,12 @@ async fn connection(mut stream: TcpStream, shared: Arc<Shared>) -> io::Result<()
         _ => host.as_str(),
     };
     let config = shared.authority.server(name).map_err(io::Error::other)?;
+    // A way to the host and a handshake with it: a round trip each, as TLS 1.3 has it.
+    slowly(&shared).await;
     stream.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").await?;
+    slowly(&shared).await;
     let tls = TlsAcceptor::from(config).accept(stream).await?;
+    shared.world().connections += 1;
     let turn = Arc::new(Mutex::new(Turn::None));
     let tap = Tap { tls, turn: Arc::clone(&turn), sent: 0 };
     let service = service_fn(move |request| {
@@ -122,6 +126,14 @@ fn refused_by_plan(shared: &Shared, host: &str) {
     shared.world().record(&request, 503);
 }
 
+/// The wait that was ordered.
+async fn slowly(shared: &Shared) {
+    let wait = shared.world().latency;
+    if !wait.is_zero() {
+        tokio::time::sleep(wait).await;
+    }
+}
+
 /// Answers one request, with the fault that is due, or by its emulator.
 async fn serve(
     shared: Arc<Shared>,
@@ -130,10 +142,7 @@ async fn serve(
     request: hyper::Request<Incoming>,
 ) -> hyper::Response<Outgoing> {
     let (request, whole) = read(host, request).await;
-    let wait = shared.world().latency;
-    if !wait.is_zero() {
-        tokio::time::sleep(wait).await;
-    }
+    slowly(&shared).await;
     if !whole {
         let mut world = shared.world();
         world.violation(&request, "the body is too long or broken");

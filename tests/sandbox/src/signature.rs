@@ -63,7 +63,7 @@ fn sign(key: &[u8], text: &str) -> hmac::Tag {
 }
 
 /// Percent-encoding as both clouds want it: all but RFC 3986's unreserved characters.
-fn percent(text: &str) -> String {
+pub(crate) fn percent(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
         match byte {

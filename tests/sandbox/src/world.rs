@@ -10,8 +10,11 @@ use ring::rand::{SecureRandom as _, SystemRandom};
 use crate::fault::{Fault, Plan};
 use crate::people::Directory;
 use crate::saml::Issued;
+use crate::trusts::Trust;
 use crate::wire::{Breach, Reply, Request, glob};
-use crate::{Seen, adfs, alibaba, aws, forms, jumpcloud, okta};
+use crate::{
+    Seen, adfs, alibaba, aws, console, forms, identity_center, identity_portal, issuer, jumpcloud, okta, pipelines, web_identity,
+};
 
 /// Credentials that a cloud has handed out.
 #[derive(Debug, Clone)]
@@ -20,12 +23,14 @@ pub(crate) struct Key {
     pub(crate) id: String,
     /// Secret.
     pub(crate) secret: String,
-    /// Session token.
+    /// Session token; none for keys that do not end.
     pub(crate) token: String,
     /// When the cloud stops accepting them.
     pub(crate) expires: Timestamp,
-    /// ARN of the assumed role.
+    /// ARN of the assumed role, with the session; of the user, for keys that do not end.
     pub(crate) arn: String,
+    /// ARN of the role itself, or of the user.
+    pub(crate) who: String,
     /// Cloud account.
     pub(crate) account: String,
     /// ID of the role with the session name.
@@ -45,7 +50,9 @@ pub(crate) struct World {
     pub(crate) secrets: Vec<String>,
     /// Faults to make.
     pub(crate) plans: Vec<Plan>,
-    /// Wait before each answer.
+    /// Connections that came about.
+    pub(crate) connections: usize,
+    /// Wait before each answer, and twice while a connection comes about.
     pub(crate) latency: std::time::Duration,
     /// How far the identity providers' clock is off, in seconds.
     pub(crate) idp_clock: i64,
@@ -55,16 +62,28 @@ pub(crate) struct World {
     pub(crate) issued: Vec<Issued>,
     /// Credentials that the clouds have handed out.
     pub(crate) keys: Vec<Key>,
+    /// Roles that are assumed with these.
+    pub(crate) trusts: Vec<Trust>,
     /// Numbers that may be used once.
     pub(crate) nonces: HashSet<String>,
     /// State of AD FS.
     pub(crate) adfs: adfs::State,
+    /// State of the clouds' consoles.
+    pub(crate) console: console::State,
     /// State of JumpCloud.
     pub(crate) jumpcloud: jumpcloud::State,
     /// State of Okta.
     pub(crate) okta: okta::State,
+    /// State of IAM Identity Center.
+    pub(crate) identity: identity_center::State,
     /// State of the provider made of forms.
     pub(crate) forms: forms::State,
+    /// State of the OpenID issuer.
+    pub(crate) issuer: issuer::State,
+    /// State of the pipelines.
+    pub(crate) pipelines: pipelines::State,
+    /// What signs ID tokens.
+    pub(crate) keys_of_issuers: web_identity::Keys,
 }
 
 /// An emulator.
@@ -77,17 +96,36 @@ const HOSTS: &[(&str, Emulator)] = &[
     ("sso.jumpcloud.com", jumpcloud::sso),
     (okta::HOST, okta::answer),
     ("login.acme.example", forms::answer),
+    (identity_center::HOST, identity_center::pages),
+    (identity_center::DUAL_HOST, identity_center::pages),
+    (identity_center::VANITY_HOST, identity_center::vanity),
+    ("oidc.*.amazonaws.com", identity_center::oidc),
+    ("oidc.*.api.aws", identity_center::oidc),
+    ("portal.sso.*.amazonaws.com", identity_portal::answer),
+    ("portal.sso.*.api.aws", identity_portal::answer),
+    (issuer::HOST, issuer::answer),
+    ("pipelines.actions.githubusercontent.com", pipelines::github),
+    ("sdk.usegrant.dev", pipelines::usegrant),
     ("sts.amazonaws.com", aws::sts),
     ("sts.*.amazonaws.com", aws::sts),
     ("sts.*.amazonaws.com.cn", aws::sts),
     ("signin.aws.amazon.com", crate::aws_signin::answer),
     ("signin.amazonaws.cn", crate::aws_signin::answer),
     ("signin.amazonaws-us-gov.com", crate::aws_signin::answer),
+    ("*.signin.aws.amazon.com", console::aws_federation),
+    ("console.aws.amazon.com", console::console),
+    ("*.console.aws.amazon.com", console::console),
+    ("console.amazonaws.cn", console::console),
+    ("*.console.amazonaws.cn", console::console),
+    ("console.amazonaws-us-gov.com", console::console),
+    ("*.console.amazonaws-us-gov.com", console::console),
     ("sts.aliyuncs.com", alibaba::sts),
     ("sts.*.aliyuncs.com", alibaba::sts),
     ("sts-vpc.*.aliyuncs.com", alibaba::sts),
     ("signin.aliyun.com", alibaba::signin),
     ("signin.alibabacloud.com", alibaba::signin),
+    ("signin-intl.aliyun.com", console::alibaba_federation),
+    ("*.console.aliyun.com", console::console),
 ];
 
 /// Patterns of the hosts in the box.
@@ -208,7 +246,8 @@ impl World {
         request
             .query
             .iter()
-            .filter(|(name, _)| !okta::wants_in_query(request, name))
+            .filter(|(name, _)| !okta::wants_in_query(request, name) && !console::wants_in_query(request, name))
+            .filter(|(name, _)| !crate::rpc::wants_in_query(request, name))
             .find(|(name, value)| is_secret(value) || telling.contains(&name.to_ascii_lowercase().as_str()))
             .map(|(name, _)| name.clone())
     }

@@ -8,7 +8,9 @@
 mod adfs;
 mod browser;
 mod clouds;
+mod console;
 mod forms;
+mod identity;
 mod jumpcloud;
 mod okta;
 mod proxy;

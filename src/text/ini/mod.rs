@@ -2,12 +2,18 @@
 //! line ends, nested blocks. No INI library does that (docs/decisions/own-ini-editor.md).
 //!
 //! What a value *means* differs between programs (quotes, inline comments); that is the caller's business. Here
-//! a value is the text between the delimiter and the end of the line, trimmed.
+//! a value is the text between the delimiter and the end of its last line, trimmed.
+
+mod lines;
+
+pub use lines::go_quote;
+
+use lines::{Rules, Said, body, indentation};
 
 /// How many columns the names of new keys are padded to, so that the ` = ` stand in one column.
 type Width = usize;
 
-/// One line, with its line end.
+/// One line, with its line end; with go-ini's rules a key with all the lines of its value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Line {
     /// The line with its end, as it stands in the file.
@@ -18,78 +24,45 @@ struct Line {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Kind {
     Section(String),
-    Key(String),
+    Key {
+        name: String,
+        /// Where the `=` or `:` stands in the line.
+        delimiter: usize,
+    },
     /// Indented under a key: it belongs to the value above (nested blocks as in `s3 =`).
     Continuation,
     /// Blank or comment.
     Quiet,
-    /// Neither: no delimiter.
-    Strange,
+    /// None of these: no delimiter, no name, or a value without an end.
+    Strange {
+        is_unclosed: bool,
+    },
+}
+
+impl Kind {
+    fn is_key(&self, wanted: &str) -> bool {
+        matches!(self, Self::Key { name, .. } if name == wanted)
+    }
 }
 
 /// A whole INI text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ini {
     lines: Vec<Line>,
+    rules: Rules,
 }
 
-/// A line without a delimiter, by its number from 1.
+/// A line that is nothing that there can be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct StrangeLine(pub usize);
-
-fn body(raw: &str) -> &str {
-    raw.strip_suffix('\n').map_or(raw, |r| r.strip_suffix('\r').unwrap_or(r))
+pub struct StrangeLine {
+    /// Its number, from 1.
+    pub number: usize,
+    /// It begins a value that is never closed.
+    pub is_unclosed: bool,
 }
 
-fn indentation(line: &str) -> usize {
-    line.bytes().take_while(|b| matches!(b, b' ' | b'\t')).count()
-}
-
-/// Where the key ends: the first `=` or `:`.
-fn delimiter(line: &str) -> Option<usize> {
-    line.find(['=', ':'])
-}
-
-/// What one line is, seen in its text.
-enum Said<'t> {
-    Section(&'t str),
-    Key(&'t str),
-    Continuation,
-    Quiet,
-    Strange,
-}
-
-/// The lines of a text with their line ends, and what each is.
-fn lines(text: &str, nested: bool) -> impl Iterator<Item = (&str, Said<'_>)> {
-    classify(text.split_inclusive('\n'), nested)
-}
-
-/// The same of lines that are parted already.
-fn classify<'t>(lines: impl Iterator<Item = &'t str>, nested: bool) -> impl Iterator<Item = (&'t str, Said<'t>)> {
-    // How far the key above is indented: only what is indented further belongs to its value.
-    let mut above: Option<usize> = None;
-    lines.map(move |raw| {
-        let line = body(raw);
-        let trimmed = line.trim_start_matches('\u{feff}').trim();
-        let said = if trimmed.is_empty() || trimmed.starts_with(['#', ';']) {
-            Said::Quiet
-        } else if nested && above.is_some_and(|indent| indentation(line) > indent) {
-            Said::Continuation
-        } else if let Some(inner) = trimmed.strip_prefix('[').and_then(|t| t.rfind(']').map(|end| &t[..end])) {
-            Said::Section(inner.trim())
-        } else if let Some(at) = delimiter(trimmed) {
-            Said::Key(trimmed[..at].trim())
-        } else {
-            Said::Strange
-        };
-        match said {
-            Said::Key(_) => above = Some(indentation(line)),
-            Said::Section(_) | Said::Strange => above = None,
-            Said::Continuation | Said::Quiet => {}
-        }
-        (raw, said)
-    })
-}
+/// go-ini's section for keys that stand in none.
+pub const GO_DEFAULT: &str = "DEFAULT";
 
 /// The keys of one section with their raw values, as [`Ini::pairs`] gives them, without taking the whole text apart: for files of
 /// thousands of profiles on the way to a child.
@@ -109,13 +82,10 @@ pub fn section<'t>(text: &'t str, section: &str) -> Vec<(&'t str, &'t str)> {
     });
     let mut within = false;
     let mut pairs = Vec::new();
-    for (raw, said) in classify(relevant, true) {
+    for (raw, said) in lines::nested(relevant) {
         match said {
             Said::Section(name) => within = name == section,
-            Said::Key(name) if within => {
-                let line = body(raw);
-                pairs.extend(delimiter(line).map(|at| (name, line[at + 1..].trim())));
-            }
+            Said::Key { name, delimiter } if within => pairs.push((name, raw[delimiter + 1..].trim())),
             _ => {}
         }
     }
@@ -127,26 +97,26 @@ impl Ini {
     ///
     /// What is indented below a key belongs to its value, as botocore's parser has it.
     pub fn parse(text: &str) -> Self {
-        Self::of(lines(text, true))
+        Self::of(lines::nested(text.split_inclusive('\n')), Rules::Nested)
     }
 
-    /// The same for a dialect in which indentation means nothing (go-ini's).
-    pub fn parse_flat(text: &str) -> Self {
-        Self::of(lines(text, false))
+    /// The same as go-ini reads it: a value may have several lines, and indentation means nothing.
+    pub fn parse_go(text: &str) -> Self {
+        Self::of(lines::go_ini(text), Rules::GoIni)
     }
 
-    fn of<'t>(lines: impl Iterator<Item = (&'t str, Said<'t>)>) -> Self {
+    fn of<'t>(lines: impl Iterator<Item = (&'t str, Said<'t>)>, rules: Rules) -> Self {
         let owned = |(raw, kind): (&str, Said<'_>)| Line {
             raw: raw.to_owned(),
             kind: match kind {
                 Said::Section(name) => Kind::Section(name.to_owned()),
-                Said::Key(name) => Kind::Key(name.to_owned()),
+                Said::Key { name, delimiter } => Kind::Key { name: name.to_owned(), delimiter },
                 Said::Continuation => Kind::Continuation,
                 Said::Quiet => Kind::Quiet,
-                Said::Strange => Kind::Strange,
+                Said::Strange { is_unclosed } => Kind::Strange { is_unclosed },
             },
         };
-        Self { lines: lines.map(owned).collect() }
+        Self { lines: lines.map(owned).collect(), rules }
     }
 
     /// The names of the sections, in order, each once.
@@ -180,19 +150,25 @@ impl Ini {
 
     /// The first line that is neither section, key, comment nor blank.
     pub fn strange(&self) -> Option<StrangeLine> {
-        self.lines.iter().position(|line| line.kind == Kind::Strange).map(|index| StrangeLine(index + 1))
+        let mut number = 1;
+        for line in &self.lines {
+            if let Kind::Strange { is_unclosed } = line.kind {
+                return Some(StrangeLine { number, is_unclosed });
+            }
+            number += line.raw.matches('\n').count();
+        }
+        None
     }
 
     fn pair(&self, index: usize) -> Option<(&str, &str)> {
         let line = &self.lines[index];
-        let Kind::Key(key) = &line.kind else { return None };
-        let text = body(&line.raw);
-        delimiter(text).map(|at| (key.as_str(), text[at + 1..].trim()))
+        let Kind::Key { name, delimiter } = &line.kind else { return None };
+        Some((name.as_str(), line.raw[delimiter + 1..].trim()))
     }
 
     /// The numbers of the lines of a section, its header left out.
     fn within<'s>(&'s self, section: &'s str) -> impl Iterator<Item = usize> + 's {
-        let mut inside = false;
+        let mut inside = self.rules == Rules::GoIni && section == GO_DEFAULT;
         self.lines.iter().enumerate().filter_map(move |(index, line)| {
             if let Kind::Section(name) = &line.kind {
                 inside = name == section;
@@ -207,25 +183,32 @@ impl Ini {
         if self.lines.first().is_some_and(|line| line.raw.ends_with("\r\n")) { "\r\n" } else { "\n" }
     }
 
-    /// Sets keys of a section, each to a value that has no line end. A key that is there keeps its line's spacing
+    /// Sets keys of a section, each to a value that has no line end (with go-ini's rules: none outside its quotes). A key that is there keeps its line's spacing
     /// around the delimiter; new ones are added below the section's last line, a new section at the end.
     pub fn set(&mut self, section: &str, pairs: &[(&str, &str)], width: Width) {
-        debug_assert!(pairs.iter().all(|(_, value)| !value.contains(['\n', '\r'])), "a value is one line");
+        debug_assert!(
+            self.rules == Rules::GoIni || pairs.iter().all(|(_, value)| !value.contains(['\n', '\r'])),
+            "a value is one line"
+        );
         let end = self.end();
         if !self.has(section) {
             self.add_section(section, end);
         }
         for (key, value) in pairs {
-            let found: Vec<usize> =
-                self.within(section).filter(|index| matches!(&self.lines[*index].kind, Kind::Key(name) if name == key)).collect();
+            let found: Vec<usize> = self.within(section).filter(|index| self.lines[*index].kind.is_key(key)).collect();
             match found.split_last() {
                 // Of a key that stands twice readers take the last, so that is the one to set.
                 Some((last, _)) => self.replace_value(*last, value),
                 None => {
-                    let at = self.last_line(section) + 1;
+                    let mut at = self.last_line(section) + 1;
                     let indent = self.indent_at(section, at);
-                    let raw = format!("{indent}{key:<width$} = {value}{end}");
-                    self.lines.insert(at, Line { raw, kind: Kind::Key((*key).to_owned()) });
+                    if self.joins_what_follows(at - 1) {
+                        self.lines.insert(at, Line { raw: end.to_owned(), kind: Kind::Quiet });
+                        at += 1;
+                    }
+                    let start = format!("{indent}{key:<width$} ");
+                    let kind = Kind::Key { name: (*key).to_owned(), delimiter: start.len() };
+                    self.lines.insert(at, Line { raw: format!("{start}= {value}{end}"), kind });
                 }
             }
         }
@@ -233,14 +216,18 @@ impl Ini {
 
     /// Takes keys out of a section, with what is indented below them.
     pub fn remove(&mut self, section: &str, keys: &[&str]) {
-        let doomed: Vec<usize> = self
-            .within(section)
-            .filter(|i| matches!(&self.lines[*i].kind, Kind::Key(name) if keys.contains(&name.as_str())))
-            .collect();
+        let doomed: Vec<usize> =
+            self.within(section).filter(|i| keys.iter().any(|key| self.lines[*i].kind.is_key(key))).collect();
         for index in doomed.into_iter().rev() {
             self.remove_continuations(index);
             self.lines.remove(index);
         }
+    }
+
+    /// Whether a line would take the next one for a part of its value, were there one.
+    fn joins_what_follows(&self, index: usize) -> bool {
+        let Some((_, value)) = self.pair(index) else { return false };
+        self.rules == Rules::GoIni && value.ends_with('\\') && go_quote(value).is_none()
     }
 
     fn add_section(&mut self, section: &str, end: &str) {
@@ -263,7 +250,7 @@ impl Ini {
         let stop = next.map_or(self.lines.len(), |offset| header + 1 + offset);
         let last = (header..stop)
             .rev()
-            .find(|index| matches!(self.lines[*index].kind, Kind::Key(_) | Kind::Continuation))
+            .find(|index| matches!(self.lines[*index].kind, Kind::Key { .. } | Kind::Continuation))
             .unwrap_or(header);
         let end = self.end();
         if !self.lines[last].raw.ends_with('\n') {
@@ -279,16 +266,15 @@ impl Ini {
             .iter()
             .rposition(|line| matches!(&line.kind, Kind::Section(name) if name == section))
             .unwrap_or_default();
-        let key = (header..at).rev().find(|i| matches!(self.lines[*i].kind, Kind::Key(_)));
+        let key = (header..at).rev().find(|i| matches!(self.lines[*i].kind, Kind::Key { .. }));
         let like = key.or_else(|| (at..self.lines.len()).find(|i| self.lines[*i].kind != Kind::Quiet));
         like.map(|index| body(&self.lines[index].raw)).map(|line| line[..indentation(line)].to_owned()).unwrap_or_default()
     }
 
     fn replace_value(&mut self, index: usize, value: &str) {
-        let raw = &self.lines[index].raw;
-        let text = body(raw);
+        let Line { raw, kind: Kind::Key { delimiter: at, .. } } = &self.lines[index] else { return };
+        let (at, text) = (*at, body(raw));
         let ending = &raw[text.len()..];
-        let Some(at) = delimiter(text) else { return };
         if text[at + 1..].trim() == value {
             return;
         }
@@ -328,7 +314,7 @@ mod tests {
         assert_eq!(ini.pairs("default"), [("aws_access_key_id", "AKIA#x"), ("s3", "")]);
         assert_eq!(ini.get("work", "region"), Some("eu"));
         assert_eq!(ini.strange(), None);
-        assert_eq!(Ini::parse("[a]\nx\n").strange(), Some(StrangeLine(2)));
+        assert_eq!(Ini::parse("[a]\nx\n").strange(), Some(StrangeLine { number: 2, is_unclosed: false }));
     }
 
     #[test]

@@ -1,0 +1,112 @@
+use super::*;
+use crate::config::Key;
+
+const CONFIG: &str = r#"
+[default]
+region = us-east-1
+
+[profile legacy]
+sso_start_url = https://d-1234567890.awsapps.com/start
+SSO_REGION = us-east-1
+sso_account_id = 012345678901
+sso_role_name = Admin
+region = eu-west-1
+
+[profile "with blank"]
+sso_session = my-sso
+sso_account_id = 123456789012
+sso_role_name = Read Only
+
+[profile only]
+sso_session: my-sso
+
+[profile differs]
+sso_session = my-sso
+sso_region = eu-west-1
+
+[profile agrees]
+sso_session = my-sso
+sso_region = us-east-1
+
+[profile lost]
+sso_session = no-such
+
+[profile half]
+sso_session = half
+sso_account_id = 123456789012
+
+[profile typo]
+sso_session = my-sso
+sso_acount_id = 1
+
+[profile plain]
+region = us-east-1
+
+[sso-session my-sso]
+sso_start_url = https://d-1234567890.awsapps.com/start/
+sso_region = us-east-1
+sso_registration_scope = sso:account:access
+
+[sso-session half]
+sso_start_url = https://d-1234567890.awsapps.com/start
+"#;
+
+fn of(name: &str) -> Result<Option<SsoProfile>, String> {
+    sso_profile(CONFIG, "~/.aws/config", name).map_err(|error| error.to_string())
+}
+
+fn said(name: &str) -> [Option<String>; 6] {
+    let draft = of(name).unwrap().unwrap().found.draft;
+    let own = |key: Key| draft.get(key).map(str::to_owned);
+    let other = |key: &str| draft.other(key).map(str::to_owned);
+    [own(Key::Url), other("sso_region"), own(Key::Role), own(Key::Region), other("sso_session"), own(Key::Profile)]
+}
+
+#[test]
+fn both_forms_are_read() {
+    let some = |text: &str| Some(text.to_owned());
+    let start = "https://d-1234567890.awsapps.com/start";
+    assert_eq!(
+        said("legacy"),
+        [some(start), some("us-east-1"), some("012345678901/Admin"), some("eu-west-1"), None, some("legacy")]
+    );
+    let with_slash = "https://d-1234567890.awsapps.com/start/";
+    assert_eq!(
+        said("with blank"),
+        [some(with_slash), some("us-east-1"), some("123456789012/Read Only"), None, some("my-sso"), some("with blank")]
+    );
+    assert_eq!(said("only"), [some(with_slash), some("us-east-1"), None, None, some("my-sso"), some("only")]);
+    assert_eq!(said("agrees")[1], some("us-east-1"));
+    for other in ["plain", "default", "nobody", "my-sso"] {
+        assert!(of(other).unwrap().is_none(), "{other}");
+    }
+}
+
+#[test]
+fn what_is_wrong_is_said_in_the_words_of_the_aws_client() {
+    for (name, words) in [
+        ("lost", "The specified sso-session does not exist: \"no-such\""),
+        ("differs", "The value for sso_region is inconsistent between profile (eu-west-1) and sso-session (us-east-1)"),
+        (
+            "half",
+            "The profile \"half\" is configured to use SSO but is missing required configuration: sso_region, sso_role_name",
+        ),
+    ] {
+        let told = of(name).unwrap_err();
+        assert!(told.starts_with(words), "{told}");
+        let line = CONFIG.lines().position(|line| line == format!("[profile {name}]")).unwrap() + 1;
+        assert!(told.ends_with(&format!("(`~/.aws/config`, line {line})")), "{told}");
+    }
+}
+
+#[test]
+fn a_mistyped_key_is_worth_a_word() {
+    let notes = of("typo").unwrap().unwrap().notes;
+    assert_eq!(
+        notes,
+        [
+            "`sso_acount_id` in profile `typo` is read by nobody",
+            "`sso_registration_scope` in sso-session `my-sso` is read by nobody; did you mean `sso_registration_scopes`?"
+        ]
+    );
+}
