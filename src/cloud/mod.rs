@@ -4,6 +4,10 @@
 
 mod alibaba;
 mod aws;
+mod store;
+mod together;
+
+pub use store::{Held, Store, StoreError};
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -13,9 +17,8 @@ use async_trait::async_trait;
 use crate::saml::BadResponse;
 use crate::types::{
     Assertion, Choice, CloudAccountId, CloudId, Credentials, IdpArn, Offer, OfferedRole, PortalRole, PortalToken, ProfileName,
-    Region, RoleArn, RoleWish, SamlResponse, Secret, ServiceProvider, SessionDuration, Untrusted, WebUrl,
+    Region, RoleArn, RoleWish, SamlResponse, Secret, ServiceProvider, SessionDuration, Timestamp, Untrusted, WebUrl,
 };
-use crate::world::file::FileError;
 use crate::world::{Env, EnvChange, Paths, Transport, TransportError, is_busy};
 
 /// One cloud's conventions.
@@ -84,6 +87,11 @@ pub trait Cloud: Sync {
         _net: &dyn Transport,
     ) -> Result<Offer, CloudError> {
         Err(CloudError::NoPortal(self.id()))
+    }
+
+    /// Whether the session at the cloud's portal can be ended from here. Where it cannot, what is kept of it here is all that can go.
+    fn ends_portal_sessions(&self) -> bool {
+        true
     }
 
     /// Ends the session at a portal at `at`. Credentials that were handed out live on.
@@ -195,7 +203,7 @@ pub struct SessionWish {
     /// Policies that limit it further, by name (AWS).
     pub policy_arns: Vec<String>,
     /// What time it is.
-    pub now: crate::types::Timestamp,
+    pub now: Timestamp,
 }
 
 /// Why a cloud gave no credentials.
@@ -343,77 +351,6 @@ fn quoted(said: &Untrusted) -> String {
 
 fn request(id: &Untrusted) -> String {
     if id.is_empty() { String::new() } else { format!(" (request {id})") }
-}
-
-/// A place where credentials are kept by profile name: the file that the cloud's own tools read.
-pub trait Store: Send + Sync {
-    /// The file.
-    fn path(&self) -> &std::path::Path;
-
-    /// Whether writing to `profile` would destroy something that is not ours. Asked before a sign-in begins, so that nobody
-    /// types a code for nothing, and again under the lock when it is written.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    fn check(&self, profile: &ProfileName) -> Result<(), StoreError>;
-
-    /// Writes credentials into `profile`, and the region where there is one to write. With `force`, whatever the profile was.
-    ///
-    /// # Errors
-    /// [`StoreError`]; the file is then as it was.
-    fn put(
-        &self,
-        profile: &ProfileName,
-        credentials: &Credentials,
-        region: Option<&Region>,
-        force: bool,
-    ) -> Result<(), StoreError>;
-
-    /// The credentials of `profile`, if the file says that they are of the role `wished` and when they end.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    fn get(&self, profile: &ProfileName, wished: &RoleArn) -> Result<Option<Credentials>, StoreError>;
-
-    /// What the file says of `profile`, read once; nothing of what cannot be read.
-    fn look(&self, profile: &ProfileName) -> Held;
-}
-
-/// What a file says of a profile.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Held {
-    /// The ID of the access key in it.
-    pub key_id: Option<String>,
-    /// Whose keys they are: the assumed role's name.
-    pub assumed: Option<String>,
-    /// The region that the cloud's own tools use with it.
-    pub region: Option<Region>,
-}
-
-/// Why a profile was not written or read.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    /// The file system.
-    #[error(transparent)]
-    File(#[from] FileError),
-    /// The file is not what it should be.
-    #[error("`{path}` is not {what}: {why}")]
-    Broken {
-        /// The file.
-        path: String,
-        /// What it should be.
-        what: &'static str,
-        /// What is wrong.
-        why: String,
-    },
-    /// The profile is somebody else's work.
-    #[error("profile `{profile}` {holds}, which a login would overwrite")]
-    NotOurs {
-        /// The profile.
-        profile: ProfileName,
-        /// What it holds.
-        holds: String,
-    },
 }
 
 /// Reads the roles of an assertion. Each value names a role and an identity provider, in either order; a value that is

@@ -6,6 +6,7 @@ mod accounts;
 mod adfs;
 mod call;
 mod cloud;
+mod cloudsso;
 mod exec;
 mod files;
 mod form;

@@ -12,7 +12,7 @@ use crate::people::Directory;
 use crate::saml::Issued;
 use crate::wire::{Breach, Reply, Request, glob};
 use crate::{
-    Seen, adfs, alibaba, aws, forms, identity_center, identity_portal, issuer, jumpcloud, okta, pipelines, web_identity,
+    Seen, adfs, alibaba, aws, cloudsso, forms, identity_center, identity_portal, issuer, jumpcloud, okta, pipelines, web_identity,
 };
 
 /// Credentials that a cloud has handed out.
@@ -67,6 +67,8 @@ pub(crate) struct World {
     pub(crate) okta: okta::State,
     /// State of IAM Identity Center.
     pub(crate) identity: identity_center::State,
+    /// State of CloudSSO.
+    pub(crate) cloudsso: cloudsso::State,
     /// State of the provider made of forms.
     pub(crate) forms: forms::State,
     /// State of the OpenID issuer.
@@ -106,6 +108,7 @@ const HOSTS: &[(&str, Emulator)] = &[
     ("sts.aliyuncs.com", alibaba::sts),
     ("sts.*.aliyuncs.com", alibaba::sts),
     ("sts-vpc.*.aliyuncs.com", alibaba::sts),
+    ("signin-*.alibabacloudsso.com", cloudsso::answer),
     ("signin.aliyun.com", alibaba::signin),
     ("signin.alibabacloud.com", alibaba::signin),
 ];
