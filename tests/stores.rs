@@ -266,7 +266,10 @@ fn a_session_goes_where_one_of_the_same_portal_was() {
         (r#""mode":"StsToken","access_key_id":"STS.x""#.to_owned(), true),
         (format!(r#""mode":"CloudSSO","cloud_sso_sign_in_url":"{PORTAL}""#), true),
         (format!(r#""mode":"CloudSSO","cloud_sso_sign_in_url":"{PORTAL}/""#), true),
-        (r#""mode":"CloudSSO","cloud_sso_sign_in_url":"https://signin-cn-shanghai.alibabacloudsso.com/x/login""#.to_owned(), false),
+        (
+            r#""mode":"CloudSSO","cloud_sso_sign_in_url":"https://signin-cn-shanghai.alibabacloudsso.com/x/login""#.to_owned(),
+            false,
+        ),
         (r#""mode":"CloudSSO""#.to_owned(), false),
         (format!(r#""mode":"OAuth","cloud_sso_sign_in_url":"{PORTAL}""#), false),
         (r#""mode":"AK","access_key_id":"LTAI""#.to_owned(), false),
@@ -298,7 +301,9 @@ fn a_session_is_taken_out_and_nothing_else() {
     here.put_session("p", PORTAL).unwrap();
     let before = here.text();
     here.store.forget_session(&name("other"), &at).unwrap();
-    here.store.forget_session(&name("p"), &WebUrl::parse("https://signin-cn-shanghai.alibabacloudsso.com/x/login").unwrap()).unwrap();
+    here.store
+        .forget_session(&name("p"), &WebUrl::parse("https://signin-cn-shanghai.alibabacloudsso.com/x/login").unwrap())
+        .unwrap();
     assert_eq!(here.text(), before);
     here.store.forget_session(&name("p"), &at).unwrap();
     let after = before

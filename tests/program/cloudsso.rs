@@ -86,13 +86,14 @@ impl Desk {
 fn a_code_is_approved_and_every_role_has_that_token() {
     let desk = Desk::with_account("");
     let done = desk.call("login -a production").run().exits(0);
-    done.says(&[
+    let done = done.says(&[
         &format!("To sign in to {HOST}, open this address on any device:\n  https://{HOST}/device/code\nand type this code:\n  "),
         "Approve it only if you started this yourself, on ",
         &format!("Selected role: {ROLE}"),
         &format!("Logged in as: {ROLE}"),
         "cn-shanghai",
     ]);
+    assert!(!done.stderr.contains("note: "), "{}", done.stderr);
     let ends = ["GET /access-assignments/access-configurations", "POST /cloud-credentials"];
     let requests = desk.requests();
     assert_eq!(requests[0], "POST /device-authorization");
@@ -431,7 +432,8 @@ fn settings_that_will_not_do() {
 #[test]
 fn without_a_vault_a_sign_in_is_good_for_its_run() {
     let desk = Desk::with_account("profile_mode = \"CloudSSO\"");
-    desk.call("login -a production").var("SAML2CLOUD_KEYCHAIN", "none").run().exits(0);
+    let done = desk.call("login -a production").var("SAML2CLOUD_KEYCHAIN", "none").run().exits(0);
+    done.says(&["note: this sign-in is good for this command only", "SAML2CLOUD_KEYCHAIN"]);
     // Keys and session are in the profile, so nobody is asked.
     desk.call("login -a production").var("SAML2CLOUD_KEYCHAIN", "none").run().exits(0);
     desk.call("exec -a production -- true").var("SAML2CLOUD_KEYCHAIN", "none").run().exits(0);

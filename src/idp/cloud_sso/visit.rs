@@ -66,6 +66,11 @@ impl Visit<'_, '_> {
         }
         let token = self.sign_in().await?;
         self.keep(&token);
+        if self.kept().is_none() && token.expires > self.now() {
+            self.session.answers.notify(
+                "note: this sign-in is good for this command only: there is no keychain to keep it in (`SAML2CLOUD_KEYCHAIN`)",
+            );
+        }
         Ok(token)
     }
 

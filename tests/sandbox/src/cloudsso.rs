@@ -92,7 +92,7 @@ pub(crate) fn answer(world: &mut World, request: &Request) -> Result<Reply, Brea
 }
 
 /// The body's members, which are these and no others, each a text.
-fn body<'b>(request: &'b Request, members: &[&str]) -> Result<Map<String, Value>, Breach> {
+fn body(request: &Request, members: &[&str]) -> Result<Map<String, Value>, Breach> {
     request.no_query()?;
     if request.header("accept") != Some("application/json") {
         return breach("the answer that is wished for is not JSON");
