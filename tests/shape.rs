@@ -104,9 +104,16 @@ fn the_table_of_the_crate_page_is_this_one() {
 #[test]
 fn every_provider_has_the_same_shape() {
     let mut providers = 0;
-    for name in
-        ["adfs/mod.rs", "adfs/adfs2.rs", "jumpcloud.rs", "form/mod.rs", "identity_center/mod.rs", "oidc/mod.rs", "okta/mod.rs"]
-    {
+    for name in [
+        "adfs/mod.rs",
+        "adfs/adfs2.rs",
+        "cloud_sso/mod.rs",
+        "jumpcloud.rs",
+        "form/mod.rs",
+        "identity_center/mod.rs",
+        "oidc/mod.rs",
+        "okta/mod.rs",
+    ] {
         let text = fs::read_to_string(source().join("idp").join(name)).unwrap();
         let doc: Vec<&str> = text.lines().take_while(|line| line.starts_with("//!")).collect();
         assert!(

@@ -217,9 +217,11 @@ fn config_hint(error: &ConfigError) -> Option<String> {
         ConfigError::Unknown { .. } => {
             "choose one with `--idp-account NAME`, or make it with `saml2cloud configure --idp-account NAME`".to_owned()
         }
-        ConfigError::Twice { .. } | ConfigError::NoCloud(_) => {
-            "say which with `--cloud aws` or `--cloud alibaba` (`SAML2CLOUD_CLOUD`)".to_owned()
+        ConfigError::NoCloud(_) => {
+            "a role by its full name tells it (`--role ARN`), or `--cloud aws` or `--cloud alibaba` (`SAML2CLOUD_CLOUD`)"
+                .to_owned()
         }
+        ConfigError::Twice { .. } => "say which with `--cloud aws` or `--cloud alibaba` (`SAML2CLOUD_CLOUD`)".to_owned(),
         ConfigError::OtherCloud { .. } => "give the new account another name with `--idp-account NAME`".to_owned(),
         ConfigError::Missing { key, .. } => how_to_set(*key)?,
         ConfigError::UnknownProvider { meant: Some(meant), .. } => format!("did you mean `{meant}`?"),
@@ -270,7 +272,8 @@ fn sign_in_hint(error: &SignInError) -> Option<String> {
         }
         SignInError::Browse(BrowseError::Transport(error)) => return network_hint(error),
         SignInError::NeedsSignIn { .. } => {
-            "sign in with `saml2cloud login`; `auto_login = true` in the account lets `credential-process` begin a sign-in too"
+            "sign in with `saml2cloud login`, on a machine without browser and terminal with `--device`; `auto_login = true` in the \
+             account lets `credential-process` begin a sign-in too"
                 .to_owned()
         }
         SignInError::NoPortal { .. } => {

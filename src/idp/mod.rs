@@ -316,7 +316,9 @@ pub enum SignInError {
         expected: String,
     },
     /// A sign-in by a person is due, and this run may not begin one.
-    #[error("the session at {at} has expired, or there was none, and no sign-in is begun without you")]
+    #[error(
+        "the SSO session at {at} has expired or is otherwise invalid, or there was none, and no sign-in is begun without you"
+    )]
     NeedsSignIn {
         /// Which portal.
         at: String,

@@ -1,6 +1,7 @@
 //! What signing in at a cloud's own portal is like whichever cloud it is: one process at a time, and a browser only where one can be
 //! shown.
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::Session;
@@ -11,10 +12,14 @@ use crate::world::file::{self, Lock};
 /// How long a process waits for another one's sign-in before it says so.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Waits until no other process signs in at the portal that is named so.
-pub(super) async fn turn(session: &Session<'_>, name: &str) -> Option<Lock> {
-    let path = session.machine.paths.portal_cache().join(format!("{name}.lock"));
-    let waiting = file::lock(&path);
+/// By what processes wait for each other's sign-ins at the portal that is named so.
+pub(super) fn queue(session: &Session<'_>, name: &str) -> PathBuf {
+    session.machine.paths.portal_cache().join(format!("{}.lock", file_name(&["turn", name])))
+}
+
+/// Waits until no other process in that queue signs in.
+pub(super) async fn turn(session: &Session<'_>, queue: &Path) -> Option<Lock> {
+    let waiting = file::lock(queue);
     tokio::pin!(waiting);
     let taken = tokio::select! {
         biased;

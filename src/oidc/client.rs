@@ -14,7 +14,7 @@ use crate::types::{Secret, Timestamp, WebUrl};
 use crate::world::nonce;
 
 /// How long a token lives that a client signs for the issuer.
-const LIFETIME: i64 = 120;
+const LIFETIME: i64 = 240;
 /// How far back it is dated, for issuers whose clock is behind.
 const SLACK: i64 = 30;
 
@@ -86,7 +86,7 @@ pub struct SigningKey {
 
 enum Pair {
     Rsa(Box<RsaKeyPair>),
-    Ec(EcdsaKeyPair),
+    Ec(Box<EcdsaKeyPair>),
 }
 
 impl std::fmt::Debug for SigningKey {
@@ -107,7 +107,10 @@ impl SigningKey {
             PrivateKeyDer::Pkcs8(der) => {
                 let der = der.secret_pkcs8_der();
                 let ec = || EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, der, &SystemRandom::new()).ok();
-                RsaKeyPair::from_pkcs8(der).ok().map(|pair| Pair::Rsa(Box::new(pair))).or_else(|| ec().map(Pair::Ec))
+                RsaKeyPair::from_pkcs8(der)
+                    .ok()
+                    .map(|pair| Pair::Rsa(Box::new(pair)))
+                    .or_else(|| ec().map(|pair| Pair::Ec(Box::new(pair))))
             }
             _ => return Err("it is an EC key in the old form; `openssl pkcs8 -topk8 -nodes` makes the new one".to_owned()),
         };
@@ -184,7 +187,7 @@ mod tests {
         let claims = super::super::read_jwt(token.expose()).unwrap();
         assert_eq!(
             claims.to_string(),
-            "iss \"machine\", aud \"https://idp.example/token\", sub \"machine\", iat 2023-11-14T22:12:50Z, exp 2023-11-14T22:15:20Z, \
+            "iss \"machine\", aud \"https://idp.example/token\", sub \"machine\", iat 2023-11-14T22:12:50Z, exp 2023-11-14T22:17:20Z, \
              typ \"JWT\", alg \"ES256\""
         );
         let (text, signature) = token.expose().rsplit_once('.').unwrap();

@@ -18,14 +18,14 @@ pub enum Assertion {
 #[derive(Debug, Clone)]
 pub struct IdToken {
     text: Secret<String>,
-    claims: Claims,
+    claims: Box<Claims>,
     session_name: SessionName,
 }
 
 impl IdToken {
     /// Takes a token with what was read in it, and the name that the session gets in the cloud's logs: a token has no attribute for it.
     pub fn new(text: Secret<String>, claims: Claims, session_name: SessionName) -> Self {
-        Self { text, claims, session_name }
+        Self { text, claims: Box::new(claims), session_name }
     }
 
     /// The token, for the cloud.

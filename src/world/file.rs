@@ -113,6 +113,20 @@ pub async fn lock(path: &Path) -> Result<Lock, FileError> {
     }
 }
 
+/// The same without waiting: nothing if somebody holds the lock.
+///
+/// # Errors
+/// The lock's file cannot be made.
+pub fn lock_now(path: &Path) -> Result<Option<Lock>, FileError> {
+    make_folder(path.parent().unwrap_or(Path::new(".")))?;
+    let file = Lock::open(path)?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(Lock(file))),
+        Err(fs::TryLockError::WouldBlock) => Ok(None),
+        Err(fs::TryLockError::Error(error)) => Err(FileError::new("lock", path)(error)),
+    }
+}
+
 /// The files of a folder whose names end so; none if there is no such folder.
 #[allow(clippy::disallowed_methods, reason = "folders are read here")]
 pub fn list(folder: &Path, ending: &str) -> Vec<PathBuf> {
@@ -231,15 +245,19 @@ impl Lock {
         Self::take(&target.with_file_name(format!(".{}.lock", name.trim_start_matches('.'))))
     }
 
-    #[allow(clippy::disallowed_methods, reason = "files are locked here")]
     fn take(path: &Path) -> Result<Self, FileError> {
+        let file = Self::open(path)?;
+        file.lock().map_err(FileError::new("lock", path))?;
+        Ok(Self(file))
+    }
+
+    #[allow(clippy::disallowed_methods, reason = "files are locked here")]
+    fn open(path: &Path) -> Result<File, FileError> {
         let mut options = File::options();
         options.create(true).truncate(false).write(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let file = options.open(path).map_err(FileError::new("open the lock", path))?;
-        file.lock().map_err(FileError::new("lock", path))?;
-        Ok(Self(file))
+        options.open(path).map_err(FileError::new("open the lock", path))
     }
 }
 
@@ -269,6 +287,22 @@ mod tests {
         let below = folder.path().join("a/b/file");
         replace(&below, "x").unwrap();
         assert_eq!((mode(&below), mode(&folder.path().join("a"))), (0o600, 0o700));
+    }
+
+    #[tokio::test]
+    async fn one_holder_at_a_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a/turn.lock");
+        let held = lock(&path).await.unwrap();
+        assert!(lock_now(&path).unwrap().is_none());
+        let waiting = tokio::spawn({
+            let path = path.clone();
+            async move { lock(&path).await.map(|_| ()) }
+        });
+        assert!(!waiting.is_finished());
+        drop(held);
+        waiting.await.unwrap().unwrap();
+        assert!(lock_now(&path).unwrap().is_some());
     }
 
     #[test]

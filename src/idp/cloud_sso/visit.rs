@@ -76,7 +76,7 @@ impl Visit<'_, '_> {
 
     /// Waits until no other process is signing in at this portal for this person.
     pub(super) async fn turn(&self) -> Option<Lock> {
-        portal::turn(self.session, &portal::file_name(&["turn", self.portal.url.expose().as_str()])).await
+        portal::turn(self.session, &portal::queue(self.session, self.portal.url.expose().as_str())).await
     }
 
     /// The token that rests, if it is still good.

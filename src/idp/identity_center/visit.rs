@@ -62,7 +62,12 @@ impl Visit<'_, '_> {
         let state = |visit: &Self, held: &Held| held.state(visit.now(), standing.refused);
         if !standing.anew
             && let Some(held) = self.held().await
-            && state(self, &held) == State::Good
+            // One that only ends soon is not worth a wait for somebody else's sign-in.
+            && match state(self, &held) {
+                State::Good => true,
+                State::Ending => self.is_taken(),
+                State::Over | State::Dead => false,
+            }
         {
             return Ok(self.handed(held));
         }
@@ -111,9 +116,19 @@ impl Visit<'_, '_> {
         }
     }
 
+    /// By what processes wait for each other's sign-ins at this portal for this person.
+    fn turns(&self) -> PathBuf {
+        portal::queue(self.session, &self.portal.key)
+    }
+
+    /// Whether another process is signing in, or renewing.
+    fn is_taken(&self) -> bool {
+        matches!(file::lock_now(&self.turns()), Ok(None))
+    }
+
     /// Waits until no other process is signing in at this portal for this person.
     async fn turn(&self) -> Option<file::Lock> {
-        portal::turn(self.session, &portal::file_name(&["turn", &self.portal.key])).await
+        portal::turn(self.session, &self.turns()).await
     }
 
     fn shared_file(&self) -> PathBuf {
@@ -176,11 +191,14 @@ impl Visit<'_, '_> {
 
     /// A new sign-in, by a person.
     async fn sign_in(&mut self) -> Result<Held, SignInError> {
-        if !self.session.machine.may_send_person && !self.portal.auto_login {
+        let machine = self.session.machine;
+        let headless = self.portal.is_headless(machine.env);
+        // Where there is neither a screen nor a terminal nobody reads a code, unless they ask for one.
+        let is_seen = self.portal.device || !headless || self.session.answers.can_ask(Topic::Field(REGION));
+        if !is_seen || (!machine.may_send_person && !self.portal.auto_login) {
             return Err(SignInError::NeedsSignIn { at: self.portal.start.host().to_owned() });
         }
         let place = self.place().await?;
-        let headless = self.portal.is_headless(self.session.machine.env);
         let by_device = self.portal.device || headless;
         let grant = if by_device { wire::DEVICE } else { wire::CODE };
         let mut tries = 0;

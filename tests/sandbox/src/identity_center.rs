@@ -33,6 +33,8 @@ const SCOPE: &str = "sso:account:access";
 pub struct Portal {
     /// How long an access token lives, in seconds.
     pub access_seconds: i64,
+    /// How long the code of a browser lives, in seconds.
+    pub code_seconds: i64,
     /// How long a code for a device lives, in seconds.
     pub device_seconds: i64,
     /// The pause that polls must leave, in seconds.
@@ -49,7 +51,16 @@ pub struct Portal {
 
 impl Default for Portal {
     fn default() -> Self {
-        Self { access_seconds: 3600, device_seconds: 600, interval: 1, slow_downs: 0, page: 2, rotates: true, device_page: None }
+        Self {
+            access_seconds: 3600,
+            code_seconds: 60,
+            device_seconds: 600,
+            interval: 1,
+            slow_downs: 0,
+            page: 2,
+            rotates: true,
+            device_page: None,
+        }
     }
 }
 
@@ -60,7 +71,7 @@ pub(crate) struct State {
     clients: HashMap<String, Client>,
     /// Requests of browsers that wait for approval.
     asked: HashMap<String, Asked>,
-    codes: HashMap<String, (Asked, String)>,
+    codes: HashMap<String, (Asked, String, Timestamp)>,
     devices: HashMap<String, Device>,
     /// Access tokens: for whom, and until when.
     pub(crate) access: HashMap<String, (String, Timestamp)>,
@@ -341,7 +352,8 @@ fn approve(world: &mut World, path: &str, form: &Fields, email: Option<String>) 
     };
     let code = word::<30>();
     world.secret(&code);
-    world.identity.codes.insert(code.clone(), (asked.clone(), email));
+    let ends = later(world.cloud_now(), world.identity.settings.code_seconds);
+    world.identity.codes.insert(code.clone(), (asked.clone(), email, ends));
     Ok(back(&[("code", &code), ("state", &asked.state)]))
 }
 
@@ -364,7 +376,13 @@ fn token(world: &mut World, request: &Request) -> Result<Reply, Breach> {
         "authorization_code" => {
             world.secret(text(&body, "codeVerifier"));
             // A code is good once, whatever comes of it.
-            let Some((asked, email)) = world.identity.codes.remove(text(&body, "code")) else { return invalid("Invalid code") };
+            let now = world.cloud_now();
+            let Some((asked, email, ends)) = world.identity.codes.remove(text(&body, "code")) else {
+                return invalid("Invalid code");
+            };
+            if ends <= now {
+                return invalid("The code has expired");
+            }
             let digest = ring::digest::digest(&ring::digest::SHA256, text(&body, "codeVerifier").as_bytes());
             if URL_SAFE_NO_PAD.encode(digest) != asked.challenge
                 || asked.redirect != text(&body, "redirectUri")
