@@ -65,9 +65,10 @@ pub async fn login(run: &Run<'_>, account: &Account, options: Options) -> Result
         && let Some(credentials) = cached(world, account, options.freshness)
     {
         let held = options.no_profile || holds(run, account, &*store, &credentials);
-        // The cache has keys, and no session to write beside them.
-        if held || !account.profiles_hold_session() || (options.profile_is_optional && check(&*store, account).is_err()) {
-            let stored = !held && put(witness, &*store, account, (&credentials, None), options)?;
+        // The cache has keys, and no session to write beside them; a command needs the keys alone.
+        let is_enough = !account.profiles_hold_session();
+        if held || is_enough || options.profile_is_optional {
+            let stored = !held && is_enough && put(witness, &*store, account, (&credentials, None), options)?;
             return Ok(Outcome { credentials, from_cache: true, stored });
         }
     }

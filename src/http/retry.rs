@@ -115,6 +115,9 @@ mod tests {
         let still = Still(Mutex::default());
         let url = WebUrl::parse("https://sts.example/").unwrap();
         let get = Request::get(url.clone());
+        let patient = Retrying::new(Box::new(Busy(Mutex::default(), 1)), &still, 2, Duration::from_secs(1)).with_posts();
+        assert_eq!(patient.send(&Request::form(url.clone(), [])).await.unwrap().status, 200);
+        still.0.lock().unwrap().clear();
         let post = Request::form(url, [("a", "b")]);
         let send = async |busy: u32, request: &Request| {
             let transport = Retrying::new(Box::new(Busy(Mutex::new(0), busy)), &still, 3, Duration::from_millis(400));

@@ -147,7 +147,8 @@ fn configure_makes_an_account() {
 #[test]
 fn roles_are_listed_with_the_names_of_accounts() {
     let desk = Desk::with_account("");
-    let done = desk.call("list-roles -a production").run().exits(0);
+    // No code, verifier or token is in what it tells at its most talkative, which every call is held against.
+    let done = desk.call("list-roles -a production --verbose").run().exits(0);
     let all = format!(
         "acme-prod({GUIDE})\n{GUIDE}/AcmeJumpCloudAdminRO\n{GUIDE}/AcmeJumpCloudAdmin\n\nSandbox(210987654321)\n210987654321/Developer\n\n"
     );
@@ -217,6 +218,8 @@ fn a_profile_may_hold_the_session_too() {
     let before = desk.room.read(ALIBABA.profiles);
     desk.room
         .write(ALIBABA.profiles, &before.replace("\"cloud_sso_access_token_expire\": ", "\"cloud_sso_access_token_expire\": -"));
+    desk.call("exec -a production -- true").run().exits(0);
+    assert!(desk.room.requests().is_empty(), "a command needs the keys alone");
     desk.call("login -a production").run().exits(0);
     assert_eq!(desk.profile("production")["access_token"], profile["access_token"]);
     assert_eq!((desk.asked(&format!("POST {HOST}/cloud-credentials")), desk.tabs()), (1, 1));
@@ -293,7 +296,11 @@ fn a_token_that_is_over_costs_one_sign_in() {
 fn credential_process_never_starts_a_sign_in_unless_it_may() {
     let desk = Desk::with_account("");
     let done = desk.call("credential-process -a production").run().exits(4);
-    done.says(&[&format!("error: the session at {HOST} has expired, or there was none"), "saml2cloud login", "auto_login"]);
+    done.says(&[
+        &format!("error: the SSO session at {HOST} has expired or is otherwise invalid, or there was none"),
+        "saml2cloud login",
+        "auto_login",
+    ]);
     desk.call("exec -a production --no-input -- true").run().exits(4);
     assert_eq!((desk.tabs(), desk.room.requests().len()), (0, 0));
     desk.call("login -a production").run().exits(0);

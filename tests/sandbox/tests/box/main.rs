@@ -8,6 +8,7 @@
 mod adfs;
 mod browser;
 mod clouds;
+mod cloudsso;
 mod forms;
 mod identity;
 mod jumpcloud;
