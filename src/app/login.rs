@@ -236,7 +236,8 @@ async fn assume(run: &Run<'_>, account: &Account, offer: &Offer, choice: &Choice
     witness.tell(&Event::Requesting { cloud: account.cloud, by });
     // Always verified: what the account says of its identity provider does not reach here.
     let transport: Box<dyn Transport> = match is_portal {
-        true => Box::new(portal::transport(run)?),
+        // Asking for keys changes nothing.
+        true => Box::new(portal::transport(run)?.with_posts()),
         false => world.network.open(&Tls::default())?,
     };
     let policy = policy(world, account)?;

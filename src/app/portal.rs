@@ -66,7 +66,7 @@ pub(super) async fn offer_of_all(run: &Run<'_>, account: &Account) -> Result<Off
 /// The way to a portal: always verified, and patient where the portal says that it is busy.
 pub(super) fn transport<'r>(run: &'r Run<'_>) -> Result<Retrying<'r>, Error> {
     let inner: Box<dyn Transport> = run.world.network.open(&Tls::default())?;
-    Ok(Retrying::new(inner, run.world.clock, TRIES, PAUSE).with_posts())
+    Ok(Retrying::new(inner, run.world.clock, TRIES, PAUSE))
 }
 
 /// Waits until no other process signs in for the same account and role. Whoever waited finds the keys that the other got.
