@@ -108,6 +108,7 @@ fn every_provider_has_the_same_shape() {
         "adfs/mod.rs",
         "adfs/adfs2.rs",
         "browser/mod.rs",
+        "cloud_sso/mod.rs",
         "jumpcloud.rs",
         "form/mod.rs",
         "identity_center/mod.rs",

@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use saml2cloud::cloud::{self, Store, StoreError};
-use saml2cloud::types::{CloudId, Credentials, ProfileName, Region, RoleArn, Timestamp};
+use saml2cloud::types::{
+    CloudId, Credentials, PortalSession, PortalToken, ProfileName, Region, Role, RoleArn, Timestamp, WebUrl,
+};
 use saml2cloud::world::{Env, Paths};
 
 /// A store in a home of its own.
@@ -63,6 +65,20 @@ impl Place {
 
     fn holds(&self, profile: &str, key_id: &str) -> bool {
         self.store.look(&name(profile)).key_id.as_deref() == Some(key_id)
+    }
+
+    /// Credentials of a portal's role, with the session that gave them.
+    fn put_session(&self, profile: &str, at: &str) -> Result<(), StoreError> {
+        let role = Role::parse("1234567890123456/Admin").unwrap();
+        let credentials = Credentials { assumed: role.to_string(), role, ..self.credentials(1) };
+        let token = PortalToken {
+            access: "access token".into(),
+            start: WebUrl::parse(at).unwrap(),
+            region: None,
+            expires: credentials.issued.after(Duration::from_secs(1800)),
+        };
+        let session = PortalSession { token, role_id: "ac-00ccule7tadaijxc0001".to_owned() };
+        self.store.put_session(&name(profile), &credentials, &session, None, false)
     }
 
     fn put(&self, profile: &str, number: u32, force: bool) -> Result<(), StoreError> {
@@ -129,7 +145,7 @@ fn alibaba_keeps_the_contract() {
     contract(CloudId::Alibaba);
 }
 
-/// Runs every folder of golden files: `before`, `after`, and which profile is written.
+/// Runs every folder of golden files: `before`, `after`, which profile is written, and at which portal if it is to hold a session.
 fn golden(cloud: CloudId, folder: &str) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/profile").join(folder);
     let mut cases = 0;
@@ -140,7 +156,12 @@ fn golden(cloud: CloudId, folder: &str) {
             |file: &str| fs::read_to_string(case.join(file)).unwrap_or_else(|e| panic!("{}: {e}", case.join(file).display()));
         fs::create_dir_all(here.store.path().parent().unwrap()).unwrap();
         fs::write(here.store.path(), read("before")).unwrap();
-        here.put(read("profile").trim(), 1, false).unwrap_or_else(|e| panic!("{}: {e}", case.display()));
+        let profile = read("profile");
+        let put = match case.join("session").exists() {
+            true => here.put_session(profile.trim(), read("session").trim()),
+            false => here.put(profile.trim(), 1, false),
+        };
+        put.unwrap_or_else(|e| panic!("{}: {e}", case.display()));
         // The expiry is written in the machine's zone for AWS; the golden file has a word for it.
         let text = here.text().replace(&here.credentials(1).expires.local_rfc3339(), "EXPIRES");
         assert_eq!(text, read("after"), "{}", case.display());
@@ -234,6 +255,67 @@ fn a_broken_file_is_left_alone() {
         assert!(matches!(here.put("prod", 1, true), Err(StoreError::Broken { .. })), "{text}");
         assert_eq!(fs::read_to_string(path).unwrap(), text);
     }
+}
+
+const PORTAL: &str = "https://signin-cn-shanghai.alibabacloudsso.com/acme/login";
+
+#[test]
+fn a_session_goes_where_one_of_the_same_portal_was() {
+    let profile = |more: &str| format!(r#"{{"current":"p","profiles":[{{"name":"p",{more}}}]}}"#);
+    for (more, is_ours) in [
+        (r#""mode":"StsToken","access_key_id":"STS.x""#.to_owned(), true),
+        (format!(r#""mode":"CloudSSO","cloud_sso_sign_in_url":"{PORTAL}""#), true),
+        (format!(r#""mode":"CloudSSO","cloud_sso_sign_in_url":"{PORTAL}/""#), true),
+        (
+            r#""mode":"CloudSSO","cloud_sso_sign_in_url":"https://signin-cn-shanghai.alibabacloudsso.com/x/login""#.to_owned(),
+            false,
+        ),
+        (r#""mode":"CloudSSO""#.to_owned(), false),
+        (format!(r#""mode":"OAuth","cloud_sso_sign_in_url":"{PORTAL}""#), false),
+        (r#""mode":"AK","access_key_id":"LTAI""#.to_owned(), false),
+    ] {
+        let here = place(CloudId::Alibaba);
+        let text = profile(&more);
+        here.write(".aliyun/config.json", &text);
+        let at = WebUrl::parse(PORTAL).unwrap();
+        assert_eq!(here.store.check_session(&name("p"), &at).is_ok(), is_ours, "{more}");
+        assert_eq!(here.put_session("p", PORTAL).is_ok(), is_ours, "{more}");
+        assert_eq!(here.text() == text, !is_ours, "{more}");
+        if is_ours {
+            let until = here.credentials(1).issued.after(Duration::from_secs(1800));
+            assert_eq!(here.store.look(&name("p")).session_until, Some(until));
+        }
+        // Keys alone do not go where a session is.
+        assert!(here.put("p", 2, false).is_err(), "{more}");
+    }
+}
+
+#[test]
+fn a_session_is_taken_out_and_nothing_else() {
+    let here = place(CloudId::Alibaba);
+    let at = WebUrl::parse(PORTAL).unwrap();
+    // Nothing is made where nothing was.
+    here.store.forget_session(&name("p"), &at).unwrap();
+    assert!(!here.store.path().exists());
+    here.put("other", 1, false).unwrap();
+    here.put_session("p", PORTAL).unwrap();
+    let before = here.text();
+    here.store.forget_session(&name("other"), &at).unwrap();
+    here.store
+        .forget_session(&name("p"), &WebUrl::parse("https://signin-cn-shanghai.alibabacloudsso.com/x/login").unwrap())
+        .unwrap();
+    assert_eq!(here.text(), before);
+    here.store.forget_session(&name("p"), &at).unwrap();
+    let after = before
+        .replace("\t\t\t\"access_token\": \"access token\",\n", "")
+        .replace(",\n\t\t\t\"cloud_sso_access_token_expire\": 1767227400", "");
+    assert_ne!(after, before);
+    assert_eq!(here.text(), after);
+    // AWS's tools keep sessions elsewhere: only the credentials are written.
+    let aws = place(CloudId::Aws);
+    aws.put_session("p", PORTAL).unwrap();
+    aws.store.forget_session(&name("p"), &at).unwrap();
+    assert!(aws.holds("p", "KEY1") && !aws.text().contains("access token"));
 }
 
 #[test]

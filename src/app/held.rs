@@ -10,7 +10,7 @@ use super::cache;
 use super::login::store_of;
 use crate::cloud::Held;
 use crate::config::Account;
-use crate::types::{Region, Role};
+use crate::types::{Region, Role, Timestamp};
 use crate::world::{Mark, World, file};
 
 /// Files up to this many bytes together are read as quickly as a note.
@@ -22,6 +22,7 @@ struct Note {
     key_id: Option<String>,
     assumed: Option<String>,
     region: Option<String>,
+    session_until: Option<i64>,
 }
 
 /// What the cloud's files say of the profile for `role`, as they are now.
@@ -43,7 +44,8 @@ pub(super) fn look(world: &World<'_>, account: &Account, role: &Role) -> Held {
     let held = store.look(profile);
     if marks().all(|mark| mark.is_settled(now)) {
         let region = held.region.as_ref().map(Region::as_str);
-        let note = json!({ "about": about, "key_id": held.key_id, "assumed": held.assumed, "region": region });
+        let note = json!({ "about": about, "key_id": held.key_id, "assumed": held.assumed, "region": region,
+            "session_until": held.session_until.map(Timestamp::unix) });
         // Without the note the next run reads the files too.
         let _ = file::replace(&path, &note.to_string());
     }
@@ -65,7 +67,8 @@ fn read(path: &std::path::Path, about: &[String]) -> Option<Held> {
     (note.about == about).then_some(())?;
     // A region that cannot be one is not ours.
     let region = note.region.map(|text| Region::parse(&text)).transpose().ok()?;
-    Some(Held { key_id: note.key_id, assumed: note.assumed, region })
+    let session_until = note.session_until.and_then(Timestamp::from_unix);
+    Some(Held { key_id: note.key_id, assumed: note.assumed, region, session_until })
 }
 
 #[cfg(test)]

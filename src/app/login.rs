@@ -11,7 +11,8 @@ use crate::config::Account;
 use crate::http::Policy;
 use crate::idp::SignInError;
 use crate::types::{
-    Assertion, Choice, CloudAccountId, Credentials, Offer, OfferedRole, Role, RoleWish, SessionDuration, Unchosen, Untrusted,
+    Assertion, Choice, CloudAccountId, Credentials, Offer, OfferedRole, PortalSession, Role, RoleWish, SessionDuration, Unchosen,
+    Untrusted,
 };
 use crate::world::{Tls, Transport, World};
 
@@ -63,10 +64,13 @@ pub async fn login(run: &Run<'_>, account: &Account, options: Options) -> Result
     if !options.force
         && let Some(credentials) = cached(world, account, options.freshness)
     {
-        let held =
-            options.no_profile || held::look(world, account, &credentials.role).key_id.as_ref() == Some(&credentials.key_id);
-        let stored = !held && put(witness, &*store, account, &credentials, options)?;
-        return Ok(Outcome { credentials, from_cache: true, stored });
+        let held = options.no_profile || holds(run, account, &credentials);
+        // The cache has keys, and no session to write beside them; a command needs the keys alone.
+        let is_enough = !account.profiles_hold_session();
+        if held || is_enough || options.profile_is_optional {
+            let stored = !held && is_enough && put(witness, &*store, account, (&credentials, None), options)?;
+            return Ok(Outcome { credentials, from_cache: true, stored });
+        }
     }
     // Before anybody types a code for nothing.
     account.provider()?;
@@ -77,10 +81,9 @@ pub async fn login(run: &Run<'_>, account: &Account, options: Options) -> Result
         cloud::find(account.cloud).endpoint(role, &account.place, world.env)?;
     }
     if !options.force_profile && !options.profile_is_optional && !options.no_profile {
-        let role = cache::exact(account);
-        store.check(role.as_ref().map_or(&account.profile, |role| account.profile_for(role)))?;
+        check(&*store, account)?;
     }
-    let credentials = match is_portal {
+    let (credentials, session) = match is_portal {
         true => {
             let of_token = async |token| take(run, account, &portal::offer(run, account, token, &account.role).await?).await;
             portal::with_token(run, account, of_token).await?
@@ -90,12 +93,12 @@ pub async fn login(run: &Run<'_>, account: &Account, options: Options) -> Result
     if let Err(error) = cache::keep(world.paths, account, &credentials) {
         witness.tell(&Event::NotKept { why: error.to_string() });
     }
-    let stored = put(witness, &*store, account, &credentials, options)?;
+    let stored = put(witness, &*store, account, (&credentials, session.as_ref()), options)?;
     Ok(Outcome { credentials, from_cache: false, stored })
 }
 
 /// Credentials by a response: one that is kept, if the account keeps any and the cloud still takes it, else a fresh one.
-async fn with_response(run: &Run<'_>, account: &Account) -> Result<Credentials, Error> {
+async fn with_response(run: &Run<'_>, account: &Account) -> Result<Taken, Error> {
     let mut kept = Kept::Use;
     loop {
         let signed_in = sign_in(run, account, kept).await?;
@@ -109,11 +112,34 @@ async fn with_response(run: &Run<'_>, account: &Account) -> Result<Credentials, 
     }
 }
 
+/// Credentials, and the session at a portal that gave them.
+type Taken = (Credentials, Option<PortalSession>);
+
 /// One role of the offer, and credentials of it.
-async fn take(run: &Run<'_>, account: &Account, offer: &Offer) -> Result<Credentials, Error> {
+async fn take(run: &Run<'_>, account: &Account, offer: &Offer) -> Result<Taken, Error> {
     let choice = choose(run, account, offer).await?;
     run.witness.tell(&Event::Selected { role: &choice.role() });
-    assume(run, account, offer, &choice).await
+    Ok((assume(run, account, offer, &choice).await?, choice.portal_session()))
+}
+
+/// Whether the profile would not change if these credentials were written to it.
+fn holds(run: &Run<'_>, account: &Account, credentials: &Credentials) -> bool {
+    let held = held::look(run.world, account, &credentials.role);
+    let is_in_mode = match account.profiles_hold_session() {
+        true => held.session_until.is_some_and(|end| end > run.world.clock.now()),
+        false => held.session_until.is_none(),
+    };
+    is_in_mode && held.key_id.as_ref() == Some(&credentials.key_id)
+}
+
+/// Whether the profile of the wished role is one to write to.
+fn check(store: &dyn Store, account: &Account) -> Result<(), cloud::StoreError> {
+    let role = cache::exact(account);
+    let profile = role.as_ref().map_or(&account.profile, |role| account.profile_for(role));
+    match account.profiles_hold_session() {
+        true => store.check_session(profile, &account.url),
+        false => store.check(profile),
+    }
 }
 
 /// The file of profiles that an account writes to.
@@ -126,7 +152,7 @@ fn put(
     witness: &dyn Witness,
     store: &dyn Store,
     account: &Account,
-    credentials: &Credentials,
+    (credentials, session): (&Credentials, Option<&PortalSession>),
     options: Options,
 ) -> Result<bool, Error> {
     if options.no_profile {
@@ -134,7 +160,12 @@ fn put(
     }
     let profile = account.profile_for(&credentials.role);
     let held = store.look(profile).assumed.filter(|held| !same_role(held, &credentials.assumed));
-    match store.put(profile, credentials, account.place.region.as_ref(), options.force_profile) {
+    let (region, force) = (account.place.region.as_ref(), options.force_profile);
+    let put = match session.filter(|_| account.profiles_hold_session()) {
+        Some(session) => store.put_session(profile, credentials, session, region, force),
+        None => store.put(profile, credentials, region, force),
+    };
+    match put {
         Err(error @ cloud::StoreError::NotOurs { .. }) if options.profile_is_optional => {
             witness.tell(&Event::ProfileLeft { why: error.to_string() });
             Ok(false)
@@ -225,7 +256,8 @@ async fn assume(run: &Run<'_>, account: &Account, offer: &Offer, choice: &Choice
     witness.tell(&Event::Requesting { cloud: account.cloud, by });
     // Always verified: what the account says of its identity provider does not reach here.
     let transport: Box<dyn Transport> = match is_portal {
-        true => Box::new(portal::transport(run)?),
+        // Asking for keys changes nothing.
+        true => Box::new(portal::transport(run)?.with_posts()),
         false => world.network.open(&Tls::default())?,
     };
     let policy = policy(world, account)?;

@@ -32,18 +32,19 @@ async fn token(run: &Run<'_>, account: &Account, anew: bool, refused: &[Secret<S
     }
 }
 
-/// Does something with the token. A portal that refuses it costs one renewal, and then one sign-in.
+/// Does something with the token. A portal that refuses it costs one renewal, if there is one, and then one sign-in.
 pub(super) async fn with_token<T>(
     run: &Run<'_>,
     account: &Account,
     work: impl AsyncFn(PortalToken) -> Result<T, Error>,
 ) -> Result<T, Error> {
     let mut refused = Vec::new();
+    let tries = if account.provider()?.renews() { 2 } else { 1 };
     loop {
         let token = token(run, account, false, &refused).await?;
         let access = token.access.clone();
         match work(token).await {
-            Err(Error::Cloud(CloudError::SignedOut { .. })) if refused.len() < 2 => refused.push(access),
+            Err(Error::Cloud(CloudError::SignedOut { .. })) if refused.len() < tries => refused.push(access),
             outcome => return outcome,
         }
     }

@@ -75,7 +75,16 @@ impl Talk {
             Some(Err(_)) => {
                 talk(&format!("Signed out of {name} here. The session at {} could not be ended:", account.url.host()))
             }
+            None if ended.token_until.is_some() => {
+                self.say(&format!("Signed out of {name} here: the session at {} is forgotten.", account.url.host()))
+            }
             None => self.say(&format!("Signed out of {name} here; there was no session to end at {}.", account.url.host())),
+        }
+        if let Some(end) = ended.token_until {
+            talk(&format!(
+                "note: the portal cannot be told: what was forgotten would have been good until {}; its own page ends sessions.",
+                end.local_for_people()
+            ));
         }
         if let Some(end) = ended.keys_until {
             talk(&format!("note: keys that were handed out stay good until they end, at {} the latest.", end.local_for_people()));

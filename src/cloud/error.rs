@@ -2,8 +2,7 @@
 
 use super::Lack;
 use crate::saml::BadResponse;
-use crate::types::{CloudId, PortalRole, ProfileName, Untrusted};
-use crate::world::file::FileError;
+use crate::types::{CloudId, PortalRole, Untrusted};
 use crate::world::{TransportError, is_busy};
 
 /// Why a cloud gave no credentials.
@@ -183,30 +182,4 @@ fn quoted(said: &Untrusted) -> String {
 
 fn request(id: &Untrusted) -> String {
     if id.is_empty() { String::new() } else { format!(" (request {id})") }
-}
-
-/// Why a profile was not written or read.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    /// The file system.
-    #[error(transparent)]
-    File(#[from] FileError),
-    /// The file is not what it should be.
-    #[error("`{path}` is not {what}: {why}")]
-    Broken {
-        /// The file.
-        path: String,
-        /// What it should be.
-        what: &'static str,
-        /// What is wrong.
-        why: String,
-    },
-    /// The profile is somebody else's work.
-    #[error("profile `{profile}` {holds}, which a login would overwrite")]
-    NotOurs {
-        /// The profile.
-        profile: ProfileName,
-        /// What it holds.
-        holds: String,
-    },
 }

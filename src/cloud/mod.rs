@@ -8,6 +8,8 @@ mod canonical;
 mod chain;
 mod console;
 mod error;
+mod store;
+mod together;
 pub mod trust;
 
 use std::collections::BTreeMap;
@@ -17,7 +19,8 @@ use async_trait::async_trait;
 
 pub use self::chain::{ChainError, Hop, Keys, Plan, RoleCall, Source};
 pub use self::console::{ConsoleLink, ConsoleWish};
-pub use self::error::{CloudError, StoreError};
+pub use self::error::CloudError;
+pub use self::store::{Held, Store, StoreError};
 
 use crate::types::{
     Assertion, Choice, CloudAccountId, CloudId, Credentials, IdpArn, Offer, OfferedRole, PortalToken, ProfileName, Region,
@@ -91,6 +94,11 @@ pub trait Cloud: Sync {
         _net: &dyn Transport,
     ) -> Result<Offer, CloudError> {
         Err(CloudError::NoPortal(self.id()))
+    }
+
+    /// Whether the session at the cloud's portal can be ended from here. Where it cannot, what is kept of it here is all that can go.
+    fn ends_portal_sessions(&self) -> bool {
+        true
     }
 
     /// Ends the session at a portal at `at`. Credentials that were handed out live on.
@@ -242,54 +250,6 @@ pub struct SessionWish {
     pub policy_arns: Vec<String>,
     /// What time it is.
     pub now: Timestamp,
-}
-
-/// A place where credentials are kept by profile name: the file that the cloud's own tools read.
-pub trait Store: Send + Sync {
-    /// The file.
-    fn path(&self) -> &std::path::Path;
-
-    /// The files that [`look`](Self::look) reads.
-    fn files(&self) -> Vec<&std::path::Path>;
-
-    /// Whether writing to `profile` would destroy something that is not ours. Asked before a sign-in begins, so that nobody
-    /// types a code for nothing, and again under the lock when it is written.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    fn check(&self, profile: &ProfileName) -> Result<(), StoreError>;
-
-    /// Writes credentials into `profile`, and the region where there is one to write. With `force`, whatever the profile was.
-    ///
-    /// # Errors
-    /// [`StoreError`]; the file is then as it was.
-    fn put(
-        &self,
-        profile: &ProfileName,
-        credentials: &Credentials,
-        region: Option<&Region>,
-        force: bool,
-    ) -> Result<(), StoreError>;
-
-    /// The credentials of `profile`, if the file says that they are of the role `wished` and when they end.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    fn get(&self, profile: &ProfileName, wished: &RoleArn) -> Result<Option<Credentials>, StoreError>;
-
-    /// What the file says of `profile`, read once; nothing of what cannot be read.
-    fn look(&self, profile: &ProfileName) -> Held;
-}
-
-/// What a file says of a profile.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Held {
-    /// The ID of the access key in it.
-    pub key_id: Option<String>,
-    /// Whose keys they are: the assumed role's name.
-    pub assumed: Option<String>,
-    /// The region that the cloud's own tools use with it.
-    pub region: Option<Region>,
 }
 
 /// Reads the roles of an assertion. Each value names a role and an identity provider, in either order; a value that is

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{ConfigError, Draft, Found, Key, Origin};
 use crate::cloud::{Configured, Place};
-use crate::idp::{self, Idp, KNOWN_ELSEWHERE, PROVIDERS, Provider, Settings};
+use crate::idp::{self, Idp, KNOWN_ELSEWHERE, PROFILE_MODE, PROVIDERS, Provider, Settings};
 use crate::types::{
     AccountName, CloudId, IdpArn, ProfileName, Region, Role, RoleWish, SessionDuration, Username, WebUrl, switch,
 };
@@ -236,6 +236,16 @@ impl Account {
     /// The profile for the keys of `role`.
     pub fn profile_for(&self, role: &Role) -> &ProfileName {
         self.profiles.iter().find(|(wish, _)| wish.is(role)).map_or(&self.profile, |(_, profile)| profile)
+    }
+
+    /// Every profile that it writes to.
+    pub fn every_profile(&self) -> impl Iterator<Item = &ProfileName> {
+        std::iter::once(&self.profile).chain(self.profiles.iter().map(|(_, profile)| profile))
+    }
+
+    /// Whether its profiles hold the session at the sign-in portal beside the keys.
+    pub fn profiles_hold_session(&self) -> bool {
+        self.is_portal() && self.own.iter().any(|(key, mode)| *key == PROFILE_MODE && mode.trim() == "CloudSSO")
     }
 
     /// Whether its roles and keys come from a cloud's own sign-in portal.

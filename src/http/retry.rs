@@ -27,17 +27,24 @@ impl Policy {
 }
 
 /// A transport to an identity provider that repeats GETs as often as the account says (`http_attempts_count`,
-/// `http_retry_delay`). A POST is never repeated: wrong passwords are counted.
+/// `http_retry_delay`). A POST is not repeated there: wrong passwords are counted.
 pub struct Retrying<'c> {
     inner: Box<dyn Transport>,
     clock: &'c dyn Clock,
     policy: Policy,
+    posts: bool,
 }
 
 impl<'c> Retrying<'c> {
     /// Wraps a transport.
     pub fn new(inner: Box<dyn Transport>, clock: &'c dyn Clock, attempts: u32, pause: Duration) -> Self {
-        Self { inner, clock, policy: Policy { attempts: attempts.clamp(1, 10), pause } }
+        Self { inner, clock, policy: Policy { attempts: attempts.clamp(1, 10), pause }, posts: false }
+    }
+
+    /// The same for a server whose POSTs may be repeated: a cloud's portal, which counts no passwords.
+    #[must_use]
+    pub fn with_posts(self) -> Self {
+        Self { posts: true, ..self }
     }
 }
 
@@ -53,7 +60,7 @@ fn asked_for(outcome: &Result<Response, TransportError>) -> Duration {
 #[async_trait]
 impl Transport for Retrying<'_> {
     async fn send(&self, request: &Request) -> Result<Response, TransportError> {
-        if request.method == Method::Post {
+        if request.method == Method::Post && !self.posts {
             return self.inner.send(request).await;
         }
         let is_passing = |outcome: &Result<Response, TransportError>| match outcome {
@@ -108,6 +115,9 @@ mod tests {
         let still = Still(Mutex::default());
         let url = WebUrl::parse("https://sts.example/").unwrap();
         let get = Request::get(url.clone());
+        let patient = Retrying::new(Box::new(Busy(Mutex::default(), 1)), &still, 2, Duration::from_secs(1)).with_posts();
+        assert_eq!(patient.send(&Request::form(url.clone(), [])).await.unwrap().status, 200);
+        still.0.lock().unwrap().clear();
         let post = Request::form(url, [("a", "b")]);
         let send = async |busy: u32, request: &Request| {
             let transport = Retrying::new(Box::new(Busy(Mutex::new(0), busy)), &still, 3, Duration::from_millis(400));

@@ -6,12 +6,14 @@
 
 mod adfs;
 mod browser;
+mod cloud_sso;
 mod field;
 mod form;
 mod identity_center;
 mod jumpcloud;
 mod oidc;
 mod okta;
+mod portal;
 
 pub use browser::BrowserError;
 pub use field::{Field, Settings, SettingsError};
@@ -26,6 +28,9 @@ use crate::types::{Assertion, CloudId, Secret, ServiceProvider, Untrusted};
 use crate::vault::Kind;
 use crate::world::file::FileError;
 use crate::world::{Clock, Env, Launcher, Listener, Paths, TransportError};
+
+/// The key of a portal's own setting that says what profiles hold: the keys, or the sign-in too.
+pub const PROFILE_MODE: &str = "profile_mode";
 
 /// A second factor under a provider's own name for it.
 #[derive(Debug, Clone, Copy)]
@@ -63,6 +68,10 @@ pub trait Provider: Sync {
     fn portal_of(&self) -> Option<CloudId> {
         None
     }
+    /// Whether a portal's token can be renewed without a person. Where it cannot, a token that is refused costs a sign-in, once.
+    fn renews(&self) -> bool {
+        true
+    }
     /// Checks the settings of an account.
     ///
     /// # Errors
@@ -99,6 +108,7 @@ pub static PROVIDERS: &[&dyn Provider] = &[
     &adfs::PROVIDER,
     &adfs::PROVIDER_2,
     &browser::PROVIDER,
+    &cloud_sso::PROVIDER,
     &form::PROVIDER,
     &identity_center::PROVIDER,
     &jumpcloud::PROVIDER,

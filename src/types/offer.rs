@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Assertion, BadArn, CloudAccountId, IdpArn, PortalRole, Role, RoleArn, SessionDuration};
+use super::{Assertion, BadArn, CloudAccountId, IdpArn, PortalRole, PortalSession, Role, RoleArn, SessionDuration};
 
 /// A role that the assertion allows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -203,6 +203,16 @@ impl Choice {
     /// The role's full name.
     pub fn role(&self) -> Role {
         self.offered.role()
+    }
+
+    /// What gets credentials of the role again and again, where a sign-in portal offers it.
+    pub fn portal_session(&self) -> Option<PortalSession> {
+        match (&self.assertion, &self.offered) {
+            (Assertion::Portal(token), OfferedRole::Portal { id, .. }) => {
+                Some(PortalSession { token: token.clone(), role_id: id.clone() })
+            }
+            _ => None,
+        }
     }
 }
 

@@ -14,3 +14,12 @@ pub struct PortalToken {
     /// When it stops working.
     pub expires: Timestamp,
 }
+
+/// What a profile needs beside credentials so that a cloud's own tools get new ones at a portal by themselves.
+#[derive(Debug, Clone)]
+pub struct PortalSession {
+    /// The token.
+    pub token: PortalToken,
+    /// The role, as the portal wants it to be called in a request.
+    pub role_id: String,
+}

@@ -8,6 +8,7 @@ mod browser;
 mod call;
 mod chain;
 mod cloud;
+mod cloudsso;
 mod console;
 mod exec;
 mod files;

@@ -1,10 +1,12 @@
 //! Alibaba Cloud.
 //!
 //! Sign-in by SAML: <https://www.alibabacloud.com/help/en/ram/user-guide/role-based-sso/>; by OpenID Connect:
-//! <https://www.alibabacloud.com/help/en/ram/user-guide/overview-of-oidc-based-sso>.
+//! <https://www.alibabacloud.com/help/en/ram/user-guide/overview-of-oidc-based-sso>; at the sign-in portal:
+//! <https://www.alibabacloud.com/help/en/cloudsso/>.
 
 mod chain;
 mod console;
+mod portal;
 mod profile;
 mod sign;
 mod signin;
@@ -20,8 +22,8 @@ use super::chain::{ChainError, Plan, RoleCall};
 use super::trust::{BadTrust, Form, Trust};
 use super::{Cloud, CloudError, ConsoleLink, ConsoleWish, Endpoint, Place, SessionWish, Store};
 use crate::types::{
-    Choice, CloudAccountId, CloudId, Credentials, Offer, ProfileName, Region, RoleArn, Secret, ServiceProvider, SessionDuration,
-    Timestamp, WebIdentity, WebUrl,
+    Assertion, Choice, CloudAccountId, CloudId, Credentials, Offer, PortalToken, ProfileName, Region, RoleArn, RoleWish, Secret,
+    ServiceProvider, SessionDuration, Timestamp, WebIdentity, WebUrl,
 };
 use crate::world::{Env, EnvChange, Paths, Transport};
 
@@ -70,7 +72,29 @@ impl Cloud for Alibaba {
     }
 
     async fn assume(&self, choice: &Choice, wish: &SessionWish, net: &dyn Transport) -> Result<Credentials, CloudError> {
-        sts::assume(choice, wish, net).await
+        match choice.assertion() {
+            Assertion::Portal(_) => portal::role_credentials(choice, wish, net).await,
+            Assertion::Saml(_) | Assertion::Oidc(_) => sts::assume(choice, wish, net).await,
+        }
+    }
+
+    fn portal(&self, token: &PortalToken, _: &Env) -> Result<Endpoint, CloudError> {
+        portal::endpoint(token)
+    }
+
+    async fn portal_offer(
+        &self,
+        token: PortalToken,
+        wish: &RoleWish,
+        at: &WebUrl,
+        net: &dyn Transport,
+    ) -> Result<Offer, CloudError> {
+        portal::offer(token, wish, at, net).await
+    }
+
+    /// CloudSSO has no request for it; the portal's own page has.
+    fn ends_portal_sessions(&self) -> bool {
+        false
     }
 
     fn plan(&self, name: &ProfileName, login: &ProfileName, paths: &Paths, _: &Env, now: Timestamp) -> Result<Plan, ChainError> {

@@ -1,6 +1,6 @@
 //! `~/.aliyun/config.json`: the profiles of Alibaba Cloud's tools.
 //!
-//! Only our profile's object is written anew, inside the text as it stands; its own unknown keys are kept too. Rules of the
+//! The mode is `StsToken`, which holds keys; or `CloudSSO`, which holds a session at the sign-in portal beside them. Only our profile's object is written anew, inside the text as it stands; its own unknown keys are kept too. Rules of the
 //! file: <https://github.com/aliyun/aliyun-cli>, `config/`.
 
 use std::path::{Path, PathBuf};
@@ -10,10 +10,10 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use crate::cloud::{Held, Store, StoreError};
-use crate::types::{Credentials, ProfileName, Region, RoleArn};
+use crate::types::{Credentials, PortalSession, ProfileName, Region, RoleArn, Timestamp, WebUrl};
 use crate::world::file;
 
-/// What other modes need and `StsToken` must not carry along: a stale second source of credentials, or its secrets.
+/// What belongs to one mode and another must not carry along: a stale second source of credentials, or its secrets.
 const OTHER_MODES: &[&str] = &[
     "ram_role_name",
     "ram_role_arn",
@@ -40,6 +40,16 @@ const OTHER_MODES: &[&str] = &[
     "bearer_token",
     "bearer_token_header_key",
 ];
+
+/// The mode of profiles that hold keys.
+const KEYS: &str = "StsToken";
+/// The mode of profiles that hold a session at the sign-in portal too.
+const SESSION: &str = "CloudSSO";
+const SIGN_IN_URL: &str = "cloud_sso_sign_in_url";
+const TOKEN: &str = "access_token";
+const TOKEN_EXPIRES: &str = "cloud_sso_access_token_expire";
+/// `aliyun` takes the keys of a session for over this much before their end, in seconds.
+const EARLY: i64 = 5;
 
 /// The profiles of Alibaba Cloud's tools.
 pub(super) struct Profiles {
@@ -90,6 +100,32 @@ impl Profiles {
         raw.map(|raw| serde_json::from_str(raw.get()).map_err(|error| self.broken(error))).transpose()
     }
 
+    fn check_before(&self, profile: &ProfileName, at: Option<&WebUrl>) -> Result<(), StoreError> {
+        match file::read(&self.path)?.filter(|text| !is_leftover(text)) {
+            Some(text) => check(self.object(&text, profile)?.as_ref(), profile, at),
+            None => Ok(()),
+        }
+    }
+
+    fn write(
+        &self,
+        profile: &ProfileName,
+        credentials: &Credentials,
+        session: Option<&PortalSession>,
+        region: Option<&Region>,
+        force: bool,
+    ) -> Result<(), StoreError> {
+        file::edit(&self.path, |old| {
+            let text = old.filter(|text| !is_leftover(text)).unwrap_or("{\"current\":\"\",\"profiles\":[],\"meta_path\":\"\"}");
+            let old = self.object(text, profile)?;
+            if !force {
+                check(old.as_ref(), profile, session.map(|session| &session.token.start))?;
+            }
+            let object = written(old.unwrap_or_default(), profile, credentials, session, region);
+            self.edited(text, profile, object).map(Some)
+        })
+    }
+
     /// The text with `profile` put in.
     fn edited(&self, text: &str, profile: &ProfileName, object: Map<String, Value>) -> Result<String, StoreError> {
         let document = self.document(text)?;
@@ -126,6 +162,51 @@ impl Profiles {
     }
 }
 
+/// The profile with these credentials in it, and the session that gave them if it is to hold that.
+fn written(
+    mut object: Map<String, Value>,
+    profile: &ProfileName,
+    credentials: &Credentials,
+    session: Option<&PortalSession>,
+    region: Option<&Region>,
+) -> Map<String, Value> {
+    let mode = if session.is_some() { SESSION } else { KEYS };
+    if text_of(&object, "mode") != mode {
+        OTHER_MODES.iter().for_each(|key| _ = object.shift_remove(*key));
+    }
+    let mut put = |key: &str, value: Value| _ = object.insert(key.to_owned(), value);
+    put("name", profile.as_str().into());
+    put("mode", mode.into());
+    put("access_key_id", credentials.key_id.as_str().into());
+    put("access_key_secret", credentials.secret.expose().as_str().into());
+    put("sts_token", credentials.token.expose().as_str().into());
+    let defaults = [
+        ("region_id", credentials.home_region.as_ref().map_or("cn-hangzhou", Region::as_str)),
+        ("output_format", "json"),
+        ("language", "en"),
+    ];
+    for (key, value) in defaults {
+        if text_of(&object, key).is_empty() {
+            object.insert(key.to_owned(), value.into());
+        }
+    }
+    let mut put = |key: &str, value: Value| _ = object.insert(key.to_owned(), value);
+    if let Some(region) = region {
+        put("region_id", region.as_str().into());
+    }
+    let Some(PortalSession { token, role_id }) = session else {
+        put("sts_expiration", credentials.expires.unix().into());
+        return object;
+    };
+    put("sts_expiration", (credentials.expires.unix() - EARLY).into());
+    put(SIGN_IN_URL, token.start.expose().as_str().into());
+    put("cloud_sso_account_id", credentials.role.account().as_str().into());
+    put("cloud_sso_access_config", role_id.as_str().into());
+    put(TOKEN, token.access.expose().as_str().into());
+    put(TOKEN_EXPIRES, token.expires.unix().into());
+    object
+}
+
 /// Where `part`, a piece of `text`, begins in it.
 fn offset(text: &str, part: &str) -> usize {
     part.as_ptr() as usize - text.as_ptr() as usize
@@ -156,9 +237,19 @@ pub(super) fn text_of<'m>(object: &'m Map<String, Value>, key: &str) -> &'m str 
     object.get(key).and_then(Value::as_str).unwrap_or_default()
 }
 
-/// A profile in another mode gets its credentials in another way; `AK` with keys holds long-lived ones.
-fn check(object: Option<&Map<String, Value>>, profile: &ProfileName) -> Result<(), StoreError> {
+/// Whether the profile holds a session at the portal with that sign-in URL.
+fn is_at(object: &Map<String, Value>, at: &WebUrl) -> bool {
+    let is_it = |url: &str| url.trim_end_matches('/') == at.expose().as_str().trim_end_matches('/');
+    text_of(object, "mode") == SESSION && is_it(text_of(object, SIGN_IN_URL))
+}
+
+/// A profile in another mode gets its credentials in another way; `AK` with keys holds long-lived ones. One that will hold a session may
+/// hold one of the same portal already.
+fn check(object: Option<&Map<String, Value>>, profile: &ProfileName, at: Option<&WebUrl>) -> Result<(), StoreError> {
     let Some(object) = object else { return Ok(()) };
+    if at.is_some_and(|at| is_at(object, at)) {
+        return Ok(());
+    }
     let holds = match text_of(object, "mode") {
         "StsToken" => return Ok(()),
         "" | "AK" if text_of(object, "access_key_id").is_empty() => return Ok(()),
@@ -189,10 +280,11 @@ impl Store for Profiles {
     }
 
     fn check(&self, profile: &ProfileName) -> Result<(), StoreError> {
-        match self.text()? {
-            Some(text) => check(self.object(&text, profile)?.as_ref(), profile),
-            None => Ok(()),
-        }
+        self.check_before(profile, None)
+    }
+
+    fn check_session(&self, profile: &ProfileName, at: &WebUrl) -> Result<(), StoreError> {
+        self.check_before(profile, Some(at))
     }
 
     fn put(
@@ -202,35 +294,34 @@ impl Store for Profiles {
         region: Option<&Region>,
         force: bool,
     ) -> Result<(), StoreError> {
+        self.write(profile, credentials, None, region, force)
+    }
+
+    fn put_session(
+        &self,
+        profile: &ProfileName,
+        credentials: &Credentials,
+        session: &PortalSession,
+        region: Option<&Region>,
+        force: bool,
+    ) -> Result<(), StoreError> {
+        self.write(profile, credentials, Some(session), region, force)
+    }
+
+    fn forget_session(&self, profile: &ProfileName, at: &WebUrl) -> Result<(), StoreError> {
+        let session = |text: &str| {
+            let object = self.object(text, profile)?;
+            Ok::<_, StoreError>(object.filter(|object| is_at(object, at) && object.contains_key(TOKEN)))
+        };
+        // A file without one is not touched.
+        match file::read(&self.path)?.filter(|text| !is_leftover(text)) {
+            Some(text) if session(&text)?.is_some() => {}
+            _ => return Ok(()),
+        }
         file::edit(&self.path, |old| {
-            let text = old.filter(|text| !is_leftover(text)).unwrap_or("{\"current\":\"\",\"profiles\":[],\"meta_path\":\"\"}");
-            let old = self.object(text, profile)?;
-            if !force {
-                check(old.as_ref(), profile)?;
-            }
-            let mut object = old.unwrap_or_default();
-            if text_of(&object, "mode") != "StsToken" {
-                OTHER_MODES.iter().for_each(|key| _ = object.shift_remove(*key));
-            }
-            object.insert("name".to_owned(), profile.as_str().into());
-            object.insert("mode".to_owned(), "StsToken".into());
-            object.insert("access_key_id".to_owned(), credentials.key_id.as_str().into());
-            object.insert("access_key_secret".to_owned(), credentials.secret.expose().as_str().into());
-            object.insert("sts_token".to_owned(), credentials.token.expose().as_str().into());
-            let defaults = [
-                ("region_id", credentials.home_region.as_ref().map_or("cn-hangzhou", Region::as_str)),
-                ("output_format", "json"),
-                ("language", "en"),
-            ];
-            for (key, value) in defaults {
-                if text_of(&object, key).is_empty() {
-                    object.insert(key.to_owned(), value.into());
-                }
-            }
-            if let Some(region) = region {
-                object.insert("region_id".to_owned(), region.as_str().into());
-            }
-            object.insert("sts_expiration".to_owned(), credentials.expires.unix().into());
+            let Some(text) = old else { return Ok(None) };
+            let Some(mut object) = session(text)? else { return Ok(None) };
+            [TOKEN, TOKEN_EXPIRES].iter().for_each(|key| _ = object.shift_remove(*key));
             self.edited(text, profile, object).map(Some)
         })
     }
@@ -244,7 +335,14 @@ impl Store for Profiles {
         let Ok(Some(text)) = file::read(&self.path) else { return Held::default() };
         let Ok(Some(object)) = self.object(&text, profile) else { return Held::default() };
         let key_id = Some(text_of(&object, "access_key_id").to_owned()).filter(|id| !id.is_empty());
-        Held { key_id, assumed: None, region: Region::parse(text_of(&object, "region_id")).ok() }
+        let holds_session = text_of(&object, "mode") == SESSION;
+        let session_until = || Timestamp::from_unix(object.get(TOKEN_EXPIRES).and_then(Value::as_i64).unwrap_or_default());
+        Held {
+            key_id,
+            assumed: None,
+            region: Region::parse(text_of(&object, "region_id")).ok(),
+            session_until: if holds_session { session_until() } else { None },
+        }
     }
 }
 

@@ -3,12 +3,10 @@
 //! Unsigned JSON; the access token is in a header. <https://docs.aws.amazon.com/singlesignon/latest/PortalAPIReference/Welcome.html>
 
 use std::collections::BTreeMap;
-use std::future::Future;
-use std::pin::Pin;
-use std::task::Poll;
 
 use serde::Deserialize;
 
+use crate::cloud::together::{Asked, together};
 use crate::cloud::{CloudError, Endpoint, SessionWish};
 use crate::types::{Assertion, Region};
 use crate::types::{
@@ -108,7 +106,7 @@ pub(super) async fn offer(token: PortalToken, wish: &RoleWish, at: &WebUrl, net:
             let token = &token;
             Box::pin(async move {
                 all(token, at, net, "/assignment/roles", &query, |page: Roles| (page.role_list, page.next_token)).await
-            }) as Pin<Box<dyn Future<Output = Result<Vec<RoleInfo>, CloudError>> + Send>>
+            }) as Asked<'_, Result<Vec<RoleInfo>, CloudError>>
         });
         for ((account, _), found) in some.iter().zip(together(asked.collect()).await) {
             for RoleInfo { role_name } in found? {
@@ -161,23 +159,6 @@ where
         }
     }
     Err(CloudError::PortalGarbled { host: at.host().to_owned(), status: 200, why: Untrusted::new("its list does not end") })
-}
-
-/// Waits for all of them at once; the results come in the order of the questions.
-async fn together<T>(mut waiting: Vec<Pin<Box<dyn Future<Output = T> + Send + '_>>>) -> Vec<T> {
-    let mut done: Vec<Option<T>> = waiting.iter().map(|_| None).collect();
-    std::future::poll_fn(|context| {
-        for (future, slot) in waiting.iter_mut().zip(&mut done) {
-            if slot.is_none()
-                && let Poll::Ready(result) = future.as_mut().poll(context)
-            {
-                *slot = Some(result);
-            }
-        }
-        if done.iter().all(Option::is_some) { Poll::Ready(()) } else { Poll::Pending }
-    })
-    .await;
-    done.into_iter().flatten().collect()
 }
 
 fn garbled(answer: &Response, at: &WebUrl, why: &str) -> CloudError {

@@ -100,6 +100,7 @@ impl Store for Profiles {
             key_id: value(KEY_ID),
             assumed: value(PRINCIPAL).filter(|name| Credentials::one_word(name).is_some()),
             region: value("region").or_else(in_config).and_then(|text| Region::parse(&text).ok()),
+            session_until: None,
         }
     }
 }

@@ -175,13 +175,7 @@ struct Configured {
 impl Configured {
     /// Whether no browser of this machine can be shown to the person.
     fn is_headless(&self, env: &Env) -> bool {
-        let has = |name: &str| env.raw(name).is_some();
-        if has("BROWSER") {
-            return false;
-        }
-        let has_screen = has("DISPLAY") || has("WAYLAND_DISPLAY");
-        let is_far = (has("SSH_CONNECTION") || has("SSH_TTY")) && !has_screen;
-        is_far || (cfg!(target_os = "linux") && !has_screen && !has("WSL_DISTRO_NAME"))
+        super::portal::is_headless(env)
     }
 }
 

@@ -8,14 +8,12 @@ use super::wire::{self, Client, Granted, Refusal, Told};
 use super::{Configured, NAME, REGION, Store, start};
 use crate::ask::{NoAnswer, Question, Topic};
 use crate::http::Policy;
-use crate::idp::{Session, SignInError};
+use crate::idp::{Session, SignInError, portal};
 use crate::types::{Partition, PortalToken, Region, Secret, Timestamp, WebUrl};
 use crate::vault::Kind;
 use crate::world::file::{self, FileError};
 use crate::world::{Request, TransportError, is_busy};
 
-/// How long a process waits for another one's sign-in before it says so.
-const PATIENCE: Duration = Duration::from_secs(2);
 /// The pause before a half-written file is looked at again.
 const MOMENT: Duration = Duration::from_millis(50);
 /// How much life a registration must have left.
@@ -120,8 +118,7 @@ impl Visit<'_, '_> {
 
     /// By what processes wait for each other's sign-ins at this portal for this person.
     fn turns(&self) -> PathBuf {
-        let name = self.file_name(&["turn", &self.portal.key]);
-        self.session.machine.paths.portal_cache().join(format!("{name}.lock"))
+        portal::queue(self.session, &self.portal.key)
     }
 
     /// Whether another process is signing in, or renewing.
@@ -131,21 +128,7 @@ impl Visit<'_, '_> {
 
     /// Waits until no other process is signing in at this portal for this person.
     async fn turn(&self) -> Option<file::Lock> {
-        let path = self.turns();
-        let waiting = file::lock(&path);
-        tokio::pin!(waiting);
-        let taken = tokio::select! {
-            biased;
-            taken = &mut waiting => taken,
-            () = self.session.clock.sleep(PATIENCE) => {
-                if self.session.machine.may_send_person {
-                    self.session.answers.notify("Waiting for another saml2cloud that is signing in ...");
-                }
-                waiting.await
-            }
-        };
-        // A folder that cannot be written costs the queue, not the sign-in.
-        taken.inspect_err(|error| tracing::debug!(%error, "there is no queue for sign-ins")).ok()
+        portal::turn(self.session, &self.turns()).await
     }
 
     fn shared_file(&self) -> PathBuf {
@@ -318,7 +301,7 @@ impl Visit<'_, '_> {
     /// This program's registration: the one of an earlier sign-in, or a new one.
     async fn client(&mut self, place: &Place, grant: &str, anew: bool) -> Result<Client, SignInError> {
         let scopes = self.portal.scopes.join(" ");
-        let name = self.file_name(&["client", grant, place.service.expose().as_str(), &self.portal.key, &scopes]);
+        let name = portal::file_name(&["client", grant, place.service.expose().as_str(), &self.portal.key, &scopes]);
         let path = self.session.machine.paths.portal_cache().join(format!("{name}.json"));
         let kept = || serde_json::from_str::<Client>(&file::read(&path).ok()??).ok();
         if let Some(client) = kept().filter(|client| !anew && client.expires - self.now().unix() > REGISTRATION) {
@@ -388,13 +371,6 @@ impl Visit<'_, '_> {
 
     /// Whether a browser was opened.
     pub(super) fn open(&self, address: &WebUrl) -> bool {
-        let opened = self.session.machine.launcher.browse(address);
-        opened.inspect_err(|error| tracing::debug!(%error, "no browser could be opened")).is_ok()
-    }
-
-    /// A name for a file of ours: the same for the same things, and nothing of them in it.
-    fn file_name(&self, parts: &[&str]) -> String {
-        let digest = ring::digest::digest(&ring::digest::SHA256, parts.join("\0").as_bytes());
-        digest.as_ref().iter().take(12).map(|byte| format!("{byte:02x}")).collect()
+        portal::open(self.session, address)
     }
 }

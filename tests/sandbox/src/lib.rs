@@ -24,6 +24,7 @@ mod alibaba;
 mod authority;
 mod aws;
 mod aws_signin;
+mod cloudsso;
 mod console;
 mod fault;
 mod forms;
@@ -51,6 +52,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 pub use adfs_pages::{Adfs, AdfsFactor};
+pub use cloudsso::CloudSso;
 pub use fault::{Fault, Plan};
 pub use identity_center::Portal;
 pub use web_identity::{Signing, Token};
@@ -392,6 +394,16 @@ impl Sandbox {
         let Some(link) = link else { return String::new() };
         let Some(reply) = open(&format!("https://{}{link}", issuer::HOST)) else { return String::new() };
         reply.headers.iter().find(|(name, _)| name == "location").map(|(_, value)| value.clone()).unwrap_or_default()
+    }
+
+    /// Changes how CloudSSO behaves.
+    pub fn cloud_sso(&self, change: impl FnOnce(&mut CloudSso)) {
+        change(&mut self.shared.world().cloudsso.settings);
+    }
+
+    /// Ends every access token of CloudSSO's portal.
+    pub fn end_cloud_sso_access(&self) {
+        self.shared.world().cloudsso.end_access();
     }
 
     /// Every secret that has passed: passwords and codes as typed, anti-forgery tokens, cookies, SAML

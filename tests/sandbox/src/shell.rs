@@ -68,6 +68,7 @@ fn greet(directory: &Directory) {
          JumpCloud:  https://sso.jumpcloud.com/saml2/acme-prod-aws-admin and …/acme-prod-alibabacloud-admin\n\
          AD FS:      https://fs.acme.example\n\
          Form:       https://login.acme.example/sso/aws?style=one (two, totp, choice, consent, refresh, all)\n\
+         CloudSSO:   https://signin-cn-shanghai.alibabacloudsso.com/acme/login\n\
          Okta:       https://acme.okta.com/home/amazon_aws/0oadp5jbz6tjBLfTx0x7/272 and …/home/acme_alibaba/…\n\
          OIDC:       https://id.acme.example, clients acme-cli (browser, device) and acme-machine; roles AcmeWeb in both clouds\n"
     );

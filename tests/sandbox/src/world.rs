@@ -13,7 +13,8 @@ use crate::saml::Issued;
 use crate::trusts::Trust;
 use crate::wire::{Breach, Reply, Request, glob};
 use crate::{
-    Seen, adfs, alibaba, aws, console, forms, identity_center, identity_portal, issuer, jumpcloud, okta, pipelines, web_identity,
+    Seen, adfs, alibaba, aws, cloudsso, console, forms, identity_center, identity_portal, issuer, jumpcloud, okta, pipelines,
+    web_identity,
 };
 
 /// Credentials that a cloud has handed out.
@@ -76,6 +77,8 @@ pub(crate) struct World {
     pub(crate) okta: okta::State,
     /// State of IAM Identity Center.
     pub(crate) identity: identity_center::State,
+    /// State of CloudSSO.
+    pub(crate) cloudsso: cloudsso::State,
     /// State of the provider made of forms.
     pub(crate) forms: forms::State,
     /// State of the OpenID issuer.
@@ -122,6 +125,7 @@ const HOSTS: &[(&str, Emulator)] = &[
     ("sts.aliyuncs.com", alibaba::sts),
     ("sts.*.aliyuncs.com", alibaba::sts),
     ("sts-vpc.*.aliyuncs.com", alibaba::sts),
+    ("signin-*.alibabacloudsso.com", cloudsso::answer),
     ("signin.aliyun.com", alibaba::signin),
     ("signin.alibabacloud.com", alibaba::signin),
     ("signin-intl.aliyun.com", console::alibaba_federation),

@@ -8,6 +8,7 @@
 mod adfs;
 mod browser;
 mod clouds;
+mod cloudsso;
 mod console;
 mod forms;
 mod identity;
