@@ -21,8 +21,15 @@ fn current(name: &str, text: &str) {
 }
 
 #[test]
+#[cfg(feature = "serve")]
 fn the_manual_is_current() {
     current("manual.md", &saml2cloud::cli::manual());
+}
+
+#[test]
+#[cfg(feature = "serve")]
+fn the_page_about_the_configuration_of_serve_is_current() {
+    current("serve/configuration.md", &saml2cloud::server::configuration());
 }
 
 /// Every test that the page for people from the old tools names is there, in the file that its name says.
@@ -58,7 +65,7 @@ fn the_tests_that_the_migration_page_names_exist() {
 fn links_lead_somewhere() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut pages = vec![root.join("README.md")];
-    for folder in ["docs", "docs/decisions", "docs/providers"] {
+    for folder in ["docs", "docs/decisions", "docs/providers", "docs/serve"] {
         pages.extend(
             fs::read_dir(root.join(folder))
                 .unwrap()

@@ -20,7 +20,9 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("cloud", &["types", "text", "world", "saml"]),
     ("config", &["types", "text", "world", "idp", "cloud"]),
     ("app", &["types", "world", "vault", "ask", "http", "saml", "idp", "cloud", "config"]),
-    ("cli", &["types", "world", "vault", "ask", "config", "app"]),
+    ("tvm", &["types", "world"]),
+    ("server", &["types", "world", "tvm"]),
+    ("cli", &["types", "world", "vault", "ask", "config", "app", "server"]),
 ];
 
 fn source() -> PathBuf {

@@ -177,6 +177,9 @@ pub(super) enum Command {
     Accounts(Accounts),
     /// Print a script that completes commands and flags in a shell
     Completions(Completions),
+    /// The service for many accounts: who may use which role
+    #[cfg(feature = "serve")]
+    Serve(super::serve::Serve),
 }
 
 /// Which profile in which file.

@@ -6,6 +6,8 @@ mod manual;
 mod old;
 mod pages;
 mod report;
+#[cfg(feature = "serve")]
+mod serve;
 mod shell;
 mod show;
 
@@ -87,6 +89,11 @@ fn dispatch(argv: &[OsString], args: Args, env: &Env, talk: &Talk) -> Result<(),
     if let Command::Completions(own) = &command {
         return show::data(&pages::script(own.shell, &pages::called(argv)));
     }
+    // A service has no home.
+    #[cfg(feature = "serve")]
+    if let Command::Serve(own) = &command {
+        return own.run(global.config.as_deref(), env);
+    }
     let paths = Paths::system(env).ok_or(Failure::NoHome)?;
     let world = World { network: &HttpNetwork, clock: &SystemClock, launcher: &SystemLauncher, env, paths: &paths };
     let wished = match global.cloud.as_deref().or_else(|| env.get("SAML2CLOUD_CLOUD")) {
@@ -106,6 +113,8 @@ fn dispatch(argv: &[OsString], args: Args, env: &Env, talk: &Talk) -> Result<(),
         Command::ListRoles => context.list_roles(),
         Command::Accounts(own) => accounts::print(&context.accounts()?, own.output, &paths),
         Command::Completions(_) => Ok(()),
+        #[cfg(feature = "serve")]
+        Command::Serve(_) => Ok(()),
     }
 }
 

@@ -23,6 +23,8 @@ mod prompter;
 mod pty;
 mod responses;
 mod secrets;
+#[cfg(feature = "serve")]
+mod serve;
 mod support;
 #[cfg(unix)]
 mod terminal;
