@@ -20,7 +20,7 @@ declare! {
         WHERE path > $1 AND path < $2 AND path > $3 AND state <> 'destroyed' ORDER BY path LIMIT $4";
     INSERT("ttittttitttttiit") = "INSERT INTO node (id, kind, is_root, parent_id, parent_kind, parent_path, path, depth, name, name_norm, description, partition_key,
         account_uid, state, created_at, updated_at, keeper_id) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 'active', $14, $15, $16)";
-    UPDATE("tittttttti") = "UPDATE node SET name = $3, name_norm = $4, description = $5, partition_key = $6, account_uid = $7, state = $8, updated_at = $9,
+    UPDATE("titttttti") = "UPDATE node SET name = $3, name_norm = $4, description = $5, partition_key = $6, account_uid = $7, state = $8, updated_at = $9,
         version = version + 1 WHERE id = $1 AND version = $2 AND state <> 'destroyed'";
     // Locks the row until the end of the change.
     HOLD("t") = "UPDATE node SET version = version WHERE id = $1 AND state <> 'destroyed'";
@@ -36,7 +36,7 @@ declare! {
         WHERE id = $1 AND version = $2 AND is_root = 0 AND state <> 'destroyed'";
     DISOWN("t") = "DELETE FROM node_owner WHERE node_id = $1";
     REHOME("tt") = "UPDATE cam_user SET home_node_id = $2 WHERE home_node_id = $1";
-    OWN("tttii") = "INSERT INTO node_owner (node_id, user_id, granted_by, granted_at) VALUES ($1, $2, $3, $4) ON CONFLICT (node_id, user_id) DO NOTHING";
+    OWN("ttti") = "INSERT INTO node_owner (node_id, user_id, granted_by, granted_at) VALUES ($1, $2, $3, $4) ON CONFLICT (node_id, user_id) DO NOTHING";
     OWNERS("tti") = "SELECT u.id, u.gid, u.alias, u.status FROM node_owner o JOIN cam_user u ON u.id = o.user_id
         WHERE o.node_id = $1 AND o.user_id > $2 ORDER BY o.user_id LIMIT $3";
     OTHER_OWNER("tt") = "SELECT o.user_id FROM node_owner o JOIN cam_user u ON u.id = o.user_id

@@ -19,7 +19,7 @@ declare! {
         WHERE outcome = 'pending' AND ts < $1 ORDER BY ts LIMIT $2";
     INSERT("titttttttittttt") = "INSERT INTO vend_record (id, ts, user_id, gid, role_id, role_arn, node_id, method, channel, lifetime_s, session_name, grant_via,
         request_id, source_ip, outcome) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)";
-    COMPLETE("ttittt") = "UPDATE vend_record SET outcome = $2, access_key_id = $4, expires_at = $3, cloud_request_id = $5, error_code = $6
+    COMPLETE("ttitttt") = "UPDATE vend_record SET outcome = $2, access_key_id = $4, expires_at = $3, cloud_request_id = $5, error_code = $6
         WHERE id = $1 AND outcome = $7";
 }
 

@@ -20,7 +20,7 @@ CREATE TABLE cam_user (
 --sqlite: , FOREIGN KEY (home_node_id) REFERENCES node (id) DEFERRABLE INITIALLY DEFERRED
 );
 CREATE UNIQUE INDEX cam_user_alias ON cam_user (alias_norm) WHERE deleted_at IS NULL;
-CREATE INDEX cam_user_home ON cam_user (home_node_id, alias_norm) WHERE deleted_at IS NULL;
+CREATE INDEX cam_user_home ON cam_user (home_node_id, alias_norm);
 
 -- The path of a node is its parent's and its own identity, and it names the parent's path: so a node cannot hang below itself, for its path
 -- would have to be longer than itself. The keeper is one of its owners: so a node cannot be without one.
@@ -58,6 +58,7 @@ CREATE TABLE node (
     FOREIGN KEY (parent_id, parent_kind, parent_path) REFERENCES node (id, kind, path) DEFERRABLE INITIALLY DEFERRED
 --sqlite: , FOREIGN KEY (id, keeper_id) REFERENCES node_owner (node_id, user_id) DEFERRABLE INITIALLY DEFERRED
 );
+CREATE INDEX node_below ON node (parent_id, parent_kind, parent_path);
 CREATE UNIQUE INDEX node_root ON node (is_root) WHERE is_root = 1;
 CREATE UNIQUE INDEX node_sibling ON node (parent_id, name_norm) WHERE state <> 'destroyed';
 CREATE UNIQUE INDEX node_account ON node (partition_key, account_uid) WHERE kind = 'account' AND state <> 'destroyed';
