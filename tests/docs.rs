@@ -43,21 +43,44 @@ fn the_tests_that_the_migration_page_names_exist() {
         cells.filter_map(|cell| cell.strip_prefix('`')?.strip_suffix('`')).filter(|name| name.contains("::")).collect();
     assert!(names.len() > 100, "the test found only {} names: it no longer reads them", names.len());
     for name in names {
-        let parts: Vec<&str> = name.split("::").collect();
-        let places = match parts.as_slice() {
-            ["stores", _] => vec!["tests/stores.rs".to_owned()],
-            ["vaults", file, _] => vec![format!("tests/vaults/{file}.rs")],
-            [rooms @ .., "tests", _] => {
-                let file = rooms.join("/");
-                vec![format!("src/{file}.rs"), format!("src/{file}/mod.rs"), format!("src/{file}/tests.rs")]
-            }
-            [file, _] => vec![format!("tests/program/{file}.rs")],
-            _ => panic!("`{name}` is not the name of a test"),
-        };
-        let wanted = format!("fn {}()", parts.last().unwrap());
-        let is_there = |place: &String| fs::read_to_string(root.join(place)).is_ok_and(|text| text.contains(&wanted));
-        assert!(places.iter().any(is_there), "no `{wanted}` in {}", places.join(" or "));
+        is_a_test(root, name);
     }
+}
+
+/// The same of the requirements for `serve`: each has its line, and each test that a line names is there.
+#[test]
+fn the_tests_that_the_requirements_name_exist() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = fs::read_to_string(root.join("docs/serve/requirements.md")).unwrap();
+    let rows: Vec<&str> = page.lines().filter(|line| line.starts_with("| R")).collect();
+    for (at, row) in rows.iter().enumerate() {
+        assert!(row.starts_with(&format!("| R{} | ", at + 1)), "{row}");
+        let shown = row.trim_end_matches(" |").rsplit(" | ").next().unwrap();
+        assert!(!shown.is_empty(), "{row}");
+        for name in shown.split('`').skip(1).step_by(2).filter(|name| name.contains("::")) {
+            is_a_test(root, name);
+        }
+    }
+    assert_eq!(rows.len(), 88);
+}
+
+#[track_caller]
+fn is_a_test(root: &Path, name: &str) {
+    let parts: Vec<&str> = name.split("::").collect();
+    let places = match parts.as_slice() {
+        ["stores", _] => vec!["tests/stores.rs".to_owned()],
+        ["vaults", file, _] => vec![format!("tests/vaults/{file}.rs")],
+        ["contract", file, _] => vec![format!("tests/tvm/{file}.rs")],
+        [rooms @ .., "tests", _] => {
+            let file = rooms.join("/");
+            vec![format!("src/{file}.rs"), format!("src/{file}/mod.rs"), format!("src/{file}/tests.rs")]
+        }
+        [file, _] => vec![format!("tests/program/{file}.rs")],
+        _ => panic!("`{name}` is not the name of a test"),
+    };
+    let wanted = format!("fn {}(", parts.last().unwrap());
+    let is_there = |place: &String| fs::read_to_string(root.join(place)).is_ok_and(|text| text.contains(&wanted));
+    assert!(places.iter().any(is_there), "no `{wanted}` in {}", places.join(" or "));
 }
 
 /// Every link from one of our pages to another leads somewhere.

@@ -254,11 +254,11 @@ pub fn preview(now: &BTreeSet<(RoleId, Via)>, then: &BTreeSet<(RoleId, Via)>) ->
     Preview { gained: &then - &now, lost: &now - &then, total: then.len() }
 }
 
+/// A role in a horizontal role, and why it is there.
+pub type Held = (RoleId, Via);
+
 /// Which rows of the materialised set have to be written and removed.
-pub fn difference<S: Clone>(
-    stored: &BTreeMap<(RoleId, Via), S>,
-    wanted: &BTreeSet<(RoleId, Via)>,
-) -> (Vec<(RoleId, Via)>, Vec<(RoleId, Via)>) {
+pub fn difference<S: Clone>(stored: &BTreeMap<(RoleId, Via), S>, wanted: &BTreeSet<(RoleId, Via)>) -> (Vec<Held>, Vec<Held>) {
     let added = wanted.iter().filter(|key| !stored.contains_key(*key)).cloned().collect();
     let removed = stored.keys().filter(|key| !wanted.contains(*key)).cloned().collect();
     (added, removed)
