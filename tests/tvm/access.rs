@@ -94,13 +94,26 @@ fn a_right_that_was_taken_away_is_gone_at_once() {
         assert!(!may(now()).await);
         state(RoleState::Active).await;
         assert!(may(now()).await);
-        change(store, async |tx| {
-            let node = nodes::by_id(tx, &acme.shop.id).await?;
-            tx.update_node(&saml2cloud::tvm::model::Node { state: NodeState::Suspended, ..node }).await
-        })
-        .await
-        .unwrap();
-        assert!(!may(now()).await);
+        for node in [&acme.shop, &acme.east, &acme.root] {
+            let state = async |state| {
+                change(store, async |tx| {
+                    let node = nodes::by_id(tx, &node.id).await?;
+                    tx.update_node(&saml2cloud::tvm::model::Node { state, ..node }).await
+                })
+                .await
+                .unwrap();
+            };
+            state(NodeState::Suspended).await;
+            assert!(!may(now()).await, "{}", node.name);
+            let mut conn = store.read().await.unwrap();
+            assert!(access::mine(&mut conn, &acme.bob, now(), ("", "", ""), 10).await.unwrap().is_empty(), "{}", node.name);
+            drop(conn);
+            state(NodeState::Active).await;
+            assert!(may(now()).await, "{}", node.name);
+        }
+        let west = saml2cloud::tvm::model::Node { state: NodeState::Suspended, ..acme.west.clone() };
+        change(store, async |tx| tx.update_node(&west).await).await.unwrap();
+        assert!(may(now()).await, "what is stopped elsewhere does not matter");
     });
 }
 

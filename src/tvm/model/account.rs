@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::BadText;
-use crate::types::{CloudAccountId, CloudId, RoleArn};
+use crate::types::{CloudAccountId, CloudId, IdpArn, RoleArn};
 
 /// A separate world of a cloud: accounts, roles and sign-in addresses of one are unknown in another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -107,12 +107,18 @@ impl CloudAccount {
 
     /// Whether a role is this account's.
     pub fn owns(&self, role: &RoleArn) -> bool {
-        let partition = match role.cloud() {
-            // Both sites of Alibaba Cloud write their ARNs alike.
-            CloudId::Alibaba => self.partition.cloud() == CloudId::Alibaba,
-            CloudId::Aws => self.partition.cloud() == CloudId::Aws && role.partition() == self.partition.word(),
-        };
-        partition && role.account() == &self.uid
+        self.is(role.cloud(), role.partition(), role.account())
+    }
+
+    /// Whether an identity provider's entry is this account's.
+    pub fn has(&self, provider: &IdpArn) -> bool {
+        self.is(provider.cloud(), provider.partition(), provider.account())
+    }
+
+    fn is(&self, cloud: CloudId, partition: &str, uid: &CloudAccountId) -> bool {
+        // Both sites of Alibaba Cloud write their ARNs alike.
+        let here = cloud == CloudId::Alibaba || partition == self.partition.word();
+        cloud == self.partition.cloud() && here && *uid == self.uid
     }
 }
 

@@ -8,7 +8,7 @@ mod role;
 
 pub use account::{CloudAccount, Partition};
 pub use names::{Alias, BadText, Description, Email, Gid, Label};
-pub use node::{Kind, NewNode, Node, NodeState, Path};
+pub use node::{Kind, NewNode, Node, NodeState, Path, Vending};
 pub use person::{NewUser, Source, Status, User};
 pub use role::{CamPower, Class, Group, GroupKind, NewRole, Plane, Risk, Role, RoleState, VendMethod};
 

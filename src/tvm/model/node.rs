@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use super::{CloudAccount, Description, Label, NodeId, Version};
+use super::{CloudAccount, Description, Label, NodeId, VendMethod, Version};
+use crate::types::{IdpArn, SessionDuration};
 
 /// How deep the tree may be, the root counted.
 const DEEPEST: usize = 16;
@@ -137,6 +138,23 @@ impl NodeState {
     }
 }
 
+/// How keys for the roles of an account are come by, where a role does not say otherwise.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Vending {
+    /// By which way.
+    pub method: VendMethod,
+    /// The account's entry for us as an identity provider, which its roles trust.
+    pub provider: Option<IdpArn>,
+    /// The longest session.
+    pub max_session: Option<SessionDuration>,
+}
+
+impl Default for Vending {
+    fn default() -> Self {
+        Self { method: VendMethod::Saml, provider: None, max_session: None }
+    }
+}
+
 /// A node of the tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Node {
@@ -150,6 +168,8 @@ pub struct Node {
     pub name: Label,
     /// A remark.
     pub description: Description,
+    /// How keys are come by; for account nodes.
+    pub vending: Vending,
     /// Whether it counts.
     pub state: NodeState,
     /// How often it was changed.

@@ -9,21 +9,35 @@ use crate::tvm::authorize::{Actor, Owned};
 use crate::tvm::model::{CamPower, CloudAccount, GroupId, HorizontalId, Partition, Path, RoleId, Status, UserId};
 use crate::types::{RoleArn, Timestamp};
 
+/// Neither the account `n` nor anything above it is suspended. There are few such nodes, and an index of them alone.
+macro_rules! open {
+    ($sql:literal) => {
+        concat!(
+            $sql,
+            " AND n.state = 'active' AND NOT EXISTS (SELECT 1 FROM node s WHERE s.state = 'suspended' AND s.path <= n.path
+              AND substr(n.path, 1, length(s.path)) = s.path)"
+        )
+    };
+    ($sql:literal, $rest:literal) => {
+        concat!(open!($sql), $rest)
+    };
+}
+
 declare! {
     STATUS("t") = "SELECT status FROM cam_user WHERE id = $1 AND deleted_at IS NULL";
     OWNED("t") = "SELECT n.path, n.kind FROM node_owner o JOIN node n ON n.id = o.node_id WHERE o.user_id = $1 AND n.state <> 'destroyed'";
     // Only by the role's own group: a naming rule makes nobody an administrator here.
-    POWERS("ti") = "SELECT r.cam_power, n.path FROM group_member m JOIN user_group g ON g.id = m.group_id JOIN cloud_role r ON r.id = g.role_id
+    POWERS("ti") = open!("SELECT r.cam_power, n.path FROM group_member m JOIN user_group g ON g.id = m.group_id JOIN cloud_role r ON r.id = g.role_id
         JOIN node n ON n.id = r.node_id WHERE m.user_id = $1 AND (m.expires_at IS NULL OR m.expires_at > $2)
-        AND r.cam_power IS NOT NULL AND r.state = 'active' AND n.state = 'active'";
-    USABLE("t") = "SELECT r.id FROM cloud_role r JOIN node n ON n.id = r.node_id
-        WHERE r.id = $1 AND r.state = 'active' AND r.arn IS NOT NULL AND n.state = 'active'";
+        AND r.cam_power IS NOT NULL AND r.state = 'active'");
+    USABLE("t") = open!("SELECT r.id FROM cloud_role r JOIN node n ON n.id = r.node_id
+        WHERE r.id = $1 AND r.state = 'active' AND r.arn IS NOT NULL");
     DIRECT("tti") = "SELECT m.group_id, m.expires_at FROM user_group g JOIN group_member m ON m.group_id = g.id
         WHERE g.role_id = $1 AND m.user_id = $2 AND (m.expires_at IS NULL OR m.expires_at > $3)";
     HORIZONTAL("tti") = "SELECT DISTINCT x.hrole_id, m.group_id, m.source, m.expires_at FROM horizontal_role_match x
         JOIN horizontal_role_group b ON b.hrole_id = x.hrole_id JOIN group_member m ON m.group_id = b.group_id
         WHERE x.role_id = $1 AND x.state = 'active' AND m.user_id = $2 AND (m.expires_at IS NULL OR m.expires_at > $3)";
-    MINE("tittti") = "SELECT r.id, r.name, r.arn, n.name AS node_name, n.name_norm, n.partition_key, n.account_uid FROM (
+    MINE("tittti") = open!("SELECT r.id, r.name, r.arn, n.name AS node_name, n.name_norm, n.partition_key, n.account_uid FROM (
             SELECT g.role_id FROM group_member m JOIN user_group g ON g.id = m.group_id
             WHERE m.user_id = $1 AND (m.expires_at IS NULL OR m.expires_at > $2) AND g.role_id IS NOT NULL
             UNION
@@ -31,8 +45,8 @@ declare! {
             JOIN horizontal_role_match x ON x.hrole_id = b.hrole_id
             WHERE m.user_id = $1 AND (m.expires_at IS NULL OR m.expires_at > $2) AND x.state = 'active'
         ) mine JOIN cloud_role r ON r.id = mine.role_id JOIN node n ON n.id = r.node_id
-        WHERE r.state = 'active' AND r.arn IS NOT NULL AND n.state = 'active' AND (n.name_norm, r.name, r.id) > ($3, $4, $5)
-        ORDER BY n.name_norm, r.name, r.id LIMIT $6";
+        WHERE r.state = 'active' AND r.arn IS NOT NULL AND (n.name_norm, r.name, r.id) > ($3, $4, $5)", "
+        ORDER BY n.name_norm, r.name, r.id LIMIT $6");
 }
 
 /// What somebody is here, now. Nobody, where they are not in the pool or are barred.

@@ -39,6 +39,7 @@ CREATE TABLE node (
     partition_key TEXT CHECK (partition_key IN ('alibaba', 'alibaba-intl', 'aws', 'aws-cn', 'aws-us-gov')),
     account_uid   TEXT COLLATE BINARY,
     vend_method   TEXT NOT NULL DEFAULT 'saml' CHECK (vend_method IN ('saml', 'hub_role', 'ram_user', 'none')),
+    saml_provider TEXT,
     max_session_s BIGINT CHECK (max_session_s BETWEEN 900 AND 43200),
     keeper_id     TEXT COLLATE BINARY,
     state         TEXT NOT NULL CHECK (state IN ('active', 'suspended', 'destroyed')),
@@ -59,6 +60,7 @@ CREATE TABLE node (
 --sqlite: , FOREIGN KEY (id, keeper_id) REFERENCES node_owner (node_id, user_id) DEFERRABLE INITIALLY DEFERRED
 );
 CREATE INDEX node_below ON node (parent_id, parent_kind, parent_path);
+CREATE INDEX node_suspended ON node (path) WHERE state = 'suspended';
 CREATE UNIQUE INDEX node_root ON node (is_root) WHERE is_root = 1;
 CREATE UNIQUE INDEX node_sibling ON node (parent_id, name_norm) WHERE state <> 'destroyed';
 CREATE UNIQUE INDEX node_account ON node (partition_key, account_uid) WHERE kind = 'account' AND state <> 'destroyed';
