@@ -27,7 +27,11 @@
 //! | [`cloud`] | the clouds | types, text, world, saml |
 //! | [`config`] | accounts | types, text, world, idp, cloud |
 //! | [`app`] | use cases | types, world, vault, ask, http, saml, oidc, idp, cloud, config |
-//! | [`cli`] | the person at a terminal | types, world, vault, ask, config, app |
+//! | [`tvm`] | who may use which role in which cloud account | types, world |
+//! | [`server`] | the service around it | types, world, tvm |
+//! | [`cli`] | the person at a terminal | types, world, vault, ask, config, app, server |
+//!
+//! `tvm` and `server` are there with the cargo feature `serve`.
 //!
 //! `tests/shape.rs` holds the code against this table.
 
@@ -41,7 +45,11 @@ pub mod idp;
 pub mod mfa;
 pub mod oidc;
 pub mod saml;
+#[cfg(feature = "serve")]
+pub mod server;
 pub mod text;
+#[cfg(feature = "serve")]
+pub mod tvm;
 pub mod types;
 pub mod vault;
 pub mod world;

@@ -21,8 +21,32 @@ fn current(name: &str, text: &str) {
 }
 
 #[test]
+#[cfg(feature = "serve")]
 fn the_manual_is_current() {
     current("manual.md", &saml2cloud::cli::manual());
+}
+
+#[test]
+#[cfg(feature = "serve")]
+fn the_page_about_the_configuration_of_serve_is_current() {
+    current("serve/configuration.md", &saml2cloud::server::configuration());
+}
+
+/// The same of the requirements for `serve`: each has its line, and each test that a line names is there.
+#[test]
+fn the_tests_that_the_requirements_name_exist() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = fs::read_to_string(root.join("docs/serve/requirements.md")).unwrap();
+    let rows: Vec<&str> = page.lines().filter(|line| line.starts_with("| R")).collect();
+    for (at, row) in rows.iter().enumerate() {
+        assert!(row.starts_with(&format!("| R{} | ", at + 1)), "{row}");
+        let shown = row.trim_end_matches(" |").rsplit(" | ").next().unwrap();
+        assert!(!shown.is_empty(), "{row}");
+        for name in shown.split('`').skip(1).step_by(2).filter(|name| name.contains("::")) {
+            assert!(is_a_test(root, name), "there is no test `{name}`");
+        }
+    }
+    assert_eq!(rows.len(), 88);
 }
 
 /// Every link from one of our pages to another leads somewhere.
@@ -30,7 +54,7 @@ fn the_manual_is_current() {
 fn links_lead_somewhere() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut pages = vec![root.join("README.md")];
-    for folder in ["docs", "docs/decisions", "docs/providers"] {
+    for folder in ["docs", "docs/decisions", "docs/providers", "docs/serve"] {
         pages.extend(
             fs::read_dir(root.join(folder))
                 .unwrap()
@@ -53,6 +77,12 @@ fn links_lead_somewhere() {
     assert!(links > 0);
 }
 
+fn is_a_test(root: &Path, name: &str) -> bool {
+    let function = format!("fn {}(", name.rsplit("::").next().unwrap());
+    let holds = |file: &String| fs::read_to_string(root.join(file)).is_ok_and(|text| text.contains(&function));
+    places(name).iter().any(holds)
+}
+
 /// Where a test that a page names by its path has to be: `module::name` below `tests`, or in `src` if `tests` is in its path.
 fn places(named: &str) -> Vec<String> {
     let parts: Vec<&str> = named.split("::").collect();
@@ -64,6 +94,7 @@ fn places(named: &str) -> Vec<String> {
         }
         [target @ ("docs" | "shape" | "stores")] => vec![format!("tests/{target}.rs")],
         ["vaults"] => vec!["tests/vaults/main.rs".to_owned()],
+        ["contract", module] => vec![format!("tests/tvm/{module}.rs")],
         ["vaults", module] => vec![format!("tests/vaults/{module}.rs")],
         [module] => vec![format!("tests/program/{module}.rs")],
         // A file below `src` that is tests alone.
@@ -90,9 +121,7 @@ fn every_line_about_the_old_tools_has_its_test() {
             wrong.push(format!("no test: {line}"));
         }
         for name in named {
-            let function = format!("fn {}(", name.rsplit("::").next().unwrap());
-            let holds = |file: &String| fs::read_to_string(root.join(file)).is_ok_and(|text| text.contains(&function));
-            if !places(name).iter().any(holds) {
+            if !is_a_test(root, name) {
                 wrong.push(format!("there is no test `{name}`"));
             }
         }

@@ -21,7 +21,9 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("cloud", &["types", "text", "world", "saml"]),
     ("config", &["types", "text", "world", "idp", "cloud"]),
     ("app", &["types", "world", "vault", "ask", "http", "saml", "oidc", "idp", "cloud", "config"]),
-    ("cli", &["types", "world", "vault", "ask", "config", "app"]),
+    ("tvm", &["types", "world"]),
+    ("server", &["types", "world", "tvm"]),
+    ("cli", &["types", "world", "vault", "ask", "config", "app", "server"]),
 ];
 
 fn source() -> PathBuf {

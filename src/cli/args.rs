@@ -198,6 +198,9 @@ pub(super) enum Command {
         #[command(subcommand)]
         wished: super::provider::Provider,
     },
+    /// The service for many accounts: who may use which role
+    #[cfg(feature = "serve")]
+    Serve(super::serve::Serve),
 }
 
 /// Which profile in which file.

@@ -15,11 +15,8 @@ pub fn manual() -> String {
     let mut root = Args::command();
     root.build();
     text += &format!("\n## saml2cloud\n\n```text\n{}```\n", help(&mut root));
-    let names: Vec<String> = root.get_subcommands().map(|c| c.get_name().to_owned()).filter(|name| name != "help").collect();
-    for name in names {
-        if let Some(command) = root.find_subcommand_mut(&name) {
-            text += &format!("\n## saml2cloud {name}\n\n```text\n{}```\n", own_help(command));
-        }
+    for (name, mut command) in commands(&root) {
+        text += &format!("\n## saml2cloud {name}\n\n```text\n{}```\n", own_help(&mut command));
     }
     text += "\n## Settings\n\nIn the accounts file, by flag, by variable. The variables of the old tools (`SAML2AWS_…` for AWS accounts, \
              `SAML2ALIBABACLOUD_…` for Alibaba Cloud ones) count where ours is not set.\n\n\
@@ -63,6 +60,17 @@ pub fn manual() -> String {
     }
     text += "\n`exec` ends with the code of its command; it becomes that command, so signals reach it too.\n";
     text
+}
+
+/// Every command that help shows, and those below it, by the words that call it.
+pub(super) fn commands(root: &clap::Command) -> Vec<(String, clap::Command)> {
+    let shown = |command: &&clap::Command| !command.is_hide_set() && command.get_name() != "help";
+    let with_below = |command: &clap::Command| {
+        let name = command.get_name();
+        let below = commands(command).into_iter().map(|(below, command)| (format!("{name} {below}"), command));
+        std::iter::once((name.to_owned(), command.clone())).chain(below).collect::<Vec<_>>()
+    };
+    root.get_subcommands().filter(shown).flat_map(with_below).collect()
 }
 
 /// A command's help without colours, in a width that does not depend on the terminal.

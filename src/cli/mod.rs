@@ -10,6 +10,8 @@ mod pages;
 mod provider;
 mod quick;
 mod report;
+#[cfg(feature = "serve")]
+mod serve;
 mod shell;
 mod show;
 mod words;
@@ -92,6 +94,11 @@ fn dispatch(argv: &[OsString], args: Args, env: &Env, talk: &Talk) -> Result<(),
     if let Command::Completions(own) = &command {
         return show::data(&pages::script(own.shell, &pages::called(argv)));
     }
+    // A service has no home.
+    #[cfg(feature = "serve")]
+    if let Command::Serve(own) = &command {
+        return own.run(global.config.as_deref(), env);
+    }
     let paths = Paths::system(env).ok_or(Failure::NoHome)?;
     let world = World {
         network: &HttpNetwork,
@@ -120,6 +127,8 @@ fn dispatch(argv: &[OsString], args: Args, env: &Env, talk: &Talk) -> Result<(),
         Command::Provider { wished } => context.provider(&wished),
         Command::Accounts(own) => accounts::print(&context.accounts()?, own.output, &paths),
         Command::Completions(_) => Ok(()),
+        #[cfg(feature = "serve")]
+        Command::Serve(_) => Ok(()),
     }
 }
 

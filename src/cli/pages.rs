@@ -78,10 +78,8 @@ fn long_help() -> String {
     let mut root = Args::command();
     root.build();
     let mut text = manual::help(&mut root);
-    for name in names(&root) {
-        if let Some(command) = root.find_subcommand_mut(&name) {
-            text += &format!("\n{}", manual::own_help(command));
-        }
+    for (_, mut command) in manual::commands(&root) {
+        text += &format!("\n{}", manual::own_help(&mut command));
     }
     text
 }
@@ -98,15 +96,14 @@ fn man(name: &str) -> String {
     let _ = page.render_synopsis_section(&mut text);
     let _ = page.render_description_section(&mut text);
     let _ = page.render_options_section(&mut text);
-    for name in names(&root) {
-        let Some(command) = root.find_subcommand(&name) else { continue };
+    for (name, command) in manual::commands(&root) {
         let mut heading = clap_mangen::roff::Roff::new();
         let about = command.get_about().map(ToString::to_string).unwrap_or_default();
         heading.control("SH", [name.to_uppercase().as_str()]).text([clap_mangen::roff::roman(about)]);
         let _ = heading.to_writer(&mut text);
         let mut options = Vec::new();
         let hide = |arg: clap::Arg| if matches!(arg.get_id().as_str(), "help" | "version") { arg.hide(true) } else { arg };
-        let _ = clap_mangen::Man::new(manual::own(command).mut_args(hide)).render_options_section(&mut options);
+        let _ = clap_mangen::Man::new(manual::own(&command).mut_args(hide)).render_options_section(&mut options);
         // The section of the command is heading enough.
         let options = String::from_utf8_lossy(&options).replace(".SH OPTIONS\n", "");
         text.extend(options.into_bytes());
@@ -114,12 +111,6 @@ fn man(name: &str) -> String {
     let _ = page.render_extra_section(&mut text);
     let _ = page.render_version_section(&mut text);
     String::from_utf8_lossy(&text).into_owned()
-}
-
-/// The commands, without `help`.
-fn names(root: &Command) -> Vec<String> {
-    let names = root.get_subcommands().filter(|c| !c.is_hide_set()).map(|c| c.get_name().to_owned());
-    names.filter(|name| name != "help").collect()
 }
 
 #[cfg(test)]
@@ -169,10 +160,11 @@ mod tests {
     fn every_command_is_in_the_long_texts() {
         let (help, man) = (page("saml2cloud --help-long").unwrap(), page("/usr/bin/saml2aws --help-man").unwrap());
         assert!(man.contains(".TH saml2aws 1") && man.contains("\\-\\-idp\\-account"), "{man}");
-        for name in names(&Args::command()) {
+        for (name, _) in manual::commands(&Args::command()) {
             assert!(help.contains(&format!("Usage: saml2cloud {name}")), "{name} in\n{help}");
             let upper = name.to_uppercase();
-            let headings = [format!(".SH {upper}\n"), format!(".SH {}\n", upper.replace('-', "\\-"))];
+            let headings =
+                [format!(".SH {upper}\n"), format!(".SH {}\n", upper.replace('-', "\\-")), format!(".SH \"{upper}\"\n")];
             assert!(headings.iter().any(|heading| man.contains(heading)), "{name} in\n{man}");
         }
         assert_eq!(man.matches(".SH OPTIONS").count(), 1);

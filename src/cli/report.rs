@@ -69,6 +69,14 @@ pub(super) enum Failure {
     /// The operating system gives no means to wait.
     #[error("cannot start waiting for the network")]
     Runtime(#[source] std::io::Error),
+    /// The service.
+    #[cfg(feature = "serve")]
+    #[error(transparent)]
+    Serve(#[from] crate::server::ServeError),
+    /// Something that the service needs is not there; what it is stands on stdout.
+    #[cfg(feature = "serve")]
+    #[error("something is missing")]
+    Incomplete,
     /// Ctrl-C.
     #[error("interrupted")]
     Interrupted,
@@ -98,8 +106,32 @@ impl Failure {
             Self::Prompter(PinentryError::NotRunnable { .. }) => Exit::Usage,
             Self::Prompter(_) => Exit::NeedsPerson,
             Self::Input(_) | Self::Output(_) | Self::Runtime(_) => Exit::Other,
+            #[cfg(feature = "serve")]
+            Self::Serve(error) => serve_exit(error),
+            #[cfg(feature = "serve")]
+            Self::Incomplete => Exit::Other,
             Self::Interrupted => Exit::Interrupted,
         }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::App(error) => error.hint(),
+            #[cfg(feature = "serve")]
+            Self::Serve(error) => error.hint(),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(feature = "serve")]
+fn serve_exit(error: &crate::server::ServeError) -> Exit {
+    use crate::server::{ServeError, SettingsError, StoreError};
+    match error {
+        ServeError::Settings(SettingsError::File(_)) => Exit::Other,
+        ServeError::Settings(_) | ServeError::Given(_) | ServeError::Store(StoreError::Schema(_)) => Exit::Usage,
+        ServeError::Store(StoreError::Unreachable { .. }) => Exit::Network,
+        ServeError::Store(_) | ServeError::Begun { .. } => Exit::Other,
     }
 }
 
@@ -117,9 +149,7 @@ pub(super) fn report(failure: &Failure) -> u8 {
         talk(&format!("  caused by: {}", Untrusted::new(error.to_string())));
         cause = error.source();
     }
-    if let Failure::App(error) = failure
-        && let Some(hint) = error.hint()
-    {
+    if let Some(hint) = failure.hint() {
         talk("");
         talk(&format!("hint: {hint}"));
     }

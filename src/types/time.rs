@@ -28,6 +28,16 @@ impl Timestamp {
         self.0.as_second()
     }
 
+    /// Milliseconds since 1970, as databases keep it.
+    pub fn unix_millis(self) -> i64 {
+        self.0.as_millisecond()
+    }
+
+    /// Milliseconds since 1970.
+    pub fn from_unix_millis(millis: i64) -> Option<Self> {
+        jiff::Timestamp::from_millisecond(millis).ok().map(Self)
+    }
+
     /// Later by `by`; the end of time at the most.
     #[must_use]
     pub fn after(self, by: Duration) -> Self {
@@ -81,6 +91,7 @@ mod tests {
         assert_eq!(t.utc(), "2026-01-02T03:04:05Z");
         assert_eq!(Timestamp::from_unix(t.unix()).unwrap().utc(), t.utc());
         assert_eq!(Timestamp::parse("This-is-invalid"), None);
+        assert_eq!((t.unix_millis() % 1000, Timestamp::from_unix_millis(t.unix_millis())), (500, Some(t)));
         assert_eq!(t.after(Duration::from_secs(60)).since(t), Duration::from_secs(60));
         assert_eq!(t.since(t.after(Duration::from_secs(60))), Duration::ZERO);
     }

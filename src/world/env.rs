@@ -46,6 +46,14 @@ impl Env {
         self.0.get(OsStr::new(name)).map(OsString::as_os_str).filter(|value| !value.is_empty())
     }
 
+    /// The names that begin so, of variables that are set and not empty.
+    pub fn beginning(&self, prefix: &str) -> Vec<&str> {
+        let names = self.0.iter().filter(|(_, value)| !value.is_empty()).filter_map(|(name, _)| name.to_str());
+        let mut names: Vec<&str> = names.filter(|name| name.starts_with(prefix)).collect();
+        names.sort_unstable();
+        names
+    }
+
     /// Whether a switch is on: `1`, `true`, `yes`, `on` in any case.
     pub fn is_on(&self, name: &str) -> bool {
         self.get(name).is_some_and(|value| matches!(value.to_ascii_lowercase().as_str(), "1" | "t" | "true" | "yes" | "on"))

@@ -128,6 +128,34 @@ pub fn lock_now(path: &Path) -> Result<Option<Lock>, FileError> {
     }
 }
 
+/// Makes an empty file that its owner alone can read, for a program library that fills it itself; one that is there stays. The folder is
+/// made (0700) when it is missing.
+///
+/// # Errors
+/// It is not there and cannot be made.
+#[allow(clippy::disallowed_methods, reason = "files are made here")]
+pub fn make_private(path: &Path) -> Result<(), FileError> {
+    make_folder(path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new(".")))?;
+    let mut options = File::options();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(FileError::new("make", path)(error)),
+        _ => Ok(()),
+    }
+}
+
+/// Whether there is anything of this name.
+pub fn is_there(path: &Path) -> bool {
+    path.exists()
+}
+
+/// The path from the root on, by the folder that this process is in.
+pub fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
 /// The files of a folder whose names end so; none if there is no such folder.
 #[allow(clippy::disallowed_methods, reason = "folders are read here")]
 pub fn list(folder: &Path, ending: &str) -> Vec<PathBuf> {

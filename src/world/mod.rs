@@ -66,3 +66,10 @@ pub fn nonce() -> String {
     let _ = ring::rand::SecureRandom::fill(&ring::rand::SystemRandom::new(), &mut bytes);
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
+
+/// A number that nobody can guess. The same holds where the system has no randomness.
+pub fn random() -> u128 {
+    let mut bytes = [0_u8; 16];
+    let _ = ring::rand::SecureRandom::fill(&ring::rand::SystemRandom::new(), &mut bytes);
+    u128::from_be_bytes(bytes)
+}

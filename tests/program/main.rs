@@ -32,6 +32,8 @@ mod provider;
 mod pty;
 mod responses;
 mod secrets;
+#[cfg(feature = "serve")]
+mod serve;
 mod settings;
 mod support;
 #[cfg(unix)]

@@ -1,0 +1,109 @@
+//! `serve`: what is done with the service's database from the shell of the machine that serves.
+
+use std::path::Path;
+
+use clap::Subcommand;
+
+use super::report::Failure;
+use super::show;
+use crate::server::{self, First, Settings};
+use crate::types::Untrusted;
+use crate::world::{Clock as _, Env, SystemClock};
+
+#[derive(clap::Args)]
+#[command(
+    after_help = "--config FILE names the service's configuration (SAML2CLOUD_SERVE_CONFIG); docs/serve/configuration.md lists its keys."
+)]
+pub(super) struct Serve {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Make the database's schema, the first super admin and the root node
+    Init(Init),
+    /// Look at configuration and database, change nothing, and tell what is missing
+    Check,
+    /// The audit trail
+    Audit(Audit),
+}
+
+#[derive(clap::Args)]
+struct Init {
+    /// The GID of the first super admin: who they are at the corporate identity provider
+    #[arg(long, value_name = "GID")]
+    gid: String,
+    /// What they go by [default: the GID]
+    #[arg(long, value_name = "NAME")]
+    alias: Option<String>,
+    /// Their mail address
+    #[arg(long, value_name = "ADDRESS")]
+    email: Option<String>,
+    /// The name of the root node
+    #[arg(long, value_name = "NAME", default_value = "Root")]
+    root: String,
+    /// The management account, PARTITION:NUMBER: alibaba, alibaba-intl, aws, aws-cn or aws-us-gov
+    #[arg(long, value_name = "ACCOUNT")]
+    account: Option<String>,
+}
+
+#[derive(clap::Args)]
+struct Audit {
+    #[command(subcommand)]
+    command: AuditCommand,
+}
+
+#[derive(Subcommand)]
+enum AuditCommand {
+    /// Walk the trail from its first event to its last; name the first one that is not what was written
+    Verify,
+}
+
+impl Serve {
+    /// Runs it.
+    pub(super) fn run(&self, config: Option<&str>, env: &Env) -> Result<(), Failure> {
+        let settings = Settings::load(config.map(Path::new), env).map_err(server::ServeError::from)?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::Runtime)?;
+        runtime.block_on(async {
+            tokio::select! {
+                biased;
+                _ = tokio::signal::ctrl_c() => Err(Failure::Interrupted),
+                outcome = self.work(&settings) => outcome,
+            }
+        })
+    }
+
+    async fn work(&self, settings: &Settings) -> Result<(), Failure> {
+        let now = SystemClock.now();
+        match &self.command {
+            Command::Init(own) => {
+                let first = First {
+                    gid: &own.gid,
+                    alias: own.alias.as_deref(),
+                    email: own.email.as_deref(),
+                    root: &own.root,
+                    account: own.account.as_deref(),
+                };
+                let begun = server::init(settings, &first, now).await?;
+                show::talk(&format!("The database {} has its schema.", Untrusted::new(begun.place)));
+                show::talk(&format!("{} owns the root node `{}` and is the first super admin.", begun.gid, begun.root));
+                Ok(())
+            }
+            Command::Check => {
+                let found = server::check(settings, now).await?;
+                let width = found.iter().map(|finding| finding.what.len()).max().unwrap_or_default();
+                let line = |finding: &server::Finding| {
+                    let state = if finding.is_good { "ok     " } else { "missing" };
+                    format!("{state}  {:width$}  {}\n", finding.what, Untrusted::new(finding.said.clone()))
+                };
+                show::data(&found.iter().map(line).collect::<String>())?;
+                if found.iter().all(|finding| finding.is_good) { Ok(()) } else { Err(Failure::Incomplete) }
+            }
+            Command::Audit(Audit { command: AuditCommand::Verify }) => {
+                let walked = server::verify(settings, now).await?;
+                show::data(&format!("events: {}, chains: {}; every event is as it was written\n", walked.events, walked.chains))
+            }
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! The service: its configuration, and what is done with its database from the shell of the machine that serves.
+
+mod settings;
+
+pub use self::settings::{Settings, SettingsError, configuration};
+pub use crate::tvm::store::StoreError;
+
+use crate::tvm::audit::{AuthKind, Event};
+use crate::tvm::model::{Alias, CloudAccount, Email, Gid, Label};
+use crate::tvm::store::audit::Walked;
+use crate::tvm::store::nodes::{self, Founding};
+use crate::tvm::store::{Place, Schema};
+use crate::types::Timestamp;
+
+/// Why a command of the service did not succeed.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The configuration.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// What was given on the command line.
+    #[error(transparent)]
+    Given(#[from] crate::tvm::model::BadText),
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// It begins once.
+    #[error("the database {place} has its root node already: `{name}`")]
+    Begun {
+        /// Which database.
+        place: String,
+        /// The root's name.
+        name: String,
+    },
+}
+
+impl ServeError {
+    /// What to do now, where there is something to do.
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Settings(error) => return error.hint(),
+            Self::Store(StoreError::Schema(_)) => "`saml2cloud serve init` makes the schema".to_owned(),
+            Self::Store(StoreError::Unreachable { .. }) => "is the server up, and `database.url` right?".to_owned(),
+            Self::Store(StoreError::Broken(_)) => {
+                "what follows that event may be untrue as well; a copy of the database that was made before shows what stood there".to_owned()
+            }
+            Self::Begun { .. } => "nothing was changed; `saml2cloud serve check` shows what is there".to_owned(),
+            Self::Given(_) | Self::Store(_) => return None,
+        })
+    }
+}
+
+/// Who and what comes first, as it was given.
+#[derive(Debug, Clone, Copy)]
+pub struct First<'g> {
+    /// Who owns the root.
+    pub gid: &'g str,
+    /// What they go by; else their GID.
+    pub alias: Option<&'g str>,
+    /// Their mail.
+    pub email: Option<&'g str>,
+    /// The root's name.
+    pub root: &'g str,
+    /// The management account of a resource directory, `PARTITION:NUMBER`.
+    pub account: Option<&'g str>,
+}
+
+/// What was begun.
+#[derive(Debug, Clone)]
+pub struct Begun {
+    /// In which database.
+    pub place: String,
+    /// The root's name.
+    pub root: Label,
+    /// Who owns it.
+    pub gid: Gid,
+}
+
+/// Makes the schema, the first super admin and the root node.
+///
+/// # Errors
+/// There is a root, or the database cannot be written.
+pub async fn init(settings: &Settings, first: &First<'_>, now: Timestamp) -> Result<Begun, ServeError> {
+    let founding = Founding {
+        name: Label::parse(first.root)?,
+        account: first.account.map(CloudAccount::parse).transpose()?,
+        gid: Gid::parse(first.gid)?,
+        alias: Alias::parse(first.alias.unwrap_or(first.gid))?,
+        email: Email::parse(first.email.unwrap_or_default())?,
+    };
+    let place = settings.database.place.to_string();
+    settings.database.migrate().await?;
+    let store = settings.database.open(now).await?;
+    let mut tx = store.begin(now).await?;
+    if let Some(root) = nodes::root(&mut tx).await? {
+        return Err(ServeError::Begun { place, name: root.name.to_string() });
+    }
+    let (root, admin) = tx.found(&founding).await?;
+    let params = serde_json::json!({
+        "gid": founding.gid.as_str(),
+        "alias": founding.alias.as_str(),
+        "email": founding.email.as_str(),
+        "root": founding.name.as_str(),
+        "account": founding.account.as_ref().map(ToString::to_string),
+        "user": admin.as_str(),
+    });
+    tx.commit(&Event::by(AuthKind::Console, "serve.init", params).on("node", root.id.as_str(), Some(&root.path))).await?;
+    store.close().await;
+    Ok(Begun { place, root: root.name, gid: founding.gid })
+}
+
+/// Something that was looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// What.
+    pub what: &'static str,
+    /// What is there, or what to do.
+    pub said: String,
+    /// Whether it is as it should be.
+    pub is_good: bool,
+}
+
+fn good(what: &'static str, said: impl Into<String>) -> Finding {
+    Finding { what, said: said.into(), is_good: true }
+}
+
+fn missing(what: &'static str, said: impl Into<String>) -> Finding {
+    Finding { what, said: said.into(), is_good: false }
+}
+
+/// Looks at everything that the service needs, and changes nothing.
+///
+/// # Errors
+/// The database cannot be reached.
+pub async fn check(settings: &Settings, now: Timestamp) -> Result<Vec<Finding>, ServeError> {
+    let kind = match &settings.database.place {
+        Place::Sqlite(_) => "SQLite",
+        Place::Postgres { .. } => "PostgreSQL",
+    };
+    let mut found = vec![good("configuration", settings.origin.clone())];
+    let schema = settings.database.schema().await?;
+    let place = format!("{kind} at {}", settings.database.place);
+    match schema {
+        Schema::Current => {
+            found.extend([good("database", place), good("schema", format!("number {}", Schema::NUMBER))]);
+        }
+        Schema::Missing => {
+            let how = "none yet; `saml2cloud serve init` makes it";
+            return Ok([found, vec![good("database", place), missing("schema", how)]].concat());
+        }
+        Schema::Old(number) => {
+            let how = format!("number {number}, older than {}; `saml2cloud serve init` brings it up to date", Schema::NUMBER);
+            return Ok([found, vec![good("database", place), missing("schema", how)]].concat());
+        }
+        Schema::New(number) => {
+            let how = format!("number {number}, newer than {}; this program is too old for it", Schema::NUMBER);
+            return Ok([found, vec![good("database", place), missing("schema", how)]].concat());
+        }
+    }
+    let store = settings.database.open(now).await?;
+    let mut conn = store.read().await?;
+    match nodes::root(&mut conn).await? {
+        None => found.push(missing("root node", "none yet; `saml2cloud serve init` makes it, with the first super admin")),
+        Some(root) => {
+            let account = root.kind.account().map(|account| format!(", {account}")).unwrap_or_default();
+            found.push(good("root node", format!("`{}`{account}", root.name)));
+            let owners = nodes::owners(&mut conn, &root.id, "", 200).await?;
+            let active: Vec<&str> = owners.iter().filter(|owner| owner.is_active).map(|owner| owner.gid.as_str()).collect();
+            found.push(match active.as_slice() {
+                [] => missing("super admins", "none who can act"),
+                [one] => good("super admins", format!("{one}; a second one could let the first in again")),
+                many => good("super admins", many.join(", ")),
+            });
+        }
+    }
+    drop(conn);
+    store.close().await;
+    Ok(found)
+}
+
+/// Walks the audit trail from its first event to its last.
+///
+/// # Errors
+/// The first event that is not what was written.
+pub async fn verify(settings: &Settings, now: Timestamp) -> Result<Walked, ServeError> {
+    let store = settings.database.open(now).await?;
+    let walked = store.verify().await;
+    store.close().await;
+    Ok(walked?)
+}

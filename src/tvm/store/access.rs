@@ -1,0 +1,155 @@
+//! Who may use what, asked at the moment it matters. Nothing here is kept between requests: a right that was taken away is gone.
+
+use sqlx::any::AnyRow;
+
+use super::row::Read as _;
+use super::sql::declare;
+use super::{Conn, Result, StoreError};
+use crate::tvm::authorize::{Actor, Owned};
+use crate::tvm::model::{CamPower, CloudAccount, GroupId, HorizontalId, Partition, Path, RoleId, Status, UserId};
+use crate::types::{RoleArn, Timestamp};
+
+/// Neither the account `n` nor anything above it is suspended. There are few such nodes, and an index of them alone.
+macro_rules! open {
+    ($sql:literal) => {
+        concat!(
+            $sql,
+            " AND n.state = 'active' AND NOT EXISTS (SELECT 1 FROM node s WHERE s.state = 'suspended' AND s.path <= n.path
+              AND substr(n.path, 1, length(s.path)) = s.path)"
+        )
+    };
+    ($sql:literal, $rest:literal) => {
+        concat!(open!($sql), $rest)
+    };
+}
+
+declare! {
+    STATUS("t") = "SELECT status FROM cam_user WHERE id = $1 AND deleted_at IS NULL";
+    OWNED("t") = "SELECT n.path, n.kind FROM node_owner o JOIN node n ON n.id = o.node_id WHERE o.user_id = $1 AND n.state <> 'destroyed'";
+    // Only by the role's own group: a naming rule makes nobody an administrator here.
+    POWERS("ti") = open!("SELECT r.cam_power, n.path FROM group_member m JOIN user_group g ON g.id = m.group_id JOIN cloud_role r ON r.id = g.role_id
+        JOIN node n ON n.id = r.node_id WHERE m.user_id = $1 AND (m.expires_at IS NULL OR m.expires_at > $2)
+        AND r.cam_power IS NOT NULL AND r.state = 'active'");
+    USABLE("t") = open!("SELECT r.id FROM cloud_role r JOIN node n ON n.id = r.node_id
+        WHERE r.id = $1 AND r.state = 'active' AND r.arn IS NOT NULL");
+    DIRECT("tti") = "SELECT m.group_id, m.expires_at FROM user_group g JOIN group_member m ON m.group_id = g.id
+        WHERE g.role_id = $1 AND m.user_id = $2 AND (m.expires_at IS NULL OR m.expires_at > $3)";
+    HORIZONTAL("tti") = "SELECT DISTINCT x.hrole_id, m.group_id, m.source, m.expires_at FROM horizontal_role_match x
+        JOIN horizontal_role_group b ON b.hrole_id = x.hrole_id JOIN group_member m ON m.group_id = b.group_id
+        WHERE x.role_id = $1 AND x.state = 'active' AND m.user_id = $2 AND (m.expires_at IS NULL OR m.expires_at > $3)";
+    MINE("tittti") = open!("SELECT r.id, r.name, r.arn, n.name AS node_name, n.name_norm, n.partition_key, n.account_uid FROM (
+            SELECT g.role_id FROM group_member m JOIN user_group g ON g.id = m.group_id
+            WHERE m.user_id = $1 AND (m.expires_at IS NULL OR m.expires_at > $2) AND g.role_id IS NOT NULL
+            UNION
+            SELECT x.role_id FROM group_member m JOIN horizontal_role_group b ON b.group_id = m.group_id
+            JOIN horizontal_role_match x ON x.hrole_id = b.hrole_id
+            WHERE m.user_id = $1 AND (m.expires_at IS NULL OR m.expires_at > $2) AND x.state = 'active'
+        ) mine JOIN cloud_role r ON r.id = mine.role_id JOIN node n ON n.id = r.node_id
+        WHERE r.state = 'active' AND r.arn IS NOT NULL AND (n.name_norm, r.name, r.id) > ($3, $4, $5)", "
+        ORDER BY n.name_norm, r.name, r.id LIMIT $6");
+}
+
+/// What somebody is here, now. Nobody, where they are not in the pool or are barred.
+///
+/// # Errors
+/// The database.
+pub async fn actor(conn: &mut Conn, id: &UserId, now: Timestamp) -> Result<Actor> {
+    let status = STATUS.ask().bind(id.as_str()).fetch_optional(&mut *conn).await?;
+    let status = status.map(|row| row.word("status", Status::from_word)).transpose()?;
+    if status != Some(Status::Active) {
+        return Ok(Actor::default());
+    }
+    let owned = |row: &AnyRow| Ok(Owned { path: row.word("path", Path::parse)?, is_account: row.text("kind")? == "account" });
+    let nodes = OWNED.ask().bind(id.as_str()).fetch_all(&mut *conn).await?.iter().map(owned).collect::<Result<Vec<_>>>()?;
+    let rows = POWERS.ask().bind(id.as_str()).bind(now.unix_millis()).fetch_all(conn).await?;
+    let power = |row: &AnyRow| Ok((row.word("cam_power", CamPower::from_word)?, row.word("path", Path::parse)?));
+    Ok(Actor { user: Some(id.clone()), owned: nodes, powers: rows.iter().map(power).collect::<Result<Vec<_>>>()? })
+}
+
+/// A way by which somebody holds a role.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Grant {
+    /// The group that they are in.
+    pub group: GroupId,
+    /// The horizontal role that the group has; nothing where it is the role's own group.
+    pub horizontal: Option<HorizontalId>,
+    /// Until when.
+    pub ends: Option<Timestamp>,
+}
+
+/// Every way by which a person holds a role that can be used now. None means that they may not use it.
+///
+/// # Errors
+/// The database.
+pub async fn grants(conn: &mut Conn, user: &UserId, role: &RoleId, now: Timestamp) -> Result<Vec<Grant>> {
+    let status = STATUS.ask().bind(user.as_str()).fetch_optional(&mut *conn).await?;
+    let status = status.map(|row| row.word("status", Status::from_word)).transpose()?;
+    if status != Some(Status::Active) || USABLE.ask().bind(role.as_str()).fetch_optional(&mut *conn).await?.is_none() {
+        return Ok(Vec::new());
+    }
+    let millis = now.unix_millis();
+    let direct = DIRECT.ask().bind(role.as_str()).bind(user.as_str()).bind(millis).fetch_all(&mut *conn).await?;
+    let horizontal = HORIZONTAL.ask().bind(role.as_str()).bind(user.as_str()).bind(millis).fetch_all(conn).await?;
+    let direct = direct.iter().map(|row| {
+        Ok(Grant { group: row.word("group_id", GroupId::parse)?, horizontal: None, ends: row.maybe_time("expires_at")? })
+    });
+    let horizontal = horizontal.iter().map(|row| {
+        Ok(Grant {
+            group: row.word("group_id", GroupId::parse)?,
+            horizontal: Some(row.word("hrole_id", HorizontalId::parse)?),
+            ends: row.maybe_time("expires_at")?,
+        })
+    });
+    direct.chain(horizontal).collect()
+}
+
+/// When the last of these ways ends; nothing if one does not end.
+///
+/// # Errors
+/// There is no way.
+pub fn last_end(grants: &[Grant]) -> Result<Option<Timestamp>> {
+    if grants.is_empty() {
+        return Err(StoreError::NotFound("grant"));
+    }
+    Ok(grants.iter().map(|grant| grant.ends).collect::<Option<Vec<_>>>().and_then(|ends| ends.into_iter().max()))
+}
+
+/// A role that somebody may use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Usable {
+    /// Which.
+    pub id: RoleId,
+    /// Its name.
+    pub name: String,
+    /// Its full name.
+    pub arn: RoleArn,
+    /// The name of its account's node.
+    pub node: String,
+    /// Its account.
+    pub account: CloudAccount,
+    /// Where it stands in the list, for the page after it.
+    pub place: (String, String, String),
+}
+
+/// Some of the roles that a person may use in all accounts, each once, by account and name; `after` is the place of the last one of the page
+/// before.
+///
+/// # Errors
+/// The database.
+pub async fn mine(conn: &mut Conn, user: &UserId, now: Timestamp, after: (&str, &str, &str), limit: u32) -> Result<Vec<Usable>> {
+    let ask =
+        MINE.ask().bind(user.as_str()).bind(now.unix_millis()).bind(after.0).bind(after.1).bind(after.2).bind(i64::from(limit));
+    let read = |row: &AnyRow| {
+        let partition = row.word("partition_key", Partition::from_word)?;
+        let (id, name) = (row.word("id", RoleId::parse)?, row.text("name")?);
+        Ok(Usable {
+            place: (row.text("name_norm")?, name.clone(), id.to_string()),
+            id,
+            name,
+            arn: row.word("arn", |text| RoleArn::parse(text).ok())?,
+            node: row.text("node_name")?,
+            account: CloudAccount::new(partition, &row.text("account_uid")?)?,
+        })
+    };
+    ask.fetch_all(conn).await?.iter().map(read).collect()
+}

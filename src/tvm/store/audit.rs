@@ -1,0 +1,214 @@
+//! The audit trail: written with every change, read by time, kind, person and place, and walked from end to end.
+
+use sqlx::any::AnyRow;
+
+use super::row::Read as _;
+use super::sql::declare;
+use super::{Conn, Result, Store};
+use crate::tvm::audit::{AuthKind, Broken, Event, Head, OPENED, Row, Walk};
+use crate::tvm::model::{ChainId, Gid, Path};
+use crate::types::Timestamp;
+
+declare! {
+    HEAD("t") = "SELECT chain, seq, hash FROM audit_chain WHERE chain = $1";
+    BEFORE("t") = "SELECT chain, seq, hash FROM audit_chain WHERE chain < $1 ORDER BY chain DESC LIMIT 1";
+    OPEN("t") = "INSERT INTO audit_chain (chain, seq, hash) VALUES ($1, 0, '')";
+    APPEND("tiittttttttttttt") = "INSERT INTO audit_event (chain, seq, ts, kind, actor_gid, actor_user_id, auth_kind, source_ip, params, target_kind, target_id,
+        node_path, outcome, request_id, prev_hash, hash) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)";
+    ADVANCE("titi") = "UPDATE audit_chain SET seq = $2, hash = $3 WHERE chain = $1 AND seq = $4";
+    CHAINS("ti") = "SELECT chain, seq, hash FROM audit_chain WHERE chain > $1 ORDER BY chain LIMIT $2";
+    EVENTS("tii") = "SELECT * FROM audit_event WHERE chain = $1 AND seq > $2 ORDER BY seq LIMIT $3";
+    BY_TIME("iiitii") = "SELECT * FROM audit_event WHERE ts >= $1 AND ts < $2 AND (ts, chain, seq) < ($3, $4, $5) ORDER BY ts DESC, chain DESC, seq DESC LIMIT $6";
+    BY_KIND("tiiitii") = "SELECT * FROM audit_event WHERE kind = $1 AND ts >= $2 AND ts < $3 AND (ts, chain, seq) < ($4, $5, $6)
+        ORDER BY ts DESC, chain DESC, seq DESC LIMIT $7";
+    BY_GID("tiiitii") = "SELECT * FROM audit_event WHERE actor_gid = $1 AND ts >= $2 AND ts < $3 AND (ts, chain, seq) < ($4, $5, $6)
+        ORDER BY ts DESC, chain DESC, seq DESC LIMIT $7";
+    BY_PLACE("ttiiitii") = "SELECT * FROM audit_event WHERE node_path >= $1 AND node_path < $2 AND ts >= $3 AND ts < $4 AND (ts, chain, seq) < ($5, $6, $7)
+        ORDER BY ts DESC, chain DESC, seq DESC LIMIT $8";
+}
+
+/// Rows that are in no chain. Only where the whole trail is walked.
+const STRAY: &str = "SELECT chain, seq FROM audit_event e WHERE NOT EXISTS (SELECT 1 FROM audit_chain c WHERE c.chain = e.chain) ORDER BY chain, seq LIMIT 1";
+/// How many rows are held at once while a chain is walked.
+const PAGE: i64 = 1000;
+
+/// Which events. The narrowest of the three filters picks the index; the caller combines further ones.
+#[derive(Debug, Clone)]
+pub enum Filter {
+    /// All.
+    All,
+    /// Of one kind.
+    Kind(String),
+    /// By one person.
+    By(Gid),
+    /// At a node or below it.
+    At(Path),
+}
+
+/// A page of the trail, newest first.
+#[derive(Debug, Clone)]
+pub struct Ask {
+    /// Which events.
+    pub filter: Filter,
+    /// Not before.
+    pub from: Timestamp,
+    /// Before.
+    pub until: Timestamp,
+    /// The place of the last event of the page before.
+    pub after: Option<(i64, String, i64)>,
+    /// How many.
+    pub limit: u32,
+}
+
+fn read(row: &AnyRow) -> Result<Row> {
+    Ok(Row {
+        chain: row.text("chain")?,
+        seq: row.number("seq")?,
+        ts: row.number("ts")?,
+        kind: row.text("kind")?,
+        actor_gid: row.maybe_text("actor_gid")?,
+        actor: row.maybe_text("actor_user_id")?,
+        auth: row.text("auth_kind")?,
+        source_ip: row.maybe_text("source_ip")?,
+        params: row.text("params")?,
+        target_kind: row.maybe_text("target_kind")?,
+        target: row.maybe_text("target_id")?,
+        at: row.maybe_text("node_path")?,
+        outcome: row.text("outcome")?,
+        request: row.maybe_text("request_id")?,
+        prev_hash: row.text("prev_hash")?,
+        hash: row.text("hash")?,
+    })
+}
+
+fn read_head(row: &AnyRow) -> Result<Head> {
+    Ok(Head { chain: row.text("chain")?, seq: row.number("seq")?, hash: row.text("hash")? })
+}
+
+pub(super) async fn head(conn: &mut Conn, chain: &str) -> Result<Option<Head>> {
+    HEAD.ask().bind(chain).fetch_optional(conn).await?.as_ref().map(read_head).transpose()
+}
+
+/// Opens a chain with an event that names the end of the one before.
+pub(super) async fn open_chain(conn: &mut Conn, chain: &ChainId, now: Timestamp) -> Result<Head> {
+    let before = BEFORE.ask().bind(chain.as_str()).fetch_optional(&mut *conn).await?.as_ref().map(read_head).transpose()?;
+    OPEN.ask().bind(chain.as_str()).execute(&mut *conn).await?;
+    let params = match before {
+        Some(head) => serde_json::json!({"before": {"chain": head.chain, "seq": head.seq, "hash": head.hash}}),
+        None => serde_json::json!({"before": null}),
+    };
+    let row = Row::new(&Event::by(AuthKind::System, OPENED, params), chain, 1, now, "");
+    append(conn, &row).await?;
+    Ok(Head { chain: row.chain, seq: row.seq, hash: row.hash })
+}
+
+pub(super) async fn append(conn: &mut Conn, row: &Row) -> Result<()> {
+    let ask = APPEND.ask().bind(&row.chain).bind(row.seq).bind(row.ts).bind(&row.kind).bind(row.actor_gid.as_deref());
+    let ask = ask.bind(row.actor.as_deref()).bind(&row.auth).bind(row.source_ip.as_deref()).bind(&row.params);
+    let ask = ask.bind(row.target_kind.as_deref()).bind(row.target.as_deref()).bind(row.at.as_deref()).bind(&row.outcome);
+    ask.bind(row.request.as_deref()).bind(&row.prev_hash).bind(&row.hash).execute(&mut *conn).await?;
+    let ask = ADVANCE.ask().bind(&row.chain).bind(row.seq).bind(&row.hash).bind(row.seq - 1);
+    match ask.execute(conn).await?.rows_affected() {
+        1 => Ok(()),
+        // Somebody else wrote to the chain of this process, which nobody but an attacker does.
+        _ => Err(Broken::Torn { chain: row.chain.clone(), seq: row.seq }.into()),
+    }
+}
+
+/// A page of the trail.
+///
+/// # Errors
+/// The database.
+pub async fn page(conn: &mut Conn, ask: &Ask) -> Result<Vec<Row>> {
+    let (from, until) = (ask.from.unix_millis(), ask.until.unix_millis());
+    let (ts, chain, seq) = ask.after.clone().unwrap_or((i64::MAX, String::new(), 0));
+    let query = match &ask.filter {
+        Filter::All => BY_TIME.ask(),
+        Filter::Kind(kind) => BY_KIND.ask().bind(kind.as_str()),
+        Filter::By(gid) => BY_GID.ask().bind(gid.normal()),
+        Filter::At(path) => BY_PLACE.ask().bind(path.as_str()).bind(path.end()),
+    };
+    let query = query.bind(from).bind(until).bind(ts).bind(chain).bind(seq).bind(i64::from(ask.limit));
+    query.fetch_all(conn).await?.iter().map(read).collect()
+}
+
+/// What a walk over the whole trail saw.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Walked {
+    /// How many chains.
+    pub chains: u64,
+    /// How many events.
+    pub events: u64,
+}
+
+/// Walks every chain from its first event to its last.
+///
+/// # Errors
+/// [`Broken`] names the first event that is not what was written.
+pub async fn verify(conn: &mut Conn) -> Result<Walked> {
+    let mut walked = Walked::default();
+    let mut after = String::new();
+    loop {
+        let chains = CHAINS.ask().bind(after.as_str()).bind(PAGE).fetch_all(&mut *conn).await?;
+        let Some(last) = chains.last() else { break };
+        after = last.text("chain")?;
+        for row in &chains {
+            let head = read_head(row)?;
+            walked.events += walk(conn, &head).await?;
+            walked.chains += 1;
+        }
+    }
+    if let Some(row) = sqlx::query(STRAY).fetch_optional(conn).await? {
+        return Err(Broken::Torn { chain: row.text("chain")?, seq: row.number("seq")? }.into());
+    }
+    Ok(walked)
+}
+
+async fn walk(conn: &mut Conn, head: &Head) -> Result<u64> {
+    let mut walk = Walk::new(&head.chain);
+    let mut events = 0;
+    loop {
+        let rows = EVENTS.ask().bind(head.chain.as_str()).bind(walk.head().seq).bind(PAGE).fetch_all(&mut *conn).await?;
+        if rows.is_empty() {
+            break;
+        }
+        for row in &rows {
+            let row = read(row)?;
+            walk.step(&row)?;
+            if row.seq == 1 {
+                follows(conn, &row).await?;
+            }
+            events += 1;
+        }
+    }
+    walk.reaches(head)?;
+    Ok(events)
+}
+
+/// Whether the chain that an opening event names still has that end.
+async fn follows(conn: &mut Conn, opening: &Row) -> Result<()> {
+    let params: serde_json::Value = serde_json::from_str(&opening.params).unwrap_or_default();
+    let Some(before) = params.get("before") else {
+        return Err(Broken::Torn { chain: opening.chain.clone(), seq: 1 }.into());
+    };
+    let (Some(chain), Some(seq), Some(hash)) = (before["chain"].as_str(), before["seq"].as_i64(), before["hash"].as_str()) else {
+        return Ok(());
+    };
+    let rows = EVENTS.ask().bind(chain).bind(seq - 1).bind(1_i64).fetch_all(conn).await?;
+    let named = rows.first().map(read).transpose()?.filter(|row| row.seq == seq);
+    match named {
+        None => Err(Broken::Missing { chain: chain.to_owned(), seq }.into()),
+        Some(row) if row.hash != hash => Err(Broken::Changed { chain: chain.to_owned(), seq }.into()),
+        Some(_) => Ok(()),
+    }
+}
+
+impl Store {
+    /// Walks the whole trail.
+    ///
+    /// # Errors
+    /// [`Broken`] names the first event that is not what was written.
+    pub async fn verify(&self) -> Result<Walked> {
+        verify(&mut *self.read().await?).await
+    }
+}

@@ -1,0 +1,158 @@
+//! What the store answers when it cannot do what was asked.
+
+use sqlx::error::{DatabaseError, ErrorKind};
+
+use crate::tvm::audit::Broken;
+use crate::tvm::model::BadText;
+
+/// What somebody else has already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Taken {
+    /// The GID, maybe of somebody who was deleted.
+    Gid,
+    /// The alias.
+    Alias,
+    /// The name, beside it.
+    Name,
+    /// The cloud account is in the tree already.
+    Account,
+    /// The role is registered already.
+    Role,
+    /// The role has its one group.
+    Group,
+    /// There is a root.
+    Root,
+}
+
+impl Taken {
+    fn sentence(self) -> &'static str {
+        match self {
+            Self::Gid => "this GID is in the pool already",
+            Self::Alias => "this alias is somebody else's",
+            Self::Name => "there is one of this name already",
+            Self::Account => "this cloud account is in the tree already",
+            Self::Role => "this role is registered already",
+            Self::Group => "this role has its group already",
+            Self::Root => "there is a root node already",
+        }
+    }
+
+    /// Which it is, by the name of the constraint (PostgreSQL) or by the columns (SQLite).
+    fn of(error: &dyn DatabaseError) -> Option<Self> {
+        let text = error.constraint().unwrap_or_else(|| error.message());
+        let known = [
+            ("gid_norm", Self::Gid),
+            ("cam_user_alias", Self::Alias),
+            ("alias_norm", Self::Alias),
+            ("node_root", Self::Root),
+            ("is_root", Self::Root),
+            ("node_account", Self::Account),
+            ("account_uid", Self::Account),
+            ("node_sibling", Self::Name),
+            ("cloud_role", Self::Role),
+            ("user_group_role_id", Self::Group),
+            ("user_group.role_id", Self::Group),
+            ("user_group_name", Self::Name),
+            ("name_norm", Self::Name),
+        ];
+        known.into_iter().find(|(word, _)| text.contains(word)).map(|(_, taken)| taken)
+    }
+}
+
+/// What still refers to something that is to go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reference {
+    /// `owner`, `member`, `node`, `role`, `horizontal role`.
+    pub what: &'static str,
+    /// Its identity.
+    pub id: String,
+    /// Its name, for people.
+    pub name: String,
+}
+
+/// Why the store did not do it.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database cannot be reached.
+    #[error("cannot reach the database {place}")]
+    Unreachable {
+        /// Which, without a password.
+        place: String,
+        /// Why.
+        #[source]
+        source: sqlx::Error,
+    },
+    /// The file of the database cannot be made.
+    #[error(transparent)]
+    File(#[from] crate::world::file::FileError),
+    /// The schema is not the one that this program works with.
+    #[error("{0}")]
+    Schema(String),
+    /// The schema could not be brought up to date.
+    #[error("cannot bring the database's schema up to date")]
+    Migrate(#[source] sqlx::migrate::MigrateError),
+    /// There is no such thing.
+    #[error("there is no such {0}")]
+    NotFound(&'static str),
+    /// Somebody has it already.
+    #[error("{}", .0.sentence())]
+    Taken(Taken),
+    /// A node has an owner who can act, always.
+    #[error("a node keeps one owner at least who is not disabled")]
+    LastOwner,
+    /// It is still referred to.
+    #[error("still in use: {}", list(.0))]
+    Referenced(Vec<Reference>),
+    /// Somebody changed it meanwhile.
+    #[error("it was changed meanwhile")]
+    Stale,
+    /// The tree has its form.
+    #[error("{0}")]
+    Tree(&'static str),
+    /// A text is not what it should be.
+    #[error(transparent)]
+    Text(#[from] BadText),
+    /// The ledger's line is complete.
+    #[error("this line of the ledger is complete already")]
+    Complete,
+    /// Others were at it, for too long.
+    #[error("the database is busy")]
+    Busy,
+    /// A row holds what this program never wrote.
+    #[error("the database holds `{column}`, which makes no sense")]
+    Corrupt {
+        /// Of which column.
+        column: &'static str,
+    },
+    /// The audit trail is not what was written.
+    #[error("the audit trail is not what was written")]
+    Broken(#[from] Broken),
+    /// Anything else.
+    #[error("the database refused")]
+    Database(#[source] sqlx::Error),
+}
+
+fn list(references: &[Reference]) -> String {
+    let shown: Vec<String> = references.iter().take(5).map(|one| format!("{} `{}`", one.what, one.name)).collect();
+    let more = references.len().saturating_sub(shown.len());
+    if more == 0 { shown.join(", ") } else { format!("{} and {more} more", shown.join(", ")) }
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        if matches!(error, sqlx::Error::PoolTimedOut) {
+            return Self::Busy;
+        }
+        let Some(database) = error.as_database_error() else { return Self::Database(error) };
+        if database.kind() == ErrorKind::UniqueViolation
+            && let Some(taken) = Taken::of(database)
+        {
+            return Self::Taken(taken);
+        }
+        match database.code().as_deref() {
+            // SQLite: busy, in its two ways. PostgreSQL: serialisation failure, deadlock.
+            Some("5" | "517" | "40001" | "40P01") => Self::Busy,
+            _ => Self::Database(error),
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! The database: SQLite by default, PostgreSQL for two zones. One text for both; every statement that serves a request stands in a list, and a
+//! test asks both databases how they would run it.
+//!
+//! Reading functions take a connection, which a [`Reader`] and a [`Tx`] are. Changes are methods of [`Tx`], and a transaction ends in
+//! one way only: [`Tx::commit`] takes the event that tells of it. So there is no change without a line in the audit trail, and where the trail
+//! cannot be written nothing is changed.
+
+pub mod access;
+pub mod audit;
+mod error;
+pub mod groups;
+pub mod horizontals;
+pub mod nodes;
+mod open;
+pub mod roles;
+mod row;
+mod schema;
+mod sql;
+pub mod users;
+pub mod vends;
+
+use std::ops::{Deref, DerefMut};
+
+use sqlx::pool::PoolConnection;
+use sqlx::{Any, AnyConnection, AnyPool, Transaction};
+use tokio::sync::Mutex;
+
+pub use self::error::{Reference, StoreError, Taken};
+pub use self::open::{Open, Place, Tls};
+pub use self::schema::Schema;
+pub use self::sql::{Statement, statements};
+use super::audit::{Event, Head, Row};
+use super::model::ChainId;
+use crate::types::Timestamp;
+
+/// A connection to the database.
+pub type Conn = AnyConnection;
+/// What becomes of a question to the store.
+pub type Result<T, E = StoreError> = std::result::Result<T, E>;
+
+/// Which database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    /// One file, this machine only.
+    Sqlite,
+    /// A server.
+    Postgres,
+}
+
+/// The database, open.
+#[derive(Debug)]
+pub struct Store {
+    dialect: Dialect,
+    /// For SQLite these read only; for PostgreSQL both are one.
+    readers: AnyPool,
+    /// SQLite has one writer at a time; a second one would only wait in a worse place.
+    writers: AnyPool,
+    /// The chain of this process. It is opened with its first event.
+    chain: ChainId,
+    /// Where the chain ends, once this is known for certain.
+    head: Mutex<Option<Head>>,
+}
+
+/// A connection that reads.
+#[derive(Debug)]
+pub struct Reader(PoolConnection<Any>);
+
+impl Deref for Reader {
+    type Target = Conn;
+    fn deref(&self) -> &Conn {
+        &self.0
+    }
+}
+
+impl DerefMut for Reader {
+    fn deref_mut(&mut self) -> &mut Conn {
+        &mut self.0
+    }
+}
+
+/// A change that is being made. Dropped, it never was.
+#[derive(Debug)]
+pub struct Tx<'s> {
+    conn: Transaction<'static, Any>,
+    store: &'s Store,
+    now: Timestamp,
+}
+
+impl Deref for Tx<'_> {
+    type Target = Conn;
+    fn deref(&self) -> &Conn {
+        &self.conn
+    }
+}
+
+impl DerefMut for Tx<'_> {
+    fn deref_mut(&mut self) -> &mut Conn {
+        &mut self.conn
+    }
+}
+
+impl Store {
+    /// Which database it is.
+    pub fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
+    /// A connection that reads.
+    ///
+    /// # Errors
+    /// The database cannot be reached.
+    pub async fn read(&self) -> Result<Reader> {
+        Ok(Reader(self.readers.acquire().await?))
+    }
+
+    /// Begins a change.
+    ///
+    /// # Errors
+    /// The database cannot be reached, or is busy.
+    pub async fn begin(&self, now: Timestamp) -> Result<Tx<'_>> {
+        let conn = match self.dialect {
+            // A transaction that turned writer later could find that another had written since it began to read.
+            Dialect::Sqlite => self.writers.begin_with("BEGIN IMMEDIATE").await?,
+            Dialect::Postgres => self.writers.begin().await?,
+        };
+        Ok(Tx { conn, store: self, now })
+    }
+
+    /// Writes an event that changes nothing else: a read, a refusal, a sign-in.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub async fn record(&self, now: Timestamp, event: &Event) -> Result<()> {
+        self.begin(now).await?.commit(event).await
+    }
+
+    /// Lets go of all connections.
+    pub async fn close(&self) {
+        self.readers.close().await;
+        self.writers.close().await;
+    }
+}
+
+impl Tx<'_> {
+    /// When this change is made.
+    pub fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// Writes the event and ends the change: both, or nothing.
+    ///
+    /// # Errors
+    /// Nothing was changed, unless the connection broke in that very moment.
+    pub async fn commit(mut self, event: &Event) -> Result<()> {
+        let store = self.store;
+        // Held to the end: whoever comes next builds on what is certain. Taken away meanwhile, so that an end that nobody saw is read anew.
+        let mut known = store.head.lock().await;
+        let mut head = match known.take() {
+            Some(head) => head,
+            None => match audit::head(&mut self.conn, store.chain.as_str()).await? {
+                Some(head) => head,
+                None => audit::open_chain(&mut self.conn, &store.chain, self.now).await?,
+            },
+        };
+        let row = Row::new(event, &store.chain, head.seq + 1, self.now, &head.hash);
+        audit::append(&mut self.conn, &row).await?;
+        (head.seq, head.hash) = (row.seq, row.hash);
+        self.conn.commit().await?;
+        *known = Some(head);
+        Ok(())
+    }
+}

@@ -1,0 +1,159 @@
+//! Roles of cloud accounts. Each has its group, made and gone with it.
+
+use sqlx::any::AnyRow;
+
+use super::row::Read as _;
+use super::sql::declare;
+use super::{Conn, Reference, Result, StoreError, Tx, nodes};
+use crate::tvm::model::{
+    CamPower, Class, GroupId, Kind, NewRole, NodeId, Plane, Risk, Role, RoleId, RoleState, UserId, VendMethod, Version,
+};
+use crate::types::RoleArn;
+
+declare! {
+    BY_ID("t") = "SELECT r.id, r.node_id, g.id AS group_id, r.class, r.name, r.arn, r.plane, r.preset_key, r.cam_power, r.max_session_s, r.vend_method, r.risk,
+        r.state, r.version FROM cloud_role r JOIN user_group g ON g.role_id = r.id WHERE r.id = $1 AND r.state <> 'deleted'";
+    AT("ttti") = "SELECT r.id, r.node_id, g.id AS group_id, r.class, r.name, r.arn, r.plane, r.preset_key, r.cam_power, r.max_session_s, r.vend_method, r.risk,
+        r.state, r.version FROM cloud_role r JOIN user_group g ON g.role_id = r.id
+        WHERE r.node_id = $1 AND r.class = $2 AND r.name > $3 AND r.state <> 'deleted' ORDER BY r.name LIMIT $4";
+    INSERT("tttttttittttii") = "INSERT INTO cloud_role (id, node_id, class, name, arn, plane, preset_key, max_session_s, cam_power, vend_method, risk, state, created_at, updated_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
+    INSERT_GROUP("tttti") = "INSERT INTO user_group (id, node_id, class, role_id, name, name_norm, created_at) VALUES ($1, $2, 'role', $3, $4, $4, $5)";
+    UPDATE("tittitttitt") = "UPDATE cloud_role SET name = $3, arn = $4, max_session_s = $5, vend_method = $6, risk = $7, state = $8, updated_at = $9,
+        preset_key = $10, cam_power = $11, version = version + 1 WHERE id = $1 AND version = $2 AND state <> 'deleted'";
+    RENAME_GROUP("tt") = "UPDATE user_group SET name = $2, name_norm = $2 WHERE role_id = $1";
+    DELETE("tii") = "UPDATE cloud_role SET state = 'deleted', updated_at = $3, version = version + 1 WHERE id = $1 AND version = $2 AND state <> 'deleted'";
+    // Locks the row until the end of the change.
+    HOLD("t") = "UPDATE cloud_role SET version = version WHERE id = $1 AND state <> 'deleted'";
+    HAS_MEMBER("t") = "SELECT DISTINCT u.id, u.alias AS name FROM user_group g JOIN group_member m ON m.group_id = g.id JOIN cam_user u ON u.id = m.user_id
+        WHERE g.role_id = $1 LIMIT 100";
+    IS_ADDED("t") = "SELECT h.id, h.name FROM horizontal_role_explicit e JOIN horizontal_role h ON h.id = e.hrole_id WHERE e.role_id = $1 LIMIT 100";
+}
+
+pub(super) fn read(row: &AnyRow) -> Result<Role> {
+    Ok(Role {
+        id: row.word("id", RoleId::parse)?,
+        node: row.word("node_id", NodeId::parse)?,
+        group: row.word("group_id", GroupId::parse)?,
+        class: row.word("class", Class::from_word)?,
+        name: row.text("name")?,
+        arn: row.maybe_word("arn", |text| RoleArn::parse(text).ok())?,
+        plane: row.word("plane", Plane::from_word)?,
+        preset: row.maybe_text("preset_key")?,
+        power: row.maybe_word("cam_power", CamPower::from_word)?,
+        max_session: row.maybe_session("max_session_s")?,
+        method: row.maybe_word("vend_method", VendMethod::from_word)?,
+        risk: row.word("risk", Risk::from_word)?,
+        state: row.word("state", RoleState::from_word)?,
+        version: row.number("version")?,
+    })
+}
+
+/// A role.
+///
+/// # Errors
+/// There is none, or it was deleted.
+pub async fn by_id(conn: &mut Conn, id: &RoleId) -> Result<Role> {
+    let row = BY_ID.ask().bind(id.as_str()).fetch_optional(conn).await?;
+    row.as_ref().map(read).unwrap_or(Err(StoreError::NotFound("role")))
+}
+
+/// Some of an account's roles, by name.
+///
+/// # Errors
+/// The database.
+pub async fn at(conn: &mut Conn, node: &NodeId, class: Class, after: &str, limit: u32) -> Result<Vec<Role>> {
+    let ask = AT.ask().bind(node.as_str()).bind(class.word()).bind(after).bind(i64::from(limit));
+    ask.fetch_all(conn).await?.iter().map(read).collect()
+}
+
+/// What refers to a role: people in its group, horizontal roles that somebody added it to.
+///
+/// # Errors
+/// The database.
+pub async fn references(conn: &mut Conn, id: &RoleId) -> Result<Vec<Reference>> {
+    let mut found = Vec::new();
+    for (what, statement) in [("member", HAS_MEMBER), ("horizontal role", IS_ADDED)] {
+        for row in statement.ask().bind(id.as_str()).fetch_all(&mut *conn).await? {
+            found.push(Reference { what, id: row.text("id")?, name: row.text("name")? });
+        }
+    }
+    Ok(found)
+}
+
+impl Tx<'_> {
+    /// Registers a role with its group. Horizontal roles whose rule it keeps to have it from now on.
+    ///
+    /// # Errors
+    /// It is registered already, or is not one of the node's account.
+    pub async fn add_role(&mut self, node: &NodeId, new: &NewRole, _by: Option<&UserId>) -> Result<Role> {
+        self.hold_node(node).await?;
+        let node = nodes::by_id(self, node).await?;
+        let Kind::Account(account) = &node.kind else { return Err(StoreError::Tree("roles belong to account nodes")) };
+        if new.arn.as_ref().is_some_and(|arn| !account.owns(arn)) {
+            return Err(StoreError::Tree("the role belongs to another account"));
+        }
+        let (id, group, millis) = (RoleId::new(self.now()), GroupId::new(self.now()), self.now().unix_millis());
+        let ask = INSERT.ask().bind(id.as_str()).bind(node.id.as_str()).bind(new.class.word()).bind(new.name.as_str());
+        let ask = ask.bind(new.arn.as_ref().map(RoleArn::as_str)).bind(new.plane.word()).bind(new.preset.as_deref());
+        let ask = ask.bind(new.max_session.map(|duration| i64::from(duration.seconds()))).bind(new.power.map(CamPower::word));
+        let ask = ask.bind(new.method.map(VendMethod::word)).bind(new.risk.word()).bind(RoleState::Active.word());
+        ask.bind(millis).bind(millis).execute(&mut **self).await?;
+        let ask =
+            INSERT_GROUP.ask().bind(group.as_str()).bind(node.id.as_str()).bind(id.as_str()).bind(new.name.as_str()).bind(millis);
+        ask.execute(&mut **self).await?;
+        self.look_again_at(&id).await?;
+        by_id(self, &id).await
+    }
+
+    /// Changes a role. Under another name it is in other horizontal roles.
+    ///
+    /// # Errors
+    /// The name is taken, is kept for preset roles, or the role was changed meanwhile.
+    pub async fn update_role(&mut self, role: &Role) -> Result<()> {
+        if role.state == RoleState::Deleted {
+            return Err(StoreError::Tree("a role is deleted in its own way"));
+        }
+        let (mut name, mut preset, mut power) = (role.name.clone(), role.preset.clone(), role.power);
+        if let Some(arn) = &role.arn {
+            let node = nodes::by_id(self, &role.node).await?;
+            let account = node.kind.account().ok_or(StoreError::Tree("roles belong to account nodes"))?;
+            let new = NewRole::new(role.class, arn.clone(), account)?;
+            (name, preset, power) = (new.name, new.preset, new.power);
+        }
+        let ask = UPDATE
+            .ask()
+            .bind(role.id.as_str())
+            .bind(role.version)
+            .bind(name.as_str())
+            .bind(role.arn.as_ref().map(RoleArn::as_str));
+        let ask =
+            ask.bind(role.max_session.map(|duration| i64::from(duration.seconds()))).bind(role.method.map(VendMethod::word));
+        let ask = ask.bind(role.risk.word()).bind(role.state.word()).bind(self.now().unix_millis());
+        let rows = ask.bind(preset.as_deref()).bind(power.map(CamPower::word)).execute(&mut **self).await?.rows_affected();
+        self.changed(rows)?;
+        RENAME_GROUP.ask().bind(role.id.as_str()).bind(name.as_str()).execute(&mut **self).await?;
+        self.look_again_at(&role.id).await
+    }
+
+    /// Takes a role out. Its history stays readable.
+    ///
+    /// # Errors
+    /// Somebody is in its group, or it was added to a horizontal role; the error lists them.
+    pub async fn delete_role(&mut self, id: &RoleId, version: Version) -> Result<()> {
+        let rows = DELETE.ask().bind(id.as_str()).bind(version).bind(self.now().unix_millis()).execute(&mut **self).await?;
+        self.changed(rows.rows_affected())?;
+        let references = references(self, id).await?;
+        if !references.is_empty() {
+            return Err(StoreError::Referenced(references));
+        }
+        self.look_again_at(id).await
+    }
+
+    pub(super) async fn hold_role(&mut self, id: &RoleId) -> Result<()> {
+        match HOLD.ask().bind(id.as_str()).execute(&mut **self).await?.rows_affected() {
+            1 => Ok(()),
+            _ => Err(StoreError::NotFound("role")),
+        }
+    }
+}
