@@ -69,3 +69,17 @@ fn a_mistyped_key_of_a_profile_is_told_once() {
     let note = "`sso_registration_scope` in sso-session `acme` is read by nobody; did you mean `sso_registration_scopes`?";
     assert_eq!(done.stderr.matches(note).count(), 1, "{}", done.stderr);
 }
+
+#[test]
+fn the_console_of_such_a_profile() {
+    let desk = Desk::new();
+    desk.room.write(".aws/config", CONFIG);
+    let done = desk.call("console -p legacy --link").shows_keys().run().exits(0);
+    assert!(done.stdout.starts_with("https://eu-west-1.signin.aws.amazon.com/federation?Action=login&"), "{}", done.stdout);
+    done.says(&["Presenting credentials for legacy to https://eu-west-1.signin.aws.amazon.com/federation\n"]);
+    let tabs = desk.tabs();
+    let again = desk.call("console -p legacy --link").shows_keys().run().exits(0);
+    assert!(again.stdout.starts_with("https://eu-west-1.signin.aws.amazon.com/"));
+    assert_eq!(desk.tabs(), tabs, "the sign-in is there");
+    assert!(!desk.room.home().join(AWS.profiles).exists());
+}
