@@ -165,7 +165,7 @@ impl Acme {
     }
 
     pub(crate) async fn role(&self, node: &Node, class: Class, name: &str) -> Role {
-        change(&self.store, async |tx| tx.add_role(&node.id, &role(node, class, name), Some(&self.admin)).await).await.unwrap()
+        change(&self.store, async |tx| tx.add_role(&node.id, &role(node, class, name)).await).await.unwrap()
     }
 
     pub(crate) async fn user(&self, gid: &str, home: &Node) -> UserId {

@@ -252,14 +252,12 @@ fn roles_are_registered_once_with_one_group_and_go_when_nobody_needs_them() {
         let acme = Acme::new(ground).await;
         let store = &acme.store;
         let reader = acme.role(&acme.shop, Class::System, "Reader").await;
-        let again =
-            change(store, async |tx| tx.add_role(&acme.shop.id, &role(&acme.shop, Class::Custom, "Reader"), None).await).await;
+        let again = change(store, async |tx| tx.add_role(&acme.shop.id, &role(&acme.shop, Class::Custom, "Reader")).await).await;
         taken(again, Taken::Role);
         let elsewhere =
-            change(store, async |tx| tx.add_role(&acme.bank.id, &role(&acme.shop, Class::System, "Other"), None).await).await;
+            change(store, async |tx| tx.add_role(&acme.bank.id, &role(&acme.shop, Class::System, "Other")).await).await;
         assert!(matches!(elsewhere, Err(StoreError::Tree(_))));
-        let folder =
-            change(store, async |tx| tx.add_role(&acme.east.id, &role(&acme.shop, Class::System, "Other"), None).await).await;
+        let folder = change(store, async |tx| tx.add_role(&acme.east.id, &role(&acme.shop, Class::System, "Other")).await).await;
         assert!(matches!(folder, Err(StoreError::Tree(_))));
         acme.role(&acme.shop, Class::Custom, "Own").await;
         let mut conn = store.read().await.unwrap();
@@ -275,6 +273,9 @@ fn roles_are_registered_once_with_one_group_and_go_when_nobody_needs_them() {
         let read = roles::by_id(&mut conn, &reader.id).await.unwrap();
         assert_eq!((read.name.as_str(), read.state, read.version), ("Viewer", RoleState::Suspended, 2));
         assert_eq!(groups::by_id(&mut conn, &read.group).await.unwrap().name.as_str(), "Viewer");
+        let mut powerful = read.clone();
+        powerful.arn = Some(RoleArn::parse("arn:aws:iam::111111111111:role/ent_IAM_admin").unwrap());
+        assert!(matches!(change(store, async |tx| tx.update_role(&powerful).await).await, Err(StoreError::Tree(_))));
         assert!(matches!(change(store, async |tx| tx.delete_group(&read.group).await).await, Err(StoreError::Referenced(_))));
         change(store, async |tx| tx.leave(&read.group, &acme.bob, Source::Manual).await).await.unwrap();
         assert!(matches!(change(store, async |tx| tx.delete_group(&read.group).await).await, Err(StoreError::Tree(_))));

@@ -6,7 +6,7 @@ use super::row::Read as _;
 use super::sql::declare;
 use super::{Conn, Reference, Result, StoreError, Tx, nodes};
 use crate::tvm::model::{
-    CamPower, Class, GroupId, Kind, NewRole, NodeId, Plane, Risk, Role, RoleId, RoleState, UserId, VendMethod, Version,
+    CamPower, Class, GroupId, Kind, NewRole, NodeId, Plane, Risk, Role, RoleId, RoleState, VendMethod, Version,
 };
 use crate::types::RoleArn;
 
@@ -19,8 +19,8 @@ declare! {
     INSERT("tttttttittttii") = "INSERT INTO cloud_role (id, node_id, class, name, arn, plane, preset_key, max_session_s, cam_power, vend_method, risk, state, created_at, updated_at)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
     INSERT_GROUP("tttti") = "INSERT INTO user_group (id, node_id, class, role_id, name, name_norm, created_at) VALUES ($1, $2, 'role', $3, $4, $4, $5)";
-    UPDATE("tittitttitt") = "UPDATE cloud_role SET name = $3, arn = $4, max_session_s = $5, vend_method = $6, risk = $7, state = $8, updated_at = $9,
-        preset_key = $10, cam_power = $11, version = version + 1 WHERE id = $1 AND version = $2 AND state <> 'deleted'";
+    UPDATE("tittittti") = "UPDATE cloud_role SET name = $3, arn = $4, max_session_s = $5, vend_method = $6, risk = $7, state = $8, updated_at = $9,
+        version = version + 1 WHERE id = $1 AND version = $2 AND state <> 'deleted'";
     RENAME_GROUP("tt") = "UPDATE user_group SET name = $2, name_norm = $2 WHERE role_id = $1";
     DELETE("tii") = "UPDATE cloud_role SET state = 'deleted', updated_at = $3, version = version + 1 WHERE id = $1 AND version = $2 AND state <> 'deleted'";
     // Locks the row until the end of the change.
@@ -86,7 +86,7 @@ impl Tx<'_> {
     ///
     /// # Errors
     /// It is registered already, or is not one of the node's account.
-    pub async fn add_role(&mut self, node: &NodeId, new: &NewRole, _by: Option<&UserId>) -> Result<Role> {
+    pub async fn add_role(&mut self, node: &NodeId, new: &NewRole) -> Result<Role> {
         self.hold_node(node).await?;
         let node = nodes::by_id(self, node).await?;
         let Kind::Account(account) = &node.kind else { return Err(StoreError::Tree("roles belong to account nodes")) };
@@ -114,12 +114,16 @@ impl Tx<'_> {
         if role.state == RoleState::Deleted {
             return Err(StoreError::Tree("a role is deleted in its own way"));
         }
-        let (mut name, mut preset, mut power) = (role.name.clone(), role.preset.clone(), role.power);
+        let mut name = role.name.clone();
         if let Some(arn) = &role.arn {
             let node = nodes::by_id(self, &role.node).await?;
             let account = node.kind.account().ok_or(StoreError::Tree("roles belong to account nodes"))?;
             let new = NewRole::new(role.class, arn.clone(), account)?;
-            (name, preset, power) = (new.name, new.preset, new.power);
+            // Powers come with the name: whoever may only change roles must not make one that gives them.
+            if new.preset != by_id(self, &role.id).await?.preset {
+                return Err(StoreError::Tree("a role becomes a preset role, or ceases to be one, only by being registered anew"));
+            }
+            name = new.name;
         }
         let ask = UPDATE
             .ask()
@@ -130,7 +134,7 @@ impl Tx<'_> {
         let ask =
             ask.bind(role.max_session.map(|duration| i64::from(duration.seconds()))).bind(role.method.map(VendMethod::word));
         let ask = ask.bind(role.risk.word()).bind(role.state.word()).bind(self.now().unix_millis());
-        let rows = ask.bind(preset.as_deref()).bind(power.map(CamPower::word)).execute(&mut **self).await?.rows_affected();
+        let rows = ask.execute(&mut **self).await?.rows_affected();
         self.changed(rows)?;
         RENAME_GROUP.ask().bind(role.id.as_str()).bind(name.as_str()).execute(&mut **self).await?;
         self.look_again_at(&role.id).await
