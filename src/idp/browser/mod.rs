@@ -323,4 +323,6 @@ fn folder_name(start: &WebUrl, username: Option<&str>) -> String {
 }
 
 #[cfg(test)]
+mod fake;
+#[cfg(test)]
 mod tests;
