@@ -52,7 +52,7 @@ pub(super) struct Global {
     /// Its cloud: aws or alibaba (needed only where nothing else tells)
     #[arg(long, global = true, value_name = "CLOUD", help_heading = "Account")]
     pub(super) cloud: Option<String>,
-    /// The accounts file [default: ~/.saml2aws and ~/.saml2alibabacloud]
+    /// The accounts file [default: ~/.saml2aws and ~/.saml2alibabacloud]; for serve, its configuration
     #[arg(long, global = true, value_name = "FILE", help_heading = "Account")]
     pub(super) config: Option<String>,
     /// The kind of identity provider
