@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::cloud::trust::{BadTrust, Form, Oidc, Proof, Trust, fill, roles_in_terraform};
-use crate::text::{hcl, yaml};
+use crate::cloud::trust::{BadTrust, Form, Oidc, Proof, Trust, fill, values};
+use crate::text::yaml;
 
 /// Where a SAML response has to be for, if nobody says otherwise: the sign-in page of the China site.
 const RECIPIENT: &str = "https://signin.aliyun.com/saml-role/sso";
@@ -24,29 +24,10 @@ pub(super) fn code(trust: &Trust, form: Form) -> Result<String, BadTrust> {
 }
 
 fn terraform(trust: &Trust) -> String {
-    let list = |texts: &[String]| hcl::list(texts.iter().map(String::as_str));
-    let mut values = vec![
-        ("provider", hcl::quoted(&trust.provider)),
-        ("roles", roles_in_terraform(&trust.roles)),
-        ("longest", trust.longest.to_string()),
-    ];
+    let values = values(trust, RECIPIENT);
     match &trust.proof {
-        Proof::Oidc(oidc) => {
-            values.extend([
-                ("issuer", hcl::quoted(&oidc.issuer)),
-                ("audiences", list(&oidc.audiences)),
-                ("subjects", list(&oidc.subjects)),
-                ("fingerprints", hcl::list(oidc.fingerprints.iter().map(|f| f.as_str()))),
-            ]);
-            fill(include_str!("oidc.tf"), &values)
-        }
-        Proof::Saml { metadata, recipients } => {
-            values.extend([
-                ("metadata", hcl::quoted(&metadata.document)),
-                ("recipients", if recipients.is_empty() { hcl::list([RECIPIENT]) } else { list(recipients) }),
-            ]);
-            fill(include_str!("saml.tf"), &values)
-        }
+        Proof::Oidc(_) => fill(include_str!("oidc.tf"), &values),
+        Proof::Saml { .. } => fill(include_str!("saml.tf"), &values),
     }
 }
 

@@ -310,8 +310,31 @@ pub(super) fn fill(template: &str, values: &[(&str, String)]) -> String {
     text + rest
 }
 
+/// The values of a Terraform module about this trust; `recipient` is where responses are for, if nobody says otherwise.
+pub(super) fn values(trust: &Trust, recipient: &str) -> Vec<(&'static str, String)> {
+    let list = |texts: &[String]| hcl::list(texts.iter().map(String::as_str));
+    let mut values = vec![
+        ("provider", hcl::quoted(&trust.provider)),
+        ("roles", roles_in_terraform(&trust.roles)),
+        ("longest", trust.longest.to_string()),
+    ];
+    match &trust.proof {
+        Proof::Oidc(oidc) => values.extend([
+            ("issuer", hcl::quoted(&oidc.issuer)),
+            ("audiences", list(&oidc.audiences)),
+            ("subjects", list(&oidc.subjects)),
+            ("fingerprints", hcl::list(oidc.fingerprints.iter().map(Fingerprint::as_str))),
+        ]),
+        Proof::Saml { metadata, recipients } => values.extend([
+            ("metadata", hcl::quoted(&metadata.document)),
+            ("recipients", if recipients.is_empty() { hcl::list([recipient]) } else { list(recipients) }),
+        ]),
+    }
+    values
+}
+
 /// The roles with their policies, as a value of Terraform.
-pub(super) fn roles_in_terraform(roles: &[Role]) -> String {
+fn roles_in_terraform(roles: &[Role]) -> String {
     let lines: Vec<String> = roles
         .iter()
         .map(|role| format!("    {} = {}\n", hcl::quoted(&role.name), hcl::list(role.policies.iter().map(String::as_str))))
