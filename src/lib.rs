@@ -27,8 +27,8 @@
 //! | [`cloud`] | the clouds | types, text, world, saml |
 //! | [`config`] | accounts | types, text, world, idp, cloud |
 //! | [`app`] | use cases | types, world, vault, ask, http, saml, oidc, idp, cloud, config |
-//! | [`tvm`] | who may use which role in which cloud account | types, world |
-//! | [`server`] | the service around it | types, world, tvm |
+//! | [`tvm`] | who may use which role in which cloud account | types, world, saml, cloud |
+//! | [`server`] | the service around it | types, world, saml, cloud, tvm |
 //! | [`cli`] | the person at a terminal | types, world, vault, ask, config, app, server |
 //!
 //! `tvm` and `server` are there with the cargo feature `serve`.

@@ -21,8 +21,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("cloud", &["types", "text", "world", "saml"]),
     ("config", &["types", "text", "world", "idp", "cloud"]),
     ("app", &["types", "world", "vault", "ask", "http", "saml", "oidc", "idp", "cloud", "config"]),
-    ("tvm", &["types", "world"]),
-    ("server", &["types", "world", "tvm"]),
+    ("tvm", &["types", "world", "saml", "cloud"]),
+    ("server", &["types", "world", "saml", "cloud", "tvm"]),
     ("cli", &["types", "world", "vault", "ask", "config", "app", "server"]),
 ];
 

@@ -54,7 +54,7 @@ impl Answers for Person {
         let label = question.label.to_owned();
         let default = question.default.map(str::to_owned);
         self.ask(question.topic, move |terminal| {
-            let _hushed = terminal.hush(Keys::One);
+            let _hushed = terminal.hush(Keys::One)?;
             let mut input = Input::<String>::with_theme(&Words).with_prompt(label).allow_empty(true);
             if let Some(default) = default {
                 input = input.default(default);
@@ -78,7 +78,7 @@ impl Answers for Person {
         }
         let first = question.default.and_then(|default| options.iter().position(|o| o.raw() == default)).unwrap_or(0);
         self.ask(question.topic, move |terminal| {
-            let _hushed = terminal.hush(Keys::One);
+            let _hushed = terminal.hush(Keys::One)?;
             let select = FuzzySelect::with_theme(&Words).with_prompt(label).items(&items).default(first).max_length(15);
             select.interact_on_opt(&terminal.term())
         })

@@ -3,6 +3,10 @@
 
 mod metadata;
 mod response;
+#[cfg(feature = "serve")]
+mod signer;
 
 pub use metadata::{BadMetadata, EntityDescriptor};
 pub use response::{BadResponse, Reading};
+#[cfg(feature = "serve")]
+pub use signer::{SignError, Signer};

@@ -1,5 +1,7 @@
 //! The terminal device itself, wherever stdin and stdout go.
 
+use std::sync::{Mutex, PoisonError};
+
 use console::Term;
 
 use crate::types::Secret;
@@ -13,6 +15,8 @@ pub struct Terminal {
     /// The modes before the first prompt, to go back to when a prompt is left by Ctrl-C.
     #[cfg(unix)]
     modes: Option<rustix::termios::Termios>,
+    /// Whether nobody is to be asked here any more. Held while the modes change, so that no prompt changes them after they were put back.
+    left: Mutex<bool>,
 }
 
 impl Terminal {
@@ -23,14 +27,15 @@ impl Terminal {
         let device = std::fs::File::options().read(true).write(true).open("/dev/tty").ok()?;
         let modes = rustix::termios::tcgetattr(&device).ok();
         let term = Term::read_write_pair(device.try_clone().ok()?, device.try_clone().ok()?);
-        Some(Self { term, device, modes })
+        Some(Self { term, device, modes, left: Mutex::new(false) })
     }
 
     /// Opens the terminal of this process; nothing if it has none.
     #[cfg(not(unix))]
     pub fn open() -> Option<Self> {
         use std::io::IsTerminal;
-        (std::io::stdin().is_terminal() && std::io::stderr().is_terminal()).then(|| Self { term: Term::stderr() })
+        (std::io::stdin().is_terminal() && std::io::stderr().is_terminal())
+            .then(|| Self { term: Term::stderr(), left: Mutex::new(false) })
     }
 
     /// Where prompts are shown and answered.
@@ -40,19 +45,29 @@ impl Terminal {
 
     /// From here on the terminal shows nothing by itself, until the guard goes: a prompt shows what is typed, and what comes between
     /// two of its looks at the keyboard, as when a code is pasted, would be shown twice, a password in clear.
-    pub(crate) fn hush(&self, keys: Keys) -> Hushed<'_> {
+    ///
+    /// Ctrl-C among single keys is a key for the one who reads them, who tells this process with a signal of its own: as the terminal's signal
+    /// it could end the run just before the reader changes the modes, and they would stay so.
+    ///
+    /// # Errors
+    /// [`std::io::ErrorKind::Interrupted`] when the run is ending and the terminal already is as it was.
+    pub(crate) fn hush(&self, keys: Keys) -> std::io::Result<Hushed<'_>> {
+        let left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        if *left {
+            return Err(std::io::ErrorKind::Interrupted.into());
+        }
         #[cfg(unix)]
         if let Some(modes) = &self.modes {
             use rustix::termios::{LocalModes, OptionalActions, tcsetattr};
             let mut quiet = modes.clone();
             quiet.local_modes.remove(LocalModes::ECHO);
             if keys == Keys::One {
-                quiet.local_modes.remove(LocalModes::ICANON);
+                quiet.local_modes.remove(LocalModes::ICANON | LocalModes::ISIG);
             }
             let _ = tcsetattr(&self.device, OptionalActions::Now, &quiet);
         }
         let _ = keys;
-        Hushed(self)
+        Ok(Hushed(self))
     }
 
     /// Shows `prompt`, reads a line that the terminal does not show, and leaves `shown` in the prompt's place. What was typed ahead counts:
@@ -61,7 +76,7 @@ impl Terminal {
     /// # Errors
     /// The terminal cannot be read; no line at all (Ctrl-D) is [`std::io::ErrorKind::UnexpectedEof`].
     pub fn hidden_line(&self, prompt: &str, shown: &str) -> std::io::Result<Secret<String>> {
-        let _hushed = self.hush(Keys::Line);
+        let _hushed = self.hush(Keys::Line)?;
         self.term.write_str(prompt)?;
         self.term.flush()?;
         let line = self.line();
@@ -81,8 +96,10 @@ impl Terminal {
         self.term.read_secure_line().map(Secret::new)
     }
 
-    /// Puts echo and cursor back as they were, after a prompt that did not end by itself.
+    /// Puts echo and cursor back as they were, after a prompt that did not end by itself. No prompt comes after it.
     pub fn restore(&self) {
+        let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        *left = true;
         #[cfg(unix)]
         if let Some(modes) = &self.modes {
             let _ = rustix::termios::tcsetattr(&self.device, rustix::termios::OptionalActions::Now, modes);

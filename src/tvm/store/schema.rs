@@ -9,8 +9,10 @@ use super::row::Read as _;
 use super::{Conn, Dialect, Result, StoreError};
 
 /// Number, name, text.
-const STEPS: &[(i64, &str, &str)] =
-    &[(1, "pool, tree, roles, ledger, trail", include_str!("migrations/0001-pool-tree-roles.sql"))];
+const STEPS: &[(i64, &str, &str)] = &[
+    (1, "pool, tree, roles, ledger, trail", include_str!("migrations/0001-pool-tree-roles.sql")),
+    (2, "sign-ins, tokens, keys, marks of the trail", include_str!("migrations/0002-service.sql")),
+];
 
 /// How far the database's schema is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

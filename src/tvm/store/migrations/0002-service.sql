@@ -1,0 +1,164 @@
+-- What the service needs beside the rules: sign-ins, what was seen of the identity provider, tokens, keys, marks of the trail.
+-- Of everything that lets somebody in there is a digest here (SHA-256, in hexadecimal), never the thing itself.
+
+CREATE TABLE session (
+    id_hash       TEXT COLLATE BINARY NOT NULL PRIMARY KEY,
+    user_id       TEXT COLLATE BINARY NOT NULL REFERENCES cam_user (id),
+    csrf_hash     TEXT NOT NULL,
+    created_at    BIGINT NOT NULL,
+    seen_at       BIGINT NOT NULL,
+    expires_at    BIGINT NOT NULL,
+    name_id       TEXT,
+    session_index TEXT,
+    authn_context TEXT,
+    authn_at      BIGINT,
+    source_ip     TEXT,
+    user_agent    TEXT
+);
+CREATE INDEX session_user ON session (user_id);
+CREATE INDEX session_end ON session (expires_at);
+
+-- A request that was sent to the identity provider. Its browser is known by a cookie; where to go after is a path here.
+CREATE TABLE saml_request (
+    id            TEXT COLLATE BINARY NOT NULL PRIMARY KEY,
+    browser_hash  TEXT NOT NULL,
+    relay_state   TEXT COLLATE BINARY NOT NULL UNIQUE,
+    return_to     TEXT NOT NULL,
+    force_authn   BIGINT NOT NULL CHECK (force_authn IN (0, 1)),
+    created_at    BIGINT NOT NULL,
+    expires_at    BIGINT NOT NULL,
+    consumed_at   BIGINT
+);
+CREATE INDEX saml_request_end ON saml_request (expires_at);
+
+-- Assertions that were used once, until they could not be used any more.
+CREATE TABLE saml_seen (
+    issuer        TEXT COLLATE BINARY NOT NULL,
+    assertion_id  TEXT COLLATE BINARY NOT NULL,
+    expires_at    BIGINT NOT NULL,
+    PRIMARY KEY (issuer, assertion_id)
+);
+CREATE INDEX saml_seen_end ON saml_seen (expires_at);
+
+CREATE TABLE api_token (
+    id            TEXT COLLATE BINARY NOT NULL PRIMARY KEY,
+    token_hash    TEXT COLLATE BINARY NOT NULL UNIQUE,
+    user_id       TEXT COLLATE BINARY NOT NULL REFERENCES cam_user (id),
+    kind          TEXT NOT NULL CHECK (kind IN ('cli', 'service')),
+    name          TEXT NOT NULL DEFAULT '',
+    authn_context TEXT,
+    authn_at      BIGINT,
+    source_ip     TEXT,
+    created_at    BIGINT NOT NULL,
+    expires_at    BIGINT NOT NULL,
+    last_used_at  BIGINT,
+    revoked_at    BIGINT
+);
+CREATE INDEX api_token_user ON api_token (user_id, created_at);
+CREATE INDEX api_token_end ON api_token (expires_at);
+
+-- An authorisation code of the command line's sign-in, used once.
+CREATE TABLE cli_code (
+    code_hash     TEXT COLLATE BINARY NOT NULL PRIMARY KEY,
+    user_id       TEXT COLLATE BINARY NOT NULL REFERENCES cam_user (id),
+    challenge     TEXT NOT NULL,
+    redirect_uri  TEXT NOT NULL,
+    session_hash  TEXT NOT NULL,
+    created_at    BIGINT NOT NULL,
+    expires_at    BIGINT NOT NULL,
+    consumed_at   BIGINT
+);
+CREATE INDEX cli_code_end ON cli_code (expires_at);
+
+CREATE TABLE device_login (
+    device_hash   TEXT COLLATE BINARY NOT NULL PRIMARY KEY,
+    code_hash     TEXT COLLATE BINARY NOT NULL UNIQUE,
+    challenge     TEXT,
+    status        TEXT NOT NULL CHECK (status IN ('pending', 'approved', 'denied', 'taken')),
+    user_id       TEXT COLLATE BINARY REFERENCES cam_user (id),
+    source_ip     TEXT,
+    client_name   TEXT NOT NULL DEFAULT '',
+    interval_s    BIGINT NOT NULL,
+    polled_at     BIGINT,
+    created_at    BIGINT NOT NULL,
+    expires_at    BIGINT NOT NULL
+);
+CREATE INDEX device_login_end ON device_login (expires_at);
+
+CREATE TABLE signing_key (
+    id            TEXT COLLATE BINARY NOT NULL PRIMARY KEY,
+    purpose       TEXT NOT NULL CHECK (purpose IN ('sp', 'idp-alibaba', 'idp-aws', 'audit')),
+    backend       TEXT NOT NULL CHECK (backend IN ('file', 'alibaba-kms', 'aws-kms')),
+    -- The key of the KMS, or the private key sealed by the key of the seal file, with this row's identity bound in.
+    held          TEXT NOT NULL,
+    certificate   TEXT NOT NULL,
+    state         TEXT NOT NULL CHECK (state IN ('pending', 'active', 'retiring', 'retired')),
+    not_before    BIGINT NOT NULL,
+    not_after     BIGINT NOT NULL,
+    created_at    BIGINT NOT NULL,
+    updated_at    BIGINT NOT NULL,
+    version       BIGINT NOT NULL DEFAULT 1
+);
+CREATE UNIQUE INDEX signing_key_active ON signing_key (purpose) WHERE state = 'active';
+
+-- Only for accounts whose keys come from a RAM user of their own.
+CREATE TABLE account_secret (
+    node_id       TEXT COLLATE BINARY NOT NULL PRIMARY KEY REFERENCES node (id),
+    access_key_id TEXT NOT NULL,
+    sealed        TEXT NOT NULL,
+    rotated_at    BIGINT NOT NULL
+);
+
+CREATE TABLE audit_checkpoint (
+    chain         TEXT COLLATE BINARY NOT NULL,
+    seq           BIGINT NOT NULL,
+    hash          TEXT NOT NULL,
+    ts            BIGINT NOT NULL,
+    key_id        TEXT COLLATE BINARY NOT NULL REFERENCES signing_key (id),
+    signature     TEXT NOT NULL,
+    PRIMARY KEY (chain, seq)
+);
+
+-- How far each chain was told to each place outside.
+CREATE TABLE audit_told (
+    place         TEXT COLLATE BINARY NOT NULL,
+    chain         TEXT COLLATE BINARY NOT NULL,
+    seq           BIGINT NOT NULL,
+    told_at       BIGINT NOT NULL,
+    PRIMARY KEY (place, chain)
+);
+
+CREATE TABLE idempotency (
+    user_id       TEXT COLLATE BINARY NOT NULL REFERENCES cam_user (id),
+    idem_key      TEXT COLLATE BINARY NOT NULL,
+    route         TEXT NOT NULL,
+    request_hash  TEXT NOT NULL,
+    status        BIGINT,
+    answer        TEXT,
+    created_at    BIGINT NOT NULL,
+    expires_at    BIGINT NOT NULL,
+    PRIMARY KEY (user_id, idem_key)
+);
+CREATE INDEX idempotency_end ON idempotency (expires_at);
+
+-- Something that a second super admin has to agree to.
+CREATE TABLE proposal (
+    id            TEXT COLLATE BINARY NOT NULL PRIMARY KEY,
+    kind          TEXT NOT NULL,
+    subject       TEXT NOT NULL,
+    params        TEXT NOT NULL,
+    proposed_by   TEXT COLLATE BINARY NOT NULL REFERENCES cam_user (id),
+    decided_by    TEXT COLLATE BINARY REFERENCES cam_user (id),
+    status        TEXT NOT NULL CHECK (status IN ('open', 'agreed', 'declined', 'withdrawn', 'expired')),
+    created_at    BIGINT NOT NULL,
+    expires_at    BIGINT NOT NULL,
+    decided_at    BIGINT,
+    CHECK (decided_by IS NULL OR status = 'withdrawn' OR decided_by <> proposed_by)
+);
+CREATE INDEX proposal_status ON proposal (status, created_at);
+
+CREATE TABLE setting (
+    name          TEXT COLLATE BINARY NOT NULL PRIMARY KEY,
+    value         TEXT NOT NULL,
+    version       BIGINT NOT NULL DEFAULT 1
+);
