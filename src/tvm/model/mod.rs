@@ -72,6 +72,8 @@ ids!(
     VendId,
     /// A chain of audit events: one a process.
     ChainId,
+    /// A signing key.
+    KeyId,
 );
 
 /// How many times a row was changed. A change names the version it was made from.

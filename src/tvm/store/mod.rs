@@ -10,6 +10,7 @@ pub mod audit;
 mod error;
 pub mod groups;
 pub mod horizontals;
+pub mod keys;
 pub mod nodes;
 mod open;
 pub mod roles;
