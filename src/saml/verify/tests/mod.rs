@@ -1,6 +1,13 @@
 //! The gate against documents that xmlsec1 signed (fixtures/saml/, made by tests/real/saml/make), against everything that could be done to them, and
 //! against documents of our own that are right but for one thing.
 
+// Before the modules, which use it.
+macro_rules! fixture {
+    ($name:literal) => {
+        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/saml/", $name))
+    };
+}
+
 mod hostile;
 mod rules;
 mod variants;
@@ -11,12 +18,6 @@ use ring::rsa::KeyPair;
 use ring::signature::RSA_PKCS1_SHA256;
 
 use super::*;
-
-macro_rules! fixture {
-    ($name:literal) => {
-        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/saml/", $name))
-    };
-}
 
 const ENTITY: &str = "https://cam.corp.example/saml";
 const ACS: &str = "https://cam.corp.example/saml/acs";
