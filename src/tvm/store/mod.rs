@@ -7,15 +7,21 @@
 
 pub mod access;
 pub mod audit;
+pub mod codes;
 mod error;
 pub mod groups;
 pub mod horizontals;
+pub mod idempotency;
 pub mod nodes;
 mod open;
 pub mod roles;
 mod row;
+pub mod saml;
 mod schema;
+pub mod sessions;
 mod sql;
+pub mod tokens;
+mod upkeep;
 pub mod users;
 pub mod vends;
 
@@ -29,6 +35,7 @@ pub use self::error::{Reference, StoreError, Taken};
 pub use self::open::{Open, Place, Tls};
 pub use self::schema::Schema;
 pub use self::sql::{Statement, statements};
+pub use self::upkeep::Seen;
 use super::audit::{Event, Head, Row};
 use super::model::ChainId;
 use crate::types::Timestamp;
