@@ -7,6 +7,7 @@ use axum::Router;
 use utoipa::openapi::OpenApi;
 
 use super::api;
+use super::cookies::Cookies;
 use super::guard::{self, Limiter};
 use super::health;
 use super::metrics::Metrics;
@@ -69,11 +70,17 @@ impl App {
         self.clock.now()
     }
 
+    /// Names and attributes of the cookies.
+    pub fn cookies(&self) -> Cookies {
+        Cookies::new(self.settings.server.is_secure())
+    }
+
     /// Everything that is answered.
     pub fn router(&self) -> Router {
         let mut router = Router::new();
         for route in routes() {
-            router = router.route(&route.spec.path, guard::around(self, route.handler, route.spec));
+            let path = route.spec.path.clone();
+            router = router.route(&path, guard::around(self, route.handler, route.spec));
         }
         router
             .fallback(|| async { Problem::only(Code::NotFound) })

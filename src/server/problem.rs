@@ -173,7 +173,7 @@ pub struct Problem {
 /// A problem as it is written (RFC 9457).
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Problem)]
-pub struct ProblemDocument<'p> {
+pub(super) struct ProblemDocument<'p> {
     /// What kind of problem; a page of the documentation's list.
     #[serde(rename = "type")]
     pub kind: String,
@@ -274,7 +274,11 @@ impl From<StoreError> for Problem {
                 tracing::error!(error = &error as &dyn std::error::Error, "the database");
                 return Self::only(Code::StoreUnavailable).after(5);
             }
-            StoreError::File(_) | StoreError::Schema(_) | StoreError::Migrate(_) | StoreError::Corrupt { .. } | StoreError::Broken(_) => {
+            StoreError::File(_)
+            | StoreError::Schema(_)
+            | StoreError::Migrate(_)
+            | StoreError::Corrupt { .. }
+            | StoreError::Broken(_) => {
                 tracing::error!(error = &error as &dyn std::error::Error, "the database");
                 return Self::only(Code::StoreUnavailable);
             }
@@ -285,8 +289,13 @@ impl From<StoreError> for Problem {
 
 fn referenced(error: &StoreError, references: &[Reference]) -> Problem {
     // What is said is decided by what was to go; callers who know better put their own code.
-    let code = if references.iter().any(|one| matches!(one.what, "owner of" | "member of")) { Code::UserReferenced } else { Code::RoleReferenced };
-    let refs = references.iter().map(|one| Ref { what: one.what.to_owned(), id: one.id.clone(), name: one.name.clone() }).collect();
+    let code = if references.iter().any(|one| matches!(one.what, "owner of" | "member of")) {
+        Code::UserReferenced
+    } else {
+        Code::RoleReferenced
+    };
+    let refs =
+        references.iter().map(|one| Ref { what: one.what.to_owned(), id: one.id.clone(), name: one.name.clone() }).collect();
     Problem { refs, ..Problem::new(code, error.to_string()) }
 }
 
@@ -307,7 +316,7 @@ impl From<Refusal> for Problem {
 ///
 /// # Errors
 /// The verdict, as callers are told: what they may not know of is not there.
-pub fn allow(verdict: Verdict) -> Result<(), Problem> {
+pub(super) fn allow(verdict: Verdict) -> Result<(), Problem> {
     match verdict {
         Verdict::Allowed => Ok(()),
         Verdict::Forbidden => Err(Problem::only(Code::Forbidden)),

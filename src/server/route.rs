@@ -55,8 +55,6 @@ pub struct Spec {
     pub pace: Pace,
     /// Whether `Idempotency-Key` counts.
     pub is_idempotent: bool,
-    /// Whether people see what it answers.
-    pub is_page: bool,
 }
 
 /// How much one address may ask for.
@@ -86,9 +84,9 @@ type Schema = (String, utoipa::openapi::RefOr<utoipa::openapi::schema::Schema>);
 const LONGEST: usize = 64 * 1024;
 
 impl Spec {
-    fn new(method: Method, path: String, told: Option<&'static str>, access: Access, row: Row, is_page: bool) -> Self {
+    fn new(method: Method, path: String, told: Option<&'static str>, access: Access, row: Row) -> Self {
         let is_idempotent = access == Access::Api && method == Method::POST;
-        Self { method, path, told, access, row, longest: LONGEST, pace: Pace::Usual, is_idempotent, is_page }
+        Self { method, path, told, access, row, longest: LONGEST, pace: Pace::Usual, is_idempotent }
     }
 }
 
@@ -97,7 +95,7 @@ impl Route {
     pub fn api(told: &'static str, access: Access, row: Row, described: UtoipaMethodRouter<App>) -> Self {
         let (schemas, paths, handler) = described;
         let (path, item) = paths.paths.iter().next().map(|(path, item)| (path.clone(), item.clone())).unwrap_or_default();
-        let spec = Spec::new(method_of(&item), path, Some(told), access, row, false);
+        let spec = Spec::new(method_of(&item), path, Some(told), access, row);
         Self { spec, handler, described: Some((schemas, paths)) }
     }
 
@@ -108,8 +106,7 @@ impl Route {
         T: 'static,
     {
         let filter = MethodFilter::try_from(method.clone()).unwrap_or(MethodFilter::GET);
-        let is_page = matches!(access, Access::Page | Access::Open);
-        let spec = Spec::new(method, path.to_owned(), told, access, row, is_page);
+        let spec = Spec::new(method, path.to_owned(), told, access, row);
         Self { spec, handler: on(filter, handler), described: None }
     }
 
@@ -136,7 +133,12 @@ impl Route {
 }
 
 fn method_of(item: &PathItem) -> Method {
-    let methods =
-        [(&item.get, Method::GET), (&item.post, Method::POST), (&item.put, Method::PUT), (&item.patch, Method::PATCH), (&item.delete, Method::DELETE)];
+    let methods = [
+        (&item.get, Method::GET),
+        (&item.post, Method::POST),
+        (&item.put, Method::PUT),
+        (&item.patch, Method::PATCH),
+        (&item.delete, Method::DELETE),
+    ];
     methods.into_iter().find(|(operation, _)| operation.is_some()).map_or(Method::GET, |(_, method)| method)
 }

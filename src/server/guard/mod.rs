@@ -25,17 +25,20 @@ use axum::routing::MethodRouter;
 pub use self::csrf::Csrf;
 pub use self::known::Who;
 pub use self::limiter::Limiter;
-pub use self::peer::Peer;
-pub use self::told::{Told, Tongue};
+pub(super) use self::peer::Peer;
+pub use self::told::Told;
+pub(super) use self::told::Tongue;
 use super::app::App;
+use super::once::Sameness;
 use super::pages;
 use super::problem::{Code, Problem};
 use super::route::{Access, Pace, Spec};
+use crate::tvm::model::Digest;
 use crate::types::Timestamp;
 
 /// What the outer layer found out about a request.
 #[derive(Debug, Clone)]
-pub struct Visit {
+pub(super) struct Visit {
     /// The request's number; it stands in the answer, in the log and in the audit trail.
     pub request: String,
     /// From where it came, as far as that can be believed.
@@ -108,6 +111,9 @@ async fn inside(State((app, spec)): State<(App, Arc<Spec>)>, request: Request, n
     let given = params::read(path.as_ref(), parts.uri.query(), &parts.headers, &body);
     let told = Told::new(&spec, &visit, given.told);
     parts.extensions.insert(told.clone());
+    if spec.is_idempotent {
+        parts.extensions.insert(Sameness(same(&parts, &body)));
+    }
     let response = match admit(&app, &spec, &visit, &mut parts, &body, &told).await {
         Ok(()) => next.run(Request::from_parts(parts, Body::from(body))).await,
         Err(response) => response,
@@ -172,6 +178,12 @@ async fn tell(app: &App, told: &Told, mut response: Response, now: Timestamp) ->
     }
     response.extensions_mut().insert(told.clone());
     response
+}
+
+/// What has to be the same where a request comes twice.
+fn same(parts: &axum::http::request::Parts, body: &[u8]) -> Digest {
+    let whole = serde_json::json!([parts.method.as_str(), parts.uri.to_string(), String::from_utf8_lossy(body)]);
+    Digest::of(&whole.to_string())
 }
 
 /// A request's number: it sorts by time, and nobody else chooses it.

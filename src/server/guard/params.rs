@@ -104,7 +104,9 @@ fn masked(name: &str, value: Value, depth: usize) -> Value {
         return Value::from(MASKED);
     }
     match value {
-        Value::String(text) if text.len() > LONGEST => serde_json::json!({"bytes": text.len(), "sha256": digest(text.as_bytes())}),
+        Value::String(text) if text.len() > LONGEST => {
+            serde_json::json!({"bytes": text.len(), "sha256": digest(text.as_bytes())})
+        }
         Value::Array(_) | Value::Object(_) if depth >= DEEPEST => Value::from("…"),
         Value::Array(all) => all.into_iter().map(|value| masked("", value, depth + 1)).collect(),
         Value::Object(fields) => fields
@@ -132,7 +134,10 @@ mod tests {
     fn secrets_are_masked_wherever_they_stand() {
         let body = r#"{"alias":"a","policy":"p","nested":[{"Token":"t0p"}],"secret":"t0p","password":null}"#;
         let said = told("q=x&code=t0p", "application/json; charset=utf-8", body);
-        assert_eq!(said, r#"{"q":"x","code":"***","alias":"a","policy":"p","nested":[{"Token":"***"}],"secret":"***","password":null}"#);
+        assert_eq!(
+            said,
+            r#"{"q":"x","code":"***","alias":"a","policy":"p","nested":[{"Token":"***"}],"secret":"***","password":null}"#
+        );
         let said = told("", "application/x-www-form-urlencoded", "SAMLResponse=t0p&RelayState=t0p&x=1&csrf=t0p");
         assert_eq!(said, r#"{"SAMLResponse":"***","RelayState":"***","x":"1","csrf":"***"}"#);
         for name in SECRET {

@@ -11,7 +11,7 @@ use crate::types::WebUrl;
 
 /// The other end of the connection. The listener puts it there.
 #[derive(Debug, Clone, Copy)]
-pub struct Peer(pub SocketAddr);
+pub(crate) struct Peer(pub SocketAddr);
 
 /// The caller's address: the other end's, or what a trusted proxy says. Proxies append, so the last address that is not a proxy itself is the
 /// first that was not made up.

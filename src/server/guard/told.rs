@@ -14,7 +14,7 @@ use crate::tvm::store::Tx;
 
 /// In which language people are answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Tongue {
+pub(crate) enum Tongue {
     /// English.
     English,
     /// Simplified Chinese.
@@ -23,7 +23,7 @@ pub enum Tongue {
 
 impl Tongue {
     /// As it is written in pages and cookies.
-    pub fn word(self) -> &'static str {
+    pub(crate) fn word(self) -> &'static str {
         match self {
             Self::English => "en",
             Self::Chinese => "zh-CN",
@@ -31,7 +31,7 @@ impl Tongue {
     }
 
     /// What the person chose, else what their browser asks for (RFC 9110 §12.5.4), else English.
-    pub fn of(headers: &HeaderMap) -> Self {
+    pub(crate) fn of(headers: &HeaderMap) -> Self {
         if let Some(chosen) = super::known::cookie(headers, "lang") {
             return if chosen.expose() == "zh-CN" { Self::Chinese } else { Self::English };
         }

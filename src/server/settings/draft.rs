@@ -126,7 +126,11 @@ fn flatten(above: &str, table: &Table, path: &Path, values: &mut BTreeMap<&'stat
         let Some(key) = KEYS.iter().find(|key| key.name == name) else {
             return Err(SettingsError::Unknown { name, origin });
         };
-        let bad = || SettingsError::Bad { key: key.name, origin: origin.clone(), why: "is no text, number, `true` or `false`, nor a list of texts".to_owned() };
+        let bad = || SettingsError::Bad {
+            key: key.name,
+            origin: origin.clone(),
+            why: "is no text, number, `true` or `false`, nor a list of texts".to_owned(),
+        };
         let one = |value: &Value| match value {
             Value::String(text) => Some(text.value().clone()),
             Value::Integer(number) => Some(number.value().to_string()),

@@ -102,6 +102,8 @@ keys! {
         "How many console sign-ins and tokens a person gets a minute at the most, from each process.";
     VEND_PER_ACCOUNT = "limits.vend_per_account", "`600`",
         "How many are given for one cloud account a minute at the most, from each process. A cloud takes 100 a second itself.";
+    PER_ADDRESS = "limits.per_address", "`1200`",
+        "How many requests an address may send a minute, to each process.";
     SIGN_IN_PER_ADDRESS = "limits.sign_in_per_address", "`60`",
         "How many requests to sign in an address may send a minute, to each process.";
 

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use self::draft::Draft;
 use self::keys::{KEYS, PREFIX};
 pub use self::networks::Networks;
-pub use self::service::{AccessLog, CloudSettings, IdpSettings, KeySettings, Limits, RedisSettings, SamlNames, ServerSettings, SessionSettings};
+pub use self::service::{AccessLog, CloudSettings, IdpSettings, KeySettings, Limits, SamlNames, ServerSettings, SessionSettings};
 use crate::tvm::store::Open;
 use crate::types::Untrusted;
 use crate::world::Env;
@@ -66,9 +66,7 @@ impl SettingsError {
             Self::Absent(_) => {
                 "an empty file will do: every key has a value where it is not set (docs/serve/configuration.md)".to_owned()
             }
-            Self::Unknown { .. } => {
-                "docs/serve/configuration.md lists all keys".to_owned()
-            }
+            Self::Unknown { .. } => "docs/serve/configuration.md lists all keys".to_owned(),
             Self::File(_) | Self::Toml { .. } | Self::Bad { .. } => return None,
         })
     }

@@ -113,6 +113,8 @@ pub struct Limits {
     pub vend_per_user: u32,
     /// Vends for one cloud account.
     pub vend_per_account: u32,
+    /// Requests from one address.
+    pub per_address: u32,
     /// Requests to sign in from one address.
     pub sign_in_per_address: u32,
 }
@@ -208,7 +210,9 @@ impl Draft {
     pub(super) fn session(&self, env: &Env) -> Result<SessionSettings, SettingsError> {
         let redis = match self.get(&SESSION_STORE).unwrap_or("database") {
             "database" => {
-                if let Some(key) = [&SESSION_REDIS, &SESSION_REDIS_PASSWORD, &SESSION_REDIS_CA].into_iter().find(|key| self.get(key).is_some()) {
+                if let Some(key) =
+                    [&SESSION_REDIS, &SESSION_REDIS_PASSWORD, &SESSION_REDIS_CA].into_iter().find(|key| self.get(key).is_some())
+                {
                     return Err(self.bad(key, "counts for nothing while `session.store` is `database`"));
                 }
                 None
@@ -252,6 +256,7 @@ impl Draft {
         Ok(Limits {
             vend_per_user: self.number(&VEND_PER_USER, 60, 1..=1_000_000)?,
             vend_per_account: self.number(&VEND_PER_ACCOUNT, 600, 1..=1_000_000)?,
+            per_address: self.number(&PER_ADDRESS, 1200, 1..=1_000_000)?,
             sign_in_per_address: self.number(&SIGN_IN_PER_ADDRESS, 60, 1..=1_000_000)?,
         })
     }
