@@ -8,7 +8,7 @@ pub struct Networks(Vec<(IpAddr, u8)>);
 
 impl Networks {
     /// Reads each; the first that is none comes back.
-    pub(super) fn parse(texts: &[String]) -> Result<Self, String> {
+    pub(crate) fn parse(texts: &[String]) -> Result<Self, String> {
         texts.iter().map(|text| one(text).ok_or_else(|| text.clone())).collect::<Result<_, _>>().map(Self)
     }
 
