@@ -11,7 +11,11 @@ pub mod codes;
 mod error;
 pub mod groups;
 pub mod horizontals;
+<<<<<<< HEAD
 pub mod idempotency;
+=======
+pub mod keys;
+>>>>>>> team-saml
 pub mod nodes;
 mod open;
 pub mod roles;

@@ -35,7 +35,7 @@ pub(super) use declare;
 
 /// Every statement that serves requests.
 pub fn statements() -> Vec<Statement> {
-    use super::{access, audit, codes, groups, horizontals, idempotency, nodes, roles, saml, sessions, tokens, users, vends};
+    use super::{access, audit, codes, groups, horizontals, idempotency, keys, nodes, roles, saml, sessions, tokens, users, vends};
     let all = [
         users::STATEMENTS,
         nodes::STATEMENTS,
@@ -45,11 +45,7 @@ pub fn statements() -> Vec<Statement> {
         access::STATEMENTS,
         vends::STATEMENTS,
         audit::STATEMENTS,
-        sessions::STATEMENTS,
-        saml::STATEMENTS,
-        tokens::STATEMENTS,
-        codes::STATEMENTS,
-        idempotency::STATEMENTS,
+    use super::{access, audit, codes, groups, horizontals, idempotency, keys, nodes, roles, saml, sessions, tokens, users, vends};
     ];
     all.concat()
 }
