@@ -7,9 +7,11 @@
 mod access;
 mod audit;
 mod horizontals;
+mod idempotency;
 mod place;
 mod plans;
 mod races;
 mod schema;
+mod signins;
 mod tree;
 mod vends;
