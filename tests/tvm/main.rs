@@ -13,5 +13,6 @@ mod plans;
 mod races;
 mod schema;
 mod signins;
+mod together;
 mod tree;
 mod vends;
