@@ -78,6 +78,8 @@ ids!(
     TokenId,
     /// Something that a second person has to agree to.
     ProposalId,
+    /// A signing key.
+    KeyId,
 );
 
 /// How many times a row was changed. A change names the version it was made from.

@@ -22,6 +22,8 @@ pub enum Taken {
     Group,
     /// There is a root.
     Root,
+    /// The purpose has its active key.
+    ActiveKey,
 }
 
 impl Taken {
@@ -34,6 +36,7 @@ impl Taken {
             Self::Role => "this role is registered already",
             Self::Group => "this role has its group already",
             Self::Root => "there is a root node already",
+            Self::ActiveKey => "there is a key that signs for this purpose already",
         }
     }
 
@@ -54,6 +57,7 @@ impl Taken {
             ("user_group.role_id", Self::Group),
             ("user_group_name", Self::Name),
             ("name_norm", Self::Name),
+            ("signing_key", Self::ActiveKey),
         ];
         known.into_iter().find(|(word, _)| text.contains(word)).map(|(_, taken)| taken)
     }

@@ -13,6 +13,7 @@ mod group;
 pub mod groups;
 pub mod horizontals;
 pub mod idempotency;
+pub mod keys;
 pub mod nodes;
 mod open;
 pub mod roles;
