@@ -74,15 +74,12 @@ ids!(
     VendId,
     /// A chain of audit events: one a process.
     ChainId,
-<<<<<<< HEAD
     /// A token of the command line, or of a service.
     TokenId,
     /// Something that a second person has to agree to.
     ProposalId,
-=======
     /// A signing key.
     KeyId,
->>>>>>> team-saml
 );
 
 /// How many times a row was changed. A change names the version it was made from.

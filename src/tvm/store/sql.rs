@@ -35,7 +35,9 @@ pub(super) use declare;
 
 /// Every statement that serves requests.
 pub fn statements() -> Vec<Statement> {
-    use super::{access, audit, codes, groups, horizontals, idempotency, keys, nodes, roles, saml, sessions, tokens, users, vends};
+    use super::{
+        access, audit, codes, groups, horizontals, idempotency, keys, nodes, roles, saml, sessions, tokens, users, vends,
+    };
     let all = [
         users::STATEMENTS,
         nodes::STATEMENTS,
@@ -45,7 +47,12 @@ pub fn statements() -> Vec<Statement> {
         access::STATEMENTS,
         vends::STATEMENTS,
         audit::STATEMENTS,
-    use super::{access, audit, codes, groups, horizontals, idempotency, keys, nodes, roles, saml, sessions, tokens, users, vends};
+        sessions::STATEMENTS,
+        saml::STATEMENTS,
+        tokens::STATEMENTS,
+        codes::STATEMENTS,
+        idempotency::STATEMENTS,
+        keys::STATEMENTS,
     ];
     all.concat()
 }

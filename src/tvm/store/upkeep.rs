@@ -29,12 +29,18 @@ impl Store {
     /// # Errors
     /// The database.
     pub async fn touch(&self, seen: &Seen, now: Timestamp) -> Result<()> {
-        let mut tx = self.begin(now).await?;
-        match seen {
-            Seen::Session(id) => sessions::touch(&mut tx, id, now).await?,
-            Seen::Token(id) => tokens::touch(&mut tx, id, now).await?,
-        }
-        tx.keep().await
+        let seen = seen.clone();
+        self.piece(now, move |tx| {
+            let seen = seen.clone();
+            Box::pin(async move {
+                match seen {
+                    Seen::Session(id) => sessions::touch(tx, &id, now).await?,
+                    Seen::Token(id) => tokens::touch(tx, &id, now).await?,
+                }
+                Ok(((), None))
+            })
+        })
+        .await
     }
 
     /// Removes what has ended: sessions, requests, what was seen of assertions, tokens, codes, devices, answers. How many rows. Nothing of this
@@ -57,6 +63,6 @@ impl Store {
 impl Tx<'_> {
     /// Ends a change that no right depends on, without an event. Only for what is in this room, and only for upkeep.
     pub(super) async fn keep(self) -> Result<()> {
-        Ok(self.conn.commit().await?)
+        self.finish(None).await
     }
 }

@@ -15,7 +15,7 @@ CREATE TABLE session (
     source_ip     TEXT,
     user_agent    TEXT
 );
-CREATE INDEX session_user ON session (user_id);
+CREATE INDEX session_of_user ON session (user_id);
 CREATE INDEX session_end ON session (expires_at);
 CREATE INDEX session_name ON session (name_id) WHERE name_id IS NOT NULL;
 
