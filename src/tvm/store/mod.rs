@@ -20,6 +20,7 @@ pub mod roles;
 mod row;
 pub mod saml;
 mod schema;
+pub mod secrets;
 pub mod sessions;
 mod sql;
 pub mod tokens;
@@ -59,8 +60,8 @@ pub enum Dialect {
     Postgres,
 }
 
-/// The database, open.
-#[derive(Debug)]
+/// The database, open. A copy is the same one.
+#[derive(Debug, Clone)]
 pub struct Store {
     inner: Arc<Inner>,
     queue: group::Queue,

@@ -3,7 +3,7 @@
 
 use super::audit::{AuthKind, Event, Outcome as Told};
 use super::ledger::{Outcome, TooShort, lifetime, session_name};
-use super::model::{CloudAccount, Gid, Path, Risk, RoleId, UserId, VendId, VendMethod};
+use super::model::{CloudAccount, Gid, NodeId, Path, Risk, RoleId, UserId, VendId, VendMethod};
 use super::store::access::{Grant, Terms};
 use super::store::vends::{Channel, Completion, NewVend};
 use super::store::{Result, Store, Tx, access, users};
@@ -68,6 +68,7 @@ pub struct Permit {
     gid: String,
     actor: UserId,
     at: Path,
+    node: NodeId,
     account: CloudAccount,
     role: RoleArn,
     method: VendMethod,
@@ -81,6 +82,11 @@ impl Permit {
     /// The line of the ledger.
     pub fn line(&self) -> &VendId {
         &self.line
+    }
+
+    /// The account's node.
+    pub fn node(&self) -> &NodeId {
+        &self.node
     }
 
     /// The role's account.
@@ -206,6 +212,7 @@ impl Asked {
             gid: terms.gid.normal().to_owned(),
             actor: self.user.clone(),
             at: terms.path.clone(),
+            node: terms.node.clone(),
             account: terms.account.clone(),
             role: terms.arn.clone(),
             method: terms.method,
