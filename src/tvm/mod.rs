@@ -9,6 +9,7 @@
 pub mod assertion;
 pub mod audit;
 pub mod authorize;
+pub mod exchange;
 pub mod horizontal;
 pub mod keys;
 pub mod ledger;

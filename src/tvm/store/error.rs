@@ -131,9 +131,23 @@ pub enum StoreError {
     /// The audit trail is not what was written.
     #[error("the audit trail is not what was written")]
     Broken(#[from] Broken),
+    /// It was written together with others, and that failed.
+    #[error(transparent)]
+    Unwritten(std::sync::Arc<StoreError>),
     /// Anything else.
     #[error("the database refused")]
     Database(#[source] sqlx::Error),
+}
+
+impl StoreError {
+    /// Whether it is the database that cannot, rather than what was asked for.
+    pub fn is_unavailable(&self) -> bool {
+        match self {
+            Self::Unwritten(error) => error.is_unavailable(),
+            Self::Unreachable { .. } | Self::Busy | Self::Database(_) | Self::Broken(_) => true,
+            _ => false,
+        }
+    }
 }
 
 fn list(references: &[Reference]) -> String {
