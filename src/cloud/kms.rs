@@ -83,7 +83,8 @@ impl KmsKey {
 
     /// What a refusal says, by status and the cloud's own words.
     pub(super) fn refused(&self, status: u16, code: &str, message: &str) -> KmsError {
-        let is_throttled = code.starts_with("Throttling") || code.starts_with("Rejected.Throttling") || code == "LimitExceededException";
+        let is_throttled =
+            code.starts_with("Throttling") || code.starts_with("Rejected.Throttling") || code == "LimitExceededException";
         if is_busy(status) || is_throttled {
             return KmsError::Busy(self.cloud);
         }

@@ -30,7 +30,13 @@ struct Failure {
 }
 
 /// A signature of a digest.
-pub(in crate::cloud) async fn sign(key: &KmsKey, digest: &[u8], keys: &Keys, net: &dyn Transport, now: Timestamp) -> Result<Vec<u8>, KmsError> {
+pub(in crate::cloud) async fn sign(
+    key: &KmsKey,
+    digest: &[u8],
+    keys: &Keys,
+    net: &dyn Transport,
+    now: Timestamp,
+) -> Result<Vec<u8>, KmsError> {
     let digest = STANDARD.encode(digest);
     let own = [("Algorithm", "RSA_PKCS1_SHA_256"), ("Digest", digest.as_str())];
     let answer = ask(key, "AsymmetricSign", &own, keys, net, now).await?;
@@ -38,7 +44,12 @@ pub(in crate::cloud) async fn sign(key: &KmsKey, digest: &[u8], keys: &Keys, net
 }
 
 /// The public half, as X.509 writes it.
-pub(in crate::cloud) async fn public_key(key: &KmsKey, keys: &Keys, net: &dyn Transport, now: Timestamp) -> Result<Vec<u8>, KmsError> {
+pub(in crate::cloud) async fn public_key(
+    key: &KmsKey,
+    keys: &Keys,
+    net: &dyn Transport,
+    now: Timestamp,
+) -> Result<Vec<u8>, KmsError> {
     let pem = ask(key, "GetPublicKey", &[], keys, net, now).await?.public_key.unwrap_or_default();
     let text: String = pem.lines().map(str::trim).filter(|line| !line.starts_with('-')).collect();
     STANDARD.decode(text).map_err(|_| KmsError::Garbled { cloud: key.cloud, status: 200 })

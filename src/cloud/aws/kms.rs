@@ -31,7 +31,13 @@ struct Failure {
 }
 
 /// A signature of a digest.
-pub(in crate::cloud) async fn sign(key: &KmsKey, digest: &[u8], keys: &Keys, net: &dyn Transport, now: Timestamp) -> Result<Vec<u8>, KmsError> {
+pub(in crate::cloud) async fn sign(
+    key: &KmsKey,
+    digest: &[u8],
+    keys: &Keys,
+    net: &dyn Transport,
+    now: Timestamp,
+) -> Result<Vec<u8>, KmsError> {
     let body = json!({
         "KeyId": key.id, "Message": STANDARD.encode(digest), "MessageType": "DIGEST", "SigningAlgorithm": "RSASSA_PKCS1_V1_5_SHA_256",
     });
@@ -39,7 +45,12 @@ pub(in crate::cloud) async fn sign(key: &KmsKey, digest: &[u8], keys: &Keys, net
 }
 
 /// The public half, as X.509 writes it.
-pub(in crate::cloud) async fn public_key(key: &KmsKey, keys: &Keys, net: &dyn Transport, now: Timestamp) -> Result<Vec<u8>, KmsError> {
+pub(in crate::cloud) async fn public_key(
+    key: &KmsKey,
+    keys: &Keys,
+    net: &dyn Transport,
+    now: Timestamp,
+) -> Result<Vec<u8>, KmsError> {
     decoded(key, ask(key, "TrentService.GetPublicKey", &json!({"KeyId": key.id}), keys, net, now).await?.public_key)
 }
 

@@ -81,7 +81,9 @@ impl Kms {
         let region = place.region.clone().or(in_arn).unwrap_or_default();
         let endpoint = match &place.endpoint {
             Some(endpoint) => endpoint.clone(),
-            None if region.is_empty() => return Err(KeysError::Unusable("neither a region nor an address of the key management is set")),
+            None if region.is_empty() => {
+                return Err(KeysError::Unusable("neither a region nor an address of the key management is set"));
+            }
             None => {
                 let host = match cloud {
                     CloudId::Alibaba => format!("kms.{region}.aliyuncs.com"),
@@ -101,19 +103,27 @@ impl Kms {
         if let Some(path) = &place.credentials {
             let is_ours = file::is_private(path);
             let text = file::read(path).ok().flatten().map(Secret::new).filter(|_| is_ours);
-            let text = text.ok_or(SignError::Unusable("the file with the access key for the key management cannot be read, or others can read it"))?;
+            let text = text.ok_or(SignError::Unusable(
+                "the file with the access key for the key management cannot be read, or others can read it",
+            ))?;
             let mut lines = text.expose().lines().map(str::trim).filter(|line| !line.is_empty());
             return match (lines.next(), lines.next()) {
-                (Some(id), Some(secret)) => Ok(Keys { id: id.to_owned(), secret: secret.into(), token: lines.next().map(Into::into) }),
+                (Some(id), Some(secret)) => {
+                    Ok(Keys { id: id.to_owned(), secret: secret.into(), token: lines.next().map(Into::into) })
+                }
                 _ => Err(SignError::Unusable("the file with the access key for the key management has not two lines")),
             };
         }
         let [id, secret, token] = match cloud {
             CloudId::Aws => ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"],
-            CloudId::Alibaba => ["ALIBABA_CLOUD_ACCESS_KEY_ID", "ALIBABA_CLOUD_ACCESS_KEY_SECRET", "ALIBABA_CLOUD_SECURITY_TOKEN"],
+            CloudId::Alibaba => {
+                ["ALIBABA_CLOUD_ACCESS_KEY_ID", "ALIBABA_CLOUD_ACCESS_KEY_SECRET", "ALIBABA_CLOUD_SECURITY_TOKEN"]
+            }
         };
         match (self.env.get(id), self.env.get(secret)) {
-            (Some(id), Some(secret)) => Ok(Keys { id: id.to_owned(), secret: secret.into(), token: self.env.get(token).map(Into::into) }),
+            (Some(id), Some(secret)) => {
+                Ok(Keys { id: id.to_owned(), secret: secret.into(), token: self.env.get(token).map(Into::into) })
+            }
             _ => Err(SignError::Unusable("there is no access key for the key management, in a file or in the environment")),
         }
     }
