@@ -8,6 +8,7 @@ mod access;
 mod audit;
 mod horizontals;
 mod idempotency;
+mod keys;
 mod place;
 mod plans;
 mod races;
