@@ -145,7 +145,7 @@ def seed():
 def user():
     """A user of the key management, whose access key goes into a file that nobody else can read: a line for the identity, one for the secret."""
     iam = iam_backends[own]["aws"]
-    iam.create_user("signer")
+    iam.create_user("us-east-1", "signer")
     allowed = {"Effect": "Allow", "Action": ["kms:CreateKey", "kms:GetPublicKey", "kms:Sign"], "Resource": "*"}
     iam.put_user_policy("signer", "kms", json.dumps({"Version": "2012-10-17", "Statement": [allowed]}))
     key = iam.create_access_key("signer")
@@ -157,7 +157,9 @@ def user():
 def sign(self):
     """`Sign` of a digest, as AWS documents it."""
     key = self.kms_backend.describe_key(self._get_param("KeyId"))
-    digest = base64.b64decode(self._get_param("Message"), validate=True)
+    digest = self._get_param("Message")
+    if key.key_usage != "SIGN_VERIFY":
+        raise ValidationException("%s key usage is %s which is not valid for Sign." % (key.arn, key.key_usage))
     wanted = ("DIGEST", "RSASSA_PKCS1_V1_5_SHA_256")
     if (self._get_param("MessageType"), self._get_param("SigningAlgorithm")) != wanted or len(digest) != 32:
         raise ValidationException("Digest is invalid length for algorithm RSASSA_PKCS1_V1_5_SHA_256.")
