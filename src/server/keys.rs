@@ -1,7 +1,7 @@
 //! Signing keys, from the shell of the machine that serves.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -16,7 +16,7 @@ use crate::tvm::keys::{
 use crate::tvm::model::KeyId;
 use crate::tvm::store::{Dialect, Store};
 use crate::types::{Secret, Timestamp};
-use crate::world::{Clock, Env, Network, SystemClock, Tls, file};
+use crate::world::{Clock, Env, Instance, Network, SystemClock, Tls, file};
 
 /// Whoever can open or reach the keys of this configuration.
 ///
@@ -25,7 +25,9 @@ use crate::world::{Clock, Env, Network, SystemClock, Tls, file};
 pub fn keepers(settings: &Settings, env: &Env, network: &dyn Network, clock: Arc<dyn Clock>) -> Result<Keepers, ServeError> {
     let seal = settings.keys.passphrase.clone().map(Seal::new).transpose().map_err(KeysError::from)?;
     let net = network.open(&Tls::default()).map_err(|_| KeysError::Unusable("TLS cannot be set up"))?;
-    let kms = Kms { alibaba: settings.keys.alibaba.clone(), aws: settings.keys.aws.clone(), env: env.clone(), net, clock };
+    let instance = Instance::new().map_err(|_| KeysError::Unusable("TLS cannot be set up"))?;
+    let (alibaba, aws) = (settings.keys.alibaba.clone(), settings.keys.aws.clone());
+    let kms = Kms { alibaba, aws, env: env.clone(), net, clock, instance, role: Mutex::default() };
     Ok(Keepers::new(seal.map(Arc::new)).with_kms(kms))
 }
 
