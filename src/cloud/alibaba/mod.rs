@@ -97,7 +97,14 @@ impl Cloud for Alibaba {
         false
     }
 
-    fn plan(&self, name: &ProfileName, login: &ProfileName, paths: &Paths, _: &Env, now: Timestamp) -> Result<Plan, ChainError> {
+    fn plan(
+        &self,
+        name: &ProfileName,
+        login: Option<&ProfileName>,
+        paths: &Paths,
+        _: &Env,
+        now: Timestamp,
+    ) -> Result<Plan, ChainError> {
         let profiles = profile::Profiles { path: paths.aliyun_config() };
         chain::plan(&profiles, name, login, now)
     }
