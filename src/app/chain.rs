@@ -77,7 +77,7 @@ async fn from_elsewhere(run: &Run<'_>, account: &Account, plan: &Plan, options: 
             assume(run, account, plan, keys.clone(), None).await
         }
         Source::SignIn { profile } => {
-            let base = that_signs_in(run.world, profile)?.ok_or(CloudError::Mismatch)?;
+            let base = that_begins(run.world, profile)?.ok_or(CloudError::Mismatch)?;
             let base = Account::check(&base.found, &base.found.draft)?;
             run.witness.tell(&Event::OtherSignIn { profile: profile.as_str(), host: base.url.host() });
             let credentials = login(run, &base, options).await?.credentials;
@@ -86,7 +86,7 @@ async fn from_elsewhere(run: &Run<'_>, account: &Account, plan: &Plan, options: 
     }
 }
 
-/// The profile of the `aws` client's configuration that begins a chain with a sign-in of its own: it names the role to sign in to.
+/// A profile of the `aws` client's configuration that signs in by itself.
 ///
 /// # Errors
 /// [`Error::Config`], in botocore's words.
@@ -94,7 +94,21 @@ pub fn that_signs_in(world: &World<'_>, profile: &ProfileName) -> Result<Option<
     let path = world.paths.aws_config(world.env);
     let text = crate::world::file::read(&path).map_err(ConfigError::from)?.unwrap_or_default();
     let shown = world.paths.display(&path);
-    let found = config::profile_that_signs_in(&text, &shown, profile.as_str())?;
+    let mut found = config::profile_that_signs_in(&text, &shown, profile.as_str())?;
+    // What the environment says comes first.
+    let is_elsewhere = world.env.first(&["AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"]).is_some();
+    if let Some(profile) = found.as_mut().filter(|_| is_elsewhere || world.env.is_on("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")) {
+        profile.found.draft = profile.found.draft.without(Key::StsEndpoint);
+    }
+    Ok(found)
+}
+
+/// The same for one that begins a chain: it names the role to sign in to.
+///
+/// # Errors
+/// [`Error::Config`], [`Error::Chain`].
+pub fn that_begins(world: &World<'_>, profile: &ProfileName) -> Result<Option<SsoProfile>, Error> {
+    let found = that_signs_in(world, profile)?;
     match &found {
         Some(base) if base.found.draft.get(Key::Role).is_none() => Err(ChainError::Bad {
             profile: profile.clone(),

@@ -3,10 +3,10 @@
 
 use super::Context;
 use super::report::Failure;
-use crate::app::chain::{begins, that_signs_in};
-use crate::app::{ConfigError, Draft, Error, Found, Key};
+use crate::app::chain::{begins, that_begins, that_signs_in};
+use crate::app::{Draft, Error, Found, Key};
 use crate::cloud::{ChainError, Source};
-use crate::config::variable;
+use crate::config::{SsoProfile, variable};
 use crate::types::{CloudId, ProfileName};
 
 impl Context<'_> {
@@ -21,7 +21,7 @@ impl Context<'_> {
         let Some(profile) = name.and_then(|name| ProfileName::parse(name).ok()) else { return Ok(None) };
         let source = match begins(&self.world, &profile) {
             Ok(Some(source)) => source,
-            Ok(None) => return self.that_signs_in(&profile, false),
+            Ok(None) => return Ok(self.noted(that_signs_in(&self.world, &profile)?)),
             // One that a login of ours would write, and that is not there yet.
             Err(ChainError::Unknown { profile: base, files, by }) => match self.account_that_writes(&base)? {
                 Some(found) => return Ok(Some(Found { on_top: Some(profile), ..found })),
@@ -30,7 +30,7 @@ impl Context<'_> {
             Err(error) => return Err(Error::from(error).into()),
         };
         let found = match &source {
-            Source::SignIn { profile } => self.that_signs_in(profile, true)?,
+            Source::SignIn { profile } => self.noted(that_begins(&self.world, profile)?),
             Source::Profile { profile: base, .. } => self.account_that_writes(base)?,
             Source::Login => None,
         };
@@ -41,22 +41,12 @@ impl Context<'_> {
         Ok(Some(Found { on_top: Some(profile), ..found }))
     }
 
-    fn that_signs_in(&self, profile: &ProfileName, needs_role: bool) -> Result<Option<Found>, Failure> {
-        let found = match needs_role {
-            true => that_signs_in(&self.world, profile)?,
-            false => {
-                let path = self.world.paths.aws_config(self.world.env);
-                let text = crate::world::file::read(&path).map_err(ConfigError::from).map_err(Error::from)?.unwrap_or_default();
-                crate::config::profile_that_signs_in(&text, &self.world.paths.display(&path), profile.as_str())
-                    .map_err(Error::from)?
-            }
-        };
-        Ok(found.map(|found| {
-            for note in &found.notes {
-                self.talk.note(note);
-            }
-            found.found
-        }))
+    fn noted(&self, found: Option<SsoProfile>) -> Option<Found> {
+        let found = found?;
+        for note in &found.notes {
+            self.talk.note(note);
+        }
+        Some(found.found)
     }
 
     /// The account of ours whose login writes the profile, if it is one.

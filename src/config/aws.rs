@@ -36,7 +36,7 @@ pub fn profile_that_signs_in(text: &str, path: &str, name: &str) -> Result<Optio
         return Ok(None);
     };
     let own = pairs(&config, section);
-    if let Some(found) = by_token(name, &own)? {
+    if let Some(found) = by_token(&config, name, &own)? {
         return Ok(Some(SsoProfile { found, notes: Vec::new() }));
     }
     if !own.iter().any(|(key, _)| key.starts_with("sso_")) {
@@ -117,7 +117,7 @@ fn value(pairs: &[(String, String)], key: &str) -> Option<String> {
 }
 
 /// A role and a file with a token for it: as an account with the provider `OIDC`.
-fn by_token(name: &str, own: &[(String, String)]) -> Result<Option<Found>, ConfigError> {
+fn by_token(config: &Ini, name: &str, own: &[(String, String)]) -> Result<Option<Found>, ConfigError> {
     let (Some(role), Some(file)) = (value(own, "role_arn"), value(own, "web_identity_token_file")) else { return Ok(None) };
     let mut said = vec![
         ("provider", "OIDC".to_owned()),
@@ -126,6 +126,7 @@ fn by_token(name: &str, own: &[(String, String)]) -> Result<Option<Found>, Confi
         ("role_arn", role),
         ("aws_profile", name.to_owned()),
     ];
+    said.extend(address(config, own, "sts").map(|(url, _)| ("sts_endpoint", url)));
     for (theirs, ours) in
         [("role_session_name", "oidc_session_name"), ("region", "region"), ("duration_seconds", "aws_session_duration")]
     {
@@ -144,18 +145,22 @@ fn by_token(name: &str, own: &[(String, String)]) -> Result<Option<Found>, Confi
 /// The setting by which a profile has the portal or its sign-in service at another address. The answers hold tokens, so an address that
 /// is not followed is not passed over either.
 fn another_address(config: &Ini, own: &[(String, String)]) -> Option<String> {
+    ["sso", "sso_oidc"].iter().find_map(|service| address(config, own, service)).map(|(_, setting)| setting)
+}
+
+/// The address that a profile says for a service, and the setting that does: its section of services comes first.
+fn address(config: &Ini, own: &[(String, String)], service: &str) -> Option<(String, String)> {
     if value(own, "ignore_configured_endpoint_urls").is_some_and(|word| word.eq_ignore_ascii_case("true")) {
         return None;
     }
-    if let Some(services) = value(own, "services") {
-        let section = format!("services {services}");
-        let is_said =
-            |service: &&str| config.nested(&section, service).iter().any(|(key, _)| key.eq_ignore_ascii_case("endpoint_url"));
-        if let Some(service) = ["sso", "sso_oidc"].iter().find(|service| is_said(service)) {
-            return Some(format!("`{service}` of `[services {}]`", services.escape_debug()));
-        }
-    }
-    value(own, "endpoint_url").map(|_| "`endpoint_url`".to_owned())
+    let in_services = || {
+        let services = value(own, "services")?;
+        let nested = config.nested(&format!("services {services}"), service).into_iter();
+        let url =
+            nested.filter(|(key, url)| key.eq_ignore_ascii_case("endpoint_url") && !url.is_empty()).map(|(_, url)| url).next()?;
+        Some((url.to_owned(), format!("`{service}` of `[services {}]`", services.escape_debug())))
+    };
+    in_services().or_else(|| value(own, "endpoint_url").map(|url| (url, "`endpoint_url`".to_owned())))
 }
 
 /// The name in a header of that kind: `profile NAME`, `sso-session NAME`, perhaps in quotes. Only the profile `default` goes without the word.

@@ -113,11 +113,12 @@ fn a_mistyped_key_is_worth_a_word() {
 
 #[test]
 fn a_token_in_a_file_is_a_sign_in_too() {
-    let text = "[profile pod]\nrole_arn = arn:aws:iam::1:role/a\nweb_identity_token_file = /t\nrole_session_name = me\nsso_session = no\n";
+    let text = "[profile pod]\nrole_arn = arn:aws:iam::1:role/a\nweb_identity_token_file = /t\nrole_session_name = me\nsso_session = no\nendpoint_url = https://x/\n";
     let found = profile_that_signs_in(text, "~/.aws/config", "pod").unwrap().unwrap().found;
     let own = ["oidc_source", "oidc_token_file", "oidc_session_name"].map(|key| found.draft.other(key));
     assert_eq!(own, [Some("file"), Some("/t"), Some("me")], "before a portal, as in botocore");
     assert_eq!((found.draft.get(Key::Provider), found.draft.get(Key::Role)), (Some("OIDC"), Some("arn:aws:iam::1:role/a")));
+    assert_eq!(found.draft.get(Key::StsEndpoint), Some("https://x/"));
     let role = "[profile role]\nrole_arn = arn:aws:iam::1:role/a\nsource_profile = pod\n";
     assert!(profile_that_signs_in(role, "~/.aws/config", "role").unwrap().is_none());
 }
