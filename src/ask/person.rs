@@ -103,7 +103,8 @@ fn hidden(terminal: &Terminal, label: &str) -> std::io::Result<Secret<String>> {
     terminal.hidden_line(&format!("? {label} "), &format!("? {label} **********"))
 }
 
-/// Asks for the passphrase of the encrypted file, twice for a new one. Nothing if the person gives none.
+/// Asks for the passphrase of the encrypted file, twice for a new one. Nothing if the person gives none, or presses Ctrl-C: then the run
+/// ends as soon as its runtime looks.
 pub fn passphrase(terminal: &Terminal, is_new: bool) -> Option<Secret<String>> {
     let label = if is_new { NEW_PASSPHRASE } else { PASSPHRASE };
     loop {

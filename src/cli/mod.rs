@@ -32,7 +32,9 @@ use crate::config::variable;
 use crate::types::{AccountName, CloudId, Credentials, Secret, switch};
 use crate::vault::{self, Vault};
 use crate::world::tty::Terminal;
-use crate::world::{Env, HttpNetwork, Paths, SystemClock, SystemLauncher, SystemListener, World, listen_for_interrupt};
+use crate::world::{
+    Env, HttpNetwork, Paths, SystemClock, SystemLauncher, SystemListener, World, listen_for_interrupt, was_interrupted,
+};
 
 /// Runs one command and returns the exit code.
 pub fn run(argv: &[OsString], env: &Env) -> u8 {
@@ -423,7 +425,8 @@ impl Context<'_> {
             tokio::select! {
                 biased;
                 _ = tokio::signal::ctrl_c() => Err(Failure::Interrupted),
-                outcome = work(&answers) => outcome,
+                // Whoever asked where no runtime looks has heard it first.
+                outcome = work(&answers) => if was_interrupted() { Err(Failure::Interrupted) } else { outcome },
             }
         });
         if let (Err(Failure::Interrupted), Some(terminal)) = (&outcome, &terminal) {

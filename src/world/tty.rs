@@ -6,6 +6,10 @@ use console::Term;
 
 use crate::types::Secret;
 
+/// How often a prompt looks whether Ctrl-C was pressed.
+#[cfg(unix)]
+const LOOK: std::time::Duration = std::time::Duration::from_millis(50);
+
 /// The terminal that the person sits at. Prompts are written to it and answers read from it, so stdout stays
 /// data even in the middle of a pipe.
 pub struct Terminal {
@@ -74,12 +78,16 @@ impl Terminal {
     /// nothing is thrown away, as it would be by a library that empties the keyboard first.
     ///
     /// # Errors
-    /// The terminal cannot be read; no line at all (Ctrl-D) is [`std::io::ErrorKind::UnexpectedEof`].
+    /// The terminal cannot be read; no line at all (Ctrl-D) is [`std::io::ErrorKind::UnexpectedEof`], Ctrl-C
+    /// [`std::io::ErrorKind::Interrupted`].
     pub fn hidden_line(&self, prompt: &str, shown: &str) -> std::io::Result<Secret<String>> {
         let _hushed = self.hush(Keys::Line)?;
         self.term.write_str(prompt)?;
         self.term.flush()?;
         let line = self.line();
+        if line.as_ref().is_err_and(|error| error.kind() == std::io::ErrorKind::Interrupted) {
+            return line;
+        }
         self.term.clear_line()?;
         self.term.write_line(shown)?;
         line
@@ -88,7 +96,26 @@ impl Terminal {
     #[cfg(unix)]
     fn line(&self) -> std::io::Result<Secret<String>> {
         let mut device = &self.device;
+        self.wait_for_line()?;
         line_of(&mut device)?.ok_or_else(|| std::io::ErrorKind::UnexpectedEof.into())
+    }
+
+    /// Waits until there is a line to read. Ctrl-C is a signal then, which ends no read: somebody has to look for it, where no runtime does.
+    #[cfg(unix)]
+    fn wait_for_line(&self) -> std::io::Result<()> {
+        use rustix::event::{PollFd, PollFlags, Timespec, poll};
+        let pause = Timespec { tv_sec: 0, tv_nsec: LOOK.as_nanos().try_into().unwrap_or_default() };
+        loop {
+            if super::was_interrupted() {
+                return Err(std::io::ErrorKind::Interrupted.into());
+            }
+            let mut waited_for = [PollFd::new(&self.device, PollFlags::IN)];
+            match poll(&mut waited_for, Some(&pause)) {
+                Ok(0) | Err(rustix::io::Errno::INTR) => {}
+                // A system that cannot wait for a terminal reads it at once.
+                Ok(_) | Err(_) => return Ok(()),
+            }
+        }
     }
 
     #[cfg(not(unix))]
