@@ -59,7 +59,8 @@ fn with_fields<'f>(command: clap::Command, fields: impl Iterator<Item = &'f Fiel
 /// commands may be meant.
 fn without_accounts(command: clap::Command, argv: &[OsString]) -> clap::Command {
     let shown = |name: &str, arg: &Arg| {
-        matches!(arg.get_id().as_str(), "quiet" | "verbose") || (name == "serve" && arg.get_id().as_str() == "config")
+        let own = if name == "serve" { "config" } else { "cloud" };
+        matches!(arg.get_id().as_str(), "quiet" | "verbose") || arg.get_id().as_str() == own
     };
     let meant = |name: &&str| argv.iter().any(|word| word == *name) && command.find_subcommand(name).is_some();
     let names: Vec<&str> = ["provider", "serve"].into_iter().filter(meant).collect();
@@ -183,11 +184,14 @@ mod tests {
     fn help_for_administrators_shows_no_accounts() {
         for (line, shown) in [
             ("provider --help", "--verbose"),
-            ("provider export --help", "--kind"),
+            ("provider export --help", "--cloud"),
             ("serve --help", "--config"),
             ("serve check --help", "--config"),
             ("login --help", "--mfa-token"),
         ] {
+            if line.starts_with("serve") && !cfg!(feature = "serve") {
+                continue;
+            }
             let argv: Vec<OsString> = format!("saml2cloud {line}").split(' ').map(OsString::from).collect();
             let Err(help) = parse(&argv) else { panic!("{line}") };
             let help = help.to_string();
@@ -199,8 +203,8 @@ mod tests {
             );
         }
         // They are understood all the same, wherever they stand.
-        let argv = ["saml2cloud", "-a", "x", "provider", "export", "--kind", "saml", "--cloud", "aws", "--name", "n"]
-            .map(OsString::from);
+        let line = "saml2cloud -a x provider export --kind saml --cloud aws --name n --grant r=p --metadata f";
+        let argv: Vec<OsString> = line.split(' ').map(OsString::from).collect();
         let args = parse(&argv);
         assert!(args.as_ref().is_ok_and(|args| args.global.idp_account.as_deref() == Some("x")), "{:?}", args.err());
     }
