@@ -1,10 +1,12 @@
 //! Roles on top of a login (`--exec-profile`): a profile of the cloud's own files names a role, and the login's keys assume it. What
 //! comes of it goes to whoever asked and into our own cache; no profile gets it.
 
+pub use crate::cloud::{ChainError, Source};
+
 use super::login::{Options, login};
 use super::{Error, Event, Freshness, Run, cache, cached};
 use crate::ask::{Question, Topic};
-use crate::cloud::{self, ChainError, CloudError, Hop, Keys, Place, Plan, RoleCall, SessionWish, Source};
+use crate::cloud::{self, CloudError, Hop, Keys, Place, Plan, RoleCall, SessionWish};
 use crate::config::{self, Account, ConfigError, Key, SsoProfile};
 use crate::http::Policy;
 use crate::idp::SignInError;

@@ -3,9 +3,8 @@
 
 use super::Context;
 use super::report::Failure;
-use crate::app::chain::{begins, that_begins, that_signs_in};
+use crate::app::chain::{ChainError, Source, begins, that_begins, that_signs_in};
 use crate::app::{Draft, Error, Found, Key};
-use crate::cloud::{ChainError, Source};
 use crate::config::{SsoProfile, variable};
 use crate::types::{CloudId, ProfileName};
 

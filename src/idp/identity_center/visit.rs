@@ -194,12 +194,12 @@ impl Visit<'_, '_> {
         let machine = self.session.machine;
         let headless = self.portal.is_headless(machine.env);
         // Where there is neither a screen nor a terminal nobody reads a code, unless they ask for one.
-        let is_seen = self.portal.device || !headless || self.session.answers.can_ask(Topic::Field(REGION));
+        let is_seen = self.portal.device == Some(true) || !headless || self.session.answers.can_ask(Topic::Field(REGION));
         if !is_seen || (!machine.may_send_person && !self.portal.auto_login) {
             return Err(SignInError::NeedsSignIn { at: self.portal.start.host().to_owned() });
         }
         let place = self.place().await?;
-        let by_device = self.portal.device || headless;
+        let by_device = self.portal.device.unwrap_or(headless);
         let grant = if by_device { wire::DEVICE } else { wire::CODE };
         let mut tries = 0;
         loop {
@@ -349,24 +349,26 @@ impl Visit<'_, '_> {
         wire::read::<Granted>(&answer, "the sign-in")
     }
 
-    /// Opens the address in the person's browser by way of `through`, which tells nobody anything, and shows it in case that fails.
-    pub(super) fn show_address(&self, place: &Place, address: &WebUrl, through: &WebUrl) {
+    /// Opens the address in the person's browser by way of `through`, which tells nobody anything, and shows it in case that fails. Whether
+    /// it was opened.
+    pub(super) fn show_address(&self, place: &Place, address: &WebUrl, through: &WebUrl) -> bool {
         let answers = self.session.answers;
         let own = start::may_open(address);
-        match own && self.open(through) {
+        // Without a screen whatever opens is no browser that the person sees.
+        let opened = own && !self.portal.is_headless(self.session.machine.env) && self.open(through);
+        match opened {
             true => answers.notify(&format!(
                 "Sign in to {} with your browser. If it did not open, this is the address:",
                 place.start.host()
             )),
-            false => {
-                answers.notify(&format!("Sign in to {} with a browser of this machine, at this address:", place.start.host()))
-            }
+            false => answers.notify(&format!("Sign in to {} with a browser, at this address:", place.start.host())),
         }
         // For the person alone: whoever knows it could answer in their place.
         answers.notify(&format!("  {}", address.expose()));
         if !own {
             answers.notify("note: the address is not one of AWS's own, so no browser is opened; do you know it?");
         }
+        opened
     }
 
     /// Whether a browser was opened.
