@@ -14,6 +14,7 @@
 
 mod browse;
 mod device;
+mod known;
 mod start;
 mod token;
 mod visit;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::token::{self, Held, Shared, State};
 use super::wire::{self, Client, Granted, Refusal, Told};
-use super::{Configured, NAME, REGION, Store, start};
+use super::{Configured, NAME, REGION, Store, known, start};
 use crate::ask::{NoAnswer, Question, Topic};
 use crate::http::Policy;
 use crate::idp::{Session, SignInError, portal};
@@ -16,6 +16,8 @@ use crate::world::{Request, TransportError, is_busy};
 
 /// The pause before a half-written file is looked at again.
 const MOMENT: Duration = Duration::from_millis(50);
+/// The least time between two tries to renew a token that still serves: botocore's.
+const GAP: Duration = Duration::from_secs(60);
 /// How much life a registration must have left.
 const REGISTRATION: i64 = 15 * 60;
 /// How often a refusal to know this program is met with a new registration.
@@ -77,6 +79,7 @@ impl Visit<'_, '_> {
         let renewed = match &held {
             Some(held) => match state(self, held) {
                 State::Good => return Ok(self.handed(held.clone())),
+                State::Ending if !self.may_try() => return Ok(self.handed(held.clone())),
                 State::Ending => match self.renew(held).await {
                     // The old one is good for some minutes more.
                     Ok(None) | Err(_) => return Ok(self.handed(held.clone())),
@@ -119,6 +122,21 @@ impl Visit<'_, '_> {
     /// By what processes wait for each other's sign-ins at this portal for this person.
     fn turns(&self) -> PathBuf {
         portal::queue(self.session, &self.portal.key)
+    }
+
+    /// Whether a renewal that is not urgent may be tried: a service that does not answer is not asked by each of many processes. Notes the try.
+    fn may_try(&self) -> bool {
+        let path = self.turns().with_extension("tried");
+        let now = self.now();
+        let last = file::read(&path).ok().flatten().and_then(|text| Timestamp::from_unix(text.trim().parse().ok()?));
+        // A note of the future is one of another clock.
+        if last.is_some_and(|last| last <= now && now.since(last) < GAP) {
+            return false;
+        }
+        if let Err(error) = file::replace(&path, &now.unix().to_string()) {
+            tracing::debug!(%error, "the try is not noted");
+        }
+        true
     }
 
     /// Whether another process is signing in, or renewing.
@@ -304,7 +322,13 @@ impl Visit<'_, '_> {
         let name = portal::file_name(&["client", grant, place.service.expose().as_str(), &self.portal.key, &scopes]);
         let path = self.session.machine.paths.portal_cache().join(format!("{name}.json"));
         let kept = || serde_json::from_str::<Client>(&file::read(&path).ok()??).ok();
-        if let Some(client) = kept().filter(|client| !anew && client.expires - self.now().unix() > REGISTRATION) {
+        let of_aws_client = || {
+            let (start, session) = (self.portal.written.as_str(), self.portal.session.as_deref());
+            let wanted = known::For { start, region: &place.region, session, scopes: &self.portal.scopes, grant };
+            known::registration(&self.session.machine.paths.aws_sso_cache(), &wanted)
+        };
+        let is_fresh = |client: &Client| !anew && client.expires - self.now().unix() > REGISTRATION;
+        if let Some(client) = kept().filter(is_fresh).or_else(|| of_aws_client().filter(is_fresh)) {
             return Ok(client);
         }
         let name = wire::client_name(self.portal.session.as_deref());
