@@ -11,6 +11,7 @@ mod error;
 mod store;
 mod together;
 pub mod trust;
+mod vending;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -96,8 +97,8 @@ pub trait Cloud: Sync {
         Err(CloudError::NoPortal(self.id()))
     }
 
-    /// Whether the session at the cloud's portal can be ended from here. Where it cannot, what is kept of it here is all that can go.
-    fn ends_portal_sessions(&self) -> bool {
+    /// Whether the session at the portal that gave this token can be ended from here. Where it cannot, what is kept of it here is all that can go.
+    fn ends_portal_sessions(&self, _token: &PortalToken) -> bool {
         true
     }
 

@@ -42,6 +42,7 @@ mod saml;
 mod signature;
 mod sts_web;
 mod trusts;
+mod tvm;
 mod web_identity;
 mod wire;
 mod world;
@@ -59,6 +60,7 @@ pub use web_identity::{Signing, Token};
 
 pub use people::{Directory, Factor, Grant, Okta, OktaFactor, OktaState, Person, Push, code_of};
 pub use trusts::Trust;
+pub use tvm::{Refusal, Tvm};
 
 use authority::Authority;
 use world::World;
@@ -404,6 +406,21 @@ impl Sandbox {
     /// Ends every access token of CloudSSO's portal.
     pub fn end_cloud_sso_access(&self) {
         self.shared.world().cloudsso.end_access();
+    }
+
+    /// Changes how the token vending machine behaves.
+    pub fn tvm(&self, change: impl FnOnce(&mut Tvm)) {
+        change(&mut self.shared.world().tvm.settings);
+    }
+
+    /// Ends every access token of the token vending machine.
+    pub fn end_tvm_access(&self) {
+        self.shared.world().tvm.end_access();
+    }
+
+    /// How many access tokens of the token vending machine are good.
+    pub fn tvm_sign_ins(&self) -> usize {
+        self.shared.world().tvm.signed_in()
     }
 
     /// Every secret that has passed: passwords and codes as typed, anti-forgery tokens, cookies, SAML

@@ -14,7 +14,7 @@ use crate::trusts::Trust;
 use crate::wire::{Breach, Reply, Request, glob};
 use crate::{
     Seen, adfs, alibaba, aws, cloudsso, console, forms, identity_center, identity_portal, issuer, jumpcloud, okta, pipelines,
-    web_identity,
+    tvm, web_identity,
 };
 
 /// Credentials that a cloud has handed out.
@@ -79,6 +79,8 @@ pub(crate) struct World {
     pub(crate) identity: identity_center::State,
     /// State of CloudSSO.
     pub(crate) cloudsso: cloudsso::State,
+    /// State of the token vending machine.
+    pub(crate) tvm: tvm::State,
     /// State of the provider made of forms.
     pub(crate) forms: forms::State,
     /// State of the OpenID issuer.
@@ -126,6 +128,7 @@ const HOSTS: &[(&str, Emulator)] = &[
     ("sts.*.aliyuncs.com", alibaba::sts),
     ("sts-vpc.*.aliyuncs.com", alibaba::sts),
     ("signin-*.alibabacloudsso.com", cloudsso::answer),
+    (tvm::HOST, tvm::answer),
     ("signin.aliyun.com", alibaba::signin),
     ("signin.alibabacloud.com", alibaba::signin),
     ("signin-intl.aliyun.com", console::alibaba_federation),
