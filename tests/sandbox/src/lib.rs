@@ -46,6 +46,7 @@ mod signature;
 mod sts_web;
 mod trusts;
 mod tvm;
+mod visitor;
 mod web_identity;
 mod wire;
 mod world;
@@ -65,6 +66,7 @@ pub use web_identity::{Signing, Token};
 pub use people::{Directory, Factor, Grant, Okta, OktaFactor, OktaState, Person, Push, code_of};
 pub use trusts::Trust;
 pub use tvm::{Refusal, Tvm};
+pub use visitor::{Form, Page, Visitor};
 
 use authority::Authority;
 use world::World;
