@@ -173,6 +173,9 @@ pub trait Cloud: Sync {
     /// The one JSON document that a program of credentials prints: `credential_process` on AWS, mode `External` on Alibaba Cloud.
     fn process_document(&self, credentials: &Credentials) -> Secret<String>;
 
+    /// A file of the cloud's own tools with this one profile in it.
+    fn profile_document(&self, credentials: &Credentials, profile: &ProfileName, region: Option<&Region>) -> Secret<String>;
+
     /// What the cloud has to be told about an identity provider, as infrastructure code.
     ///
     /// # Errors

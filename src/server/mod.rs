@@ -1,8 +1,32 @@
 //! The service: its configuration, and what is done with its database from the shell of the machine that serves.
 
+mod api;
+mod app;
+mod cookies;
+mod extract;
+mod guard;
+mod health;
+mod metrics;
+mod once;
+mod pages;
+mod problem;
+mod route;
+mod run;
+mod session;
 mod settings;
+mod tls;
 
-pub use self::settings::{Settings, SettingsError, configuration};
+pub use self::app::{App, routes};
+pub use self::guard::{Csrf, Limiter, Told, Who};
+pub use self::metrics::Metrics;
+pub use self::problem::{Code, FieldError, Problem, Ref};
+pub use self::route::{Access, Pace, Route, Row, Spec};
+pub use self::run::{Running, start};
+pub use self::session::{InDatabase, Sessions};
+pub use self::settings::{
+    AccessLog, CloudSettings, IdpSettings, KeySettings, Limits, Networks, SamlNames, ServerSettings, SessionSettings, Settings,
+    SettingsError, configuration,
+};
 pub use crate::tvm::store::StoreError;
 
 use crate::tvm::audit::{AuthKind, Event};
@@ -24,6 +48,18 @@ pub enum ServeError {
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The certificate of the service.
+    #[error(transparent)]
+    Tls(#[from] tls::TlsError),
+    /// The port.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// Where.
+        address: std::net::SocketAddr,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
     /// It begins once.
     #[error("the database {place} has its root node already: `{name}`")]
     Begun {
@@ -45,6 +81,8 @@ impl ServeError {
                 "what follows that event may be untrue as well; a copy of the database that was made before shows what stood there".to_owned()
             }
             Self::Begun { .. } => "nothing was changed; `saml2cloud serve check` shows what is there".to_owned(),
+            Self::Listen { .. } => "`server.listen` names the address and the port".to_owned(),
+            Self::Tls(_) => "`server.certificate_file` and `server.key_file` name them".to_owned(),
             Self::Given(_) | Self::Store(_) => return None,
         })
     }

@@ -5,6 +5,7 @@
 
 mod certificates;
 mod clock;
+mod daemon;
 mod env;
 pub mod file;
 mod folder;
@@ -21,6 +22,7 @@ pub mod tty;
 
 pub use certificates::certificates;
 pub use clock::{Clock, SystemClock};
+pub use daemon::{Heard, Signals, open_port, tell};
 pub use env::{Env, machine_name};
 pub use folder::Folder;
 pub use handover::{HandOverError, hand_over};

@@ -7,9 +7,12 @@
 mod access;
 mod audit;
 mod horizontals;
+mod idempotency;
 mod place;
 mod plans;
 mod races;
 mod schema;
+mod signins;
+mod together;
 mod tree;
 mod vends;

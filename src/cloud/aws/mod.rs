@@ -206,6 +206,10 @@ impl Cloud for Aws {
         )
     }
 
+    fn profile_document(&self, credentials: &Credentials, profile: &ProfileName, region: Option<&Region>) -> Secret<String> {
+        profile::document(credentials, profile, region)
+    }
+
     fn trust(&self, trust: &Trust, form: Form) -> Result<String, BadTrust> {
         trust::code(trust, form)
     }

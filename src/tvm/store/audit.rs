@@ -98,20 +98,27 @@ pub(super) async fn open_chain(conn: &mut Conn, chain: &ChainId, now: Timestamp)
         None => serde_json::json!({"before": null}),
     };
     let row = Row::new(&Event::by(AuthKind::System, OPENED, params), chain, 1, now, "");
-    append(conn, &row).await?;
-    Ok(Head { chain: row.chain, seq: row.seq, hash: row.hash })
+    append(&mut *conn, &row).await?;
+    let head = Head { chain: row.chain, seq: row.seq, hash: row.hash };
+    advance(conn, 0, &head).await?;
+    Ok(head)
 }
 
 pub(super) async fn append(conn: &mut Conn, row: &Row) -> Result<()> {
     let ask = APPEND.ask().bind(&row.chain).bind(row.seq).bind(row.ts).bind(&row.kind).bind(row.actor_gid.as_deref());
     let ask = ask.bind(row.actor.as_deref()).bind(&row.auth).bind(row.source_ip.as_deref()).bind(&row.params);
     let ask = ask.bind(row.target_kind.as_deref()).bind(row.target.as_deref()).bind(row.at.as_deref()).bind(&row.outcome);
-    ask.bind(row.request.as_deref()).bind(&row.prev_hash).bind(&row.hash).execute(&mut *conn).await?;
-    let ask = ADVANCE.ask().bind(&row.chain).bind(row.seq).bind(&row.hash).bind(row.seq - 1);
+    ask.bind(row.request.as_deref()).bind(&row.prev_hash).bind(&row.hash).execute(conn).await?;
+    Ok(())
+}
+
+/// Writes down where the chain ends now.
+pub(super) async fn advance(conn: &mut Conn, from: i64, head: &Head) -> Result<()> {
+    let ask = ADVANCE.ask().bind(&head.chain).bind(head.seq).bind(&head.hash).bind(from);
     match ask.execute(conn).await?.rows_affected() {
         1 => Ok(()),
         // Somebody else wrote to the chain of this process, which nobody but an attacker does.
-        _ => Err(Broken::Torn { chain: row.chain.clone(), seq: row.seq }.into()),
+        _ => Err(Broken::Torn { chain: head.chain.clone(), seq: from + 1 }.into()),
     }
 }
 

@@ -1,0 +1,102 @@
+//! How much comes from where: a bucket each that fills with the time.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use crate::types::Timestamp;
+
+/// How many buckets are remembered. Full ones are forgotten first: they say nothing.
+const MOST: usize = 50_000;
+
+/// Buckets, by name.
+#[derive(Debug, Default)]
+pub struct Limiter(Mutex<HashMap<String, Bucket>>);
+
+#[derive(Debug, Clone, Copy)]
+struct Bucket {
+    /// What is left in it, in thousandths.
+    left: u64,
+    /// When that was so, in milliseconds.
+    at: i64,
+    a_minute: u64,
+}
+
+impl Bucket {
+    fn fill(&mut self, now: i64) {
+        let passed = u64::try_from(now.saturating_sub(self.at)).unwrap_or_default();
+        // Thousandths a millisecond: `a_minute` × 1000 ÷ 60000.
+        self.left = self.left.saturating_add(passed.saturating_mul(self.a_minute) / 60).min(self.full());
+        self.at = self.at.max(now);
+    }
+
+    fn full(&self) -> u64 {
+        self.a_minute.saturating_mul(1000)
+    }
+}
+
+impl Limiter {
+    /// Takes one out of a bucket that holds `a_minute` and fills within a minute.
+    ///
+    /// # Errors
+    /// It is empty; in how many seconds one will be there.
+    pub fn take(&self, name: &str, a_minute: u32, now: Timestamp) -> Result<(), u64> {
+        let a_minute = u64::from(a_minute.max(1));
+        let now = now.unix_millis();
+        let mut buckets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if buckets.len() >= MOST && !buckets.contains_key(name) {
+            forget(&mut buckets, now);
+        }
+        let bucket = buckets.entry(name.to_owned()).or_insert(Bucket { left: a_minute * 1000, at: now, a_minute });
+        bucket.fill(now);
+        if bucket.left >= 1000 {
+            bucket.left -= 1000;
+            return Ok(());
+        }
+        Err(((1000 - bucket.left) * 60).div_ceil(a_minute).div_ceil(1000).max(1))
+    }
+}
+
+fn forget(buckets: &mut HashMap<String, Bucket>, now: i64) {
+    buckets.retain(|_, bucket| {
+        bucket.fill(now);
+        bucket.left < bucket.full()
+    });
+    if buckets.len() >= MOST {
+        // So many callers at once are an attack, and they all begin anew rather than fill the memory.
+        buckets.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_bucket_empties_and_fills_with_the_time() {
+        let limiter = Limiter::default();
+        let start = Timestamp::from_unix(1_800_000_000).unwrap();
+        for _ in 0..30 {
+            assert_eq!(limiter.take("a", 30, start), Ok(()));
+        }
+        assert_eq!(limiter.take("a", 30, start), Err(2));
+        assert_eq!(limiter.take("b", 30, start), Ok(()));
+        let later = start.after(Duration::from_secs(2));
+        assert_eq!((limiter.take("a", 30, later), limiter.take("a", 30, later)), (Ok(()), Err(2)));
+        // A clock that goes back gives nothing.
+        assert_eq!(limiter.take("a", 30, start), Err(2));
+        let much_later = start.after(Duration::from_secs(3600));
+        assert_eq!((0..31).filter(|_| limiter.take("a", 30, much_later).is_ok()).count(), 30);
+    }
+
+    #[test]
+    fn its_memory_has_an_end() {
+        let limiter = Limiter::default();
+        let start = Timestamp::from_unix(1_800_000_000).unwrap();
+        for number in 0..MOST + 10 {
+            let _ = limiter.take(&number.to_string(), 60, start);
+        }
+        assert!(limiter.0.lock().unwrap().len() <= MOST);
+    }
+}
