@@ -42,6 +42,7 @@ mod pipelines;
 mod proxy;
 mod rpc;
 mod saml;
+mod service;
 mod signature;
 mod sts_web;
 mod trusts;
@@ -64,6 +65,7 @@ pub use identity_center::Portal;
 pub use web_identity::{Signing, Token};
 
 pub use people::{Directory, Factor, Grant, Okta, OktaFactor, OktaState, Person, Push, code_of};
+pub use service::Service;
 pub use trusts::Trust;
 pub use tvm::{Refusal, Tvm};
 pub use visitor::{Form, Page, Visitor};
@@ -429,6 +431,11 @@ impl Sandbox {
         }
         self.shared.world().corporate.address = Some(address.clone());
         Ok(address)
+    }
+
+    /// The address of this machine that [`Self::open_front`] opened.
+    pub fn front(&self) -> Option<String> {
+        self.shared.world().corporate.address.clone()
     }
 
     /// What the company's identity provider says of itself, and the certificate that it signs with, in DER.
