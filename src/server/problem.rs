@@ -53,6 +53,8 @@ codes! {
     Unauthenticated = UNAUTHORIZED, "unauthenticated", "Nobody is signed in";
     /// The sign-in is too old, or too weak, for this.
     ReauthRequired = UNAUTHORIZED, "reauth_required", "A fresh sign-in is needed for this";
+    /// The response of the identity provider was not taken.
+    SignInFailed = BAD_REQUEST, "sign_in_failed", "The sign-in did not succeed";
     /// They may not.
     Forbidden = FORBIDDEN, "forbidden", "This is not allowed";
     /// The form did not come from a page of ours.
@@ -261,7 +263,7 @@ impl From<StoreError> for Problem {
             StoreError::NotFound(_) => Code::NotFound,
             StoreError::Taken(Taken::Gid) => Code::GidTaken,
             StoreError::Taken(Taken::Alias) => Code::AliasTaken,
-            StoreError::Taken(Taken::Name | Taken::Role | Taken::Root) => Code::NameTaken,
+            StoreError::Taken(Taken::Name | Taken::Role | Taken::Root | Taken::ActiveKey) => Code::NameTaken,
             StoreError::Taken(Taken::Account) => Code::AccountUidTaken,
             StoreError::Taken(Taken::Group) => Code::OneToOne,
             StoreError::LastOwner => Code::LastOwner,
@@ -269,6 +271,10 @@ impl From<StoreError> for Problem {
             StoreError::Stale => Code::VersionMismatch,
             StoreError::Tree(_) => Code::TreeShape,
             StoreError::Text(_) => Code::ValidationFailed,
+            StoreError::Unwritten(_) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "the audit trail");
+                return Self::only(Code::AuditUnavailable).after(5);
+            }
             StoreError::Complete => Code::AlreadyDecided,
             StoreError::Busy | StoreError::Unreachable { .. } | StoreError::Database(_) => {
                 tracing::error!(error = &error as &dyn std::error::Error, "the database");
