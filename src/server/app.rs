@@ -12,6 +12,7 @@ use super::command;
 use super::cookies::Cookies;
 use super::guard::{self, Limiter};
 use super::health;
+use super::keys;
 use super::metrics::Metrics;
 use super::pages;
 use super::problem::{Code, Problem};
@@ -22,7 +23,6 @@ use super::settings::Settings;
 use super::signin::{self, Corporate};
 use crate::saml::verify::{Gate, Verifier};
 use crate::tvm::exchange::{Signers, Vending};
-use crate::tvm::keys::{KeysError, Seal};
 use crate::tvm::sites::{Override, Sites};
 use crate::tvm::store::Store;
 use crate::types::Timestamp;
@@ -89,7 +89,9 @@ impl App {
     pub fn new(parts: Parts) -> Result<Self, ServeError> {
         let Parts { settings, store, sessions, clock, network, env } = parts;
         let corporate = Corporate::read(&settings)?;
-        let keys = Arc::new(Keys::new(&settings)?);
+        let keepers = keys::keepers(&settings, &env, &*network, Arc::clone(&clock))?;
+        let seal = keepers.seal().map(Arc::clone);
+        let keys = Arc::new(Keys::new(keepers));
         let overrides = settings.clouds.iter().map(|cloud| {
             let own = Override { acs: cloud.acs.clone(), audience: cloud.audience.clone(), sts: cloud.sts.clone() };
             (cloud.partition, own)
@@ -102,7 +104,7 @@ impl App {
             env,
             sites: Sites::new(overrides.collect())?,
             entity_id: settings.saml.issuer.clone(),
-            seal: settings.keys.passphrase.clone().map(Seal::new).transpose().map_err(KeysError::from)?.map(Arc::new),
+            seal,
             external_id: None,
             return_to: settings.server.url.clone(),
         };

@@ -7,6 +7,7 @@ mod cookies;
 mod extract;
 mod guard;
 mod health;
+pub mod keys;
 mod metrics;
 mod once;
 mod pages;
@@ -53,6 +54,9 @@ pub enum ServeError {
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The signing keys.
+    #[error(transparent)]
+    Keys(#[from] crate::tvm::keys::KeysError),
     /// The certificate of the service.
     #[error(transparent)]
     Tls(#[from] tls::TlsError),
@@ -67,9 +71,6 @@ pub enum ServeError {
     /// A file cannot be read.
     #[error(transparent)]
     File(#[from] crate::world::file::FileError),
-    /// The signing keys.
-    #[error(transparent)]
-    Keys(#[from] crate::tvm::keys::KeysError),
     /// A signing key that ought to sign and cannot.
     #[error("a signing key cannot be used")]
     KeysUnusable,
@@ -103,6 +104,7 @@ impl ServeError {
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Settings(error) => return error.hint(),
+            Self::Keys(error) => return error.hint().map(str::to_owned),
             Self::Store(StoreError::Schema(_)) => "`saml2cloud serve init` makes the schema".to_owned(),
             Self::Store(StoreError::Unreachable { .. }) => "is the server up, and `database.url` right?".to_owned(),
             Self::Store(StoreError::Broken(_)) => {
@@ -112,7 +114,6 @@ impl ServeError {
             Self::Listen { .. } => "`server.listen` names the address and the port".to_owned(),
             Self::Tls(_) => "`server.certificate_file` and `server.key_file` name them".to_owned(),
             Self::Idp { .. } => "`idp.metadata_file` and `idp.certificate_file` name what the identity provider's administrators give out".to_owned(),
-            Self::Keys(error) => return error.hint().map(str::to_owned),
             Self::KeysUnusable => "`saml2cloud serve keys list` shows them; `keys.passphrase_file` opens those in the database".to_owned(),
             Self::Given(_) | Self::Store(_) | Self::File(_) | Self::Address(_) | Self::Network(_) => return None,
         })

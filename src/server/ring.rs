@@ -4,10 +4,9 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use super::problem::{Code, Problem};
-use super::settings::Settings;
 use crate::saml::Signer;
 use crate::tvm::exchange::Signers;
-use crate::tvm::keys::{Keepers, KeysError, Purpose, Ring, Seal};
+use crate::tvm::keys::{Keepers, KeysError, Purpose, Ring};
 use crate::tvm::store::Store;
 use crate::types::Timestamp;
 
@@ -22,13 +21,9 @@ pub struct Keys {
 }
 
 impl Keys {
-    /// With what the configuration says opens them.
-    ///
-    /// # Errors
-    /// The passphrase is none.
-    pub fn new(settings: &Settings) -> Result<Self, KeysError> {
-        let seal = settings.keys.passphrase.clone().map(Seal::new).transpose()?;
-        Ok(Self { keepers: Keepers::new(seal), held: RwLock::default() })
+    /// With whoever can open or reach them.
+    pub fn new(keepers: Keepers) -> Self {
+        Self { keepers, held: RwLock::default() }
     }
 
     /// Those that there are now.
