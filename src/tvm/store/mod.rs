@@ -23,6 +23,7 @@ mod schema;
 pub mod sessions;
 mod sql;
 pub mod tokens;
+pub mod told;
 mod upkeep;
 pub mod users;
 pub mod vends;
