@@ -8,6 +8,8 @@ mod canonical;
 mod chain;
 mod console;
 mod error;
+#[cfg(feature = "serve")]
+pub mod kms;
 mod store;
 mod together;
 pub mod trust;

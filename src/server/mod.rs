@@ -6,6 +6,7 @@ mod cookies;
 mod extract;
 mod guard;
 mod health;
+pub mod keys;
 mod metrics;
 mod once;
 mod pages;
@@ -48,6 +49,9 @@ pub enum ServeError {
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The signing keys.
+    #[error(transparent)]
+    Keys(#[from] crate::tvm::keys::KeysError),
     /// The certificate of the service.
     #[error(transparent)]
     Tls(#[from] tls::TlsError),
@@ -75,6 +79,7 @@ impl ServeError {
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Settings(error) => return error.hint(),
+            Self::Keys(error) => return error.hint().map(str::to_owned),
             Self::Store(StoreError::Schema(_)) => "`saml2cloud serve init` makes the schema".to_owned(),
             Self::Store(StoreError::Unreachable { .. }) => "is the server up, and `database.url` right?".to_owned(),
             Self::Store(StoreError::Broken(_)) => {

@@ -263,15 +263,14 @@ impl From<StoreError> for Problem {
             StoreError::Taken(Taken::Alias) => Code::AliasTaken,
             StoreError::Taken(Taken::Name | Taken::Role | Taken::Root) => Code::NameTaken,
             StoreError::Taken(Taken::Account) => Code::AccountUidTaken,
-            StoreError::Taken(Taken::Group) => Code::OneToOne,
-            StoreError::Taken(Taken::ActiveKey) => Code::AlreadyDecided,
+            StoreError::Taken(Taken::Group | Taken::ActiveKey) => Code::OneToOne,
             StoreError::LastOwner => Code::LastOwner,
             StoreError::Referenced(references) => return referenced(&error, references),
             StoreError::Stale => Code::VersionMismatch,
             StoreError::Tree(_) => Code::TreeShape,
             StoreError::Text(_) => Code::ValidationFailed,
             StoreError::Complete => Code::AlreadyDecided,
-            StoreError::Busy | StoreError::Unreachable { .. } | StoreError::Unwritten(_) | StoreError::Database(_) => {
+            StoreError::Busy | StoreError::Unreachable { .. } | StoreError::Database(_) | StoreError::Unwritten(_) => {
                 tracing::error!(error = &error as &dyn std::error::Error, "the database");
                 return Self::only(Code::StoreUnavailable).after(5);
             }

@@ -6,6 +6,8 @@
 
 mod chain;
 mod console;
+#[cfg(feature = "serve")]
+pub(super) mod kms;
 mod portal;
 mod profile;
 mod sign;
