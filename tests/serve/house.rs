@@ -192,7 +192,8 @@ impl House {
         let settings = Settings::load(Some(&path), &Env::default()).unwrap();
         settings.database.migrate().await.unwrap();
         let clock = Arc::new(StoodClock(Mutex::new(now())));
-        let running = server::start(settings, Arc::clone(&clock) as Arc<dyn Clock>, Arc::new(HttpNetwork)).await.unwrap();
+        let running =
+            server::start(settings, &Env::default(), Arc::clone(&clock) as Arc<dyn Clock>, Arc::new(HttpNetwork)).await.unwrap();
         let (app, address) = (running.app().clone(), running.address());
         let (end, ended) = oneshot::channel();
         let served = tokio::spawn(running.serve(async {
