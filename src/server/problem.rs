@@ -284,6 +284,7 @@ impl From<StoreError> for Problem {
             | StoreError::Schema(_)
             | StoreError::Migrate(_)
             | StoreError::Corrupt { .. }
+            | StoreError::Unsigned(_)
             | StoreError::Broken(_) => {
                 tracing::error!(error = &error as &dyn std::error::Error, "the database");
                 return Self::only(Code::StoreUnavailable);
