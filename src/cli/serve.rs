@@ -71,7 +71,7 @@ impl Serve {
         let settings = Settings::load(config.map(Path::new), env).map_err(server::ServeError::from)?;
         let Some(command) = &self.command else {
             let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::Runtime)?;
-            return runtime.block_on(serve(settings));
+            return runtime.block_on(serve(settings, env));
         };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::Runtime)?;
         runtime.block_on(async {
@@ -85,9 +85,9 @@ impl Serve {
 }
 
 /// Starts the service and stays until it is told to end.
-async fn serve(settings: Settings) -> Result<(), Failure> {
+async fn serve(settings: Settings, env: &Env) -> Result<(), Failure> {
     crate::world::harden();
-    let mut running = server::start(settings, Arc::new(SystemClock), Arc::new(HttpNetwork)).await?;
+    let mut running = server::start(settings, env, Arc::new(SystemClock), Arc::new(HttpNetwork)).await?;
     running.hear_signals().map_err(Failure::Runtime)?;
     show::talk(&format!("Serving {} on {}", running.url(), running.address()));
     running.serve(std::future::pending()).await;

@@ -160,9 +160,18 @@ impl<T> Page<T> {
         let is_more = entries.len() > limit;
         entries.truncate(limit);
         let last = entries.last().filter(|_| is_more).map(place);
-        let next = last.and_then(|place| serde_json::to_vec(&place).ok()).map(|bytes| URL_SAFE_NO_PAD.encode(bytes));
-        Self { items: entries.into_iter().map(show).collect(), next }
+        Self { items: entries.into_iter().map(show).collect(), next: last.as_ref().and_then(mark) }
     }
+
+    /// Of entries, where the search has come as far as `place` and may find more after it.
+    pub(super) fn until<E>(entries: Vec<E>, place: &impl Serialize, show: impl FnMut(E) -> T) -> Self {
+        Self { items: entries.into_iter().map(show).collect(), next: mark(place) }
+    }
+}
+
+/// A place as a cursor.
+fn mark(place: &impl Serialize) -> Option<String> {
+    serde_json::to_vec(place).ok().map(|bytes| URL_SAFE_NO_PAD.encode(bytes))
 }
 
 #[cfg(test)]

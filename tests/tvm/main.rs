@@ -6,6 +6,7 @@
 
 mod access;
 mod audit;
+mod exchange;
 mod horizontals;
 mod idempotency;
 mod place;

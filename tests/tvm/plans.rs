@@ -80,9 +80,11 @@ fn no_request_walks_through_a_table() {
             // What a statement worked out itself is walked through; `mine` is the set of a person's own roles.
             let walks = |line: &&String| match dialect {
                 Dialect::Sqlite => {
-                    line.starts_with("SCAN ") && !["SCAN mine", "SCAN (subquery"].iter().any(|own| line.starts_with(own))
+                    // There are a few signing keys a year.
+                    let fine = ["SCAN mine", "SCAN (subquery", "SCAN signing_key"];
+                    line.starts_with("SCAN ") && !fine.iter().any(|own| line.starts_with(own))
                 }
-                Dialect::Postgres => line.contains("Seq Scan"),
+                Dialect::Postgres => line.contains("Seq Scan") && !line.contains("signing_key"),
             };
             for line in plan.iter().filter(walks) {
                 wrong.push(format!("{}: {line}\n  {}", statement.name, statement.sql));

@@ -1,6 +1,9 @@
 //! `/api/v1`: resources, one file each. The description (OpenAPI 3.1) is made from the handlers.
 
 mod me;
+mod own;
+pub(super) mod roles;
+mod vending;
 
 use axum::extract::State;
 use axum::http::Method;
@@ -11,13 +14,12 @@ use utoipa_axum::router::OpenApiRouter;
 
 use super::app::App;
 use super::problem::ProblemDocument;
-use super::route::{Access, Route, Row};
+use super::route::Route;
 
 /// The routes of the API.
 pub(super) fn routes() -> Vec<Route> {
-    let own =
-        vec![Route::other(Method::GET, "/api/v1/openapi.json", Some("api.describe"), Access::Open, Row::Everybody, describe)];
-    [own, me::routes()].into_iter().flatten().collect()
+    let described = vec![Route::open(Method::GET, "/api/v1/openapi.json", "api.describe", describe)];
+    [described, me::routes(), roles::routes(), vending::routes(), own::routes()].into_iter().flatten().collect()
 }
 
 async fn describe(State(app): State<App>) -> Response {

@@ -9,7 +9,7 @@ use super::{Visit, Who};
 use crate::server::problem::Problem;
 use crate::server::route::Spec;
 use crate::tvm::audit::{AuthKind, Event, Outcome};
-use crate::tvm::model::Path;
+use crate::tvm::model::{Path, User, UserId};
 use crate::tvm::store::Tx;
 
 /// In which language people are answered.
@@ -67,6 +67,7 @@ struct Draft {
     who: Option<Who>,
     /// Whom an unsuccessful sign-in was for.
     gid: Option<String>,
+    user: Option<UserId>,
     target: Option<(&'static str, String, Option<Path>)>,
     is_written: bool,
 }
@@ -80,6 +81,7 @@ impl Told {
             params,
             who: None,
             gid: None,
+            user: None,
             target: None,
             is_written: false,
         })))
@@ -92,6 +94,13 @@ impl Told {
     /// Who it was.
     pub fn by(&self, who: &Who) {
         self.draft().who = Some(who.clone());
+    }
+
+    /// Whom a sign-in without a session was of.
+    pub fn by_user(&self, user: &User) {
+        let mut draft = self.draft();
+        draft.user = Some(user.id.clone());
+        draft.gid = Some(user.gid.normal().to_owned());
     }
 
     /// Who it says it is, where that is all there is.
@@ -160,7 +169,7 @@ impl Draft {
         let who = self.who.as_ref();
         let auth = who.map_or(AuthKind::Nobody, |who| who.auth);
         let mut event = Event::by(auth, self.kind?, Value::Object(self.params.clone()));
-        event.actor = who.map(|who| who.user.id.clone());
+        event.actor = who.map(|who| who.user.id.clone()).or_else(|| self.user.clone());
         event.actor_gid = who.map(|who| who.user.gid.normal().to_owned()).or_else(|| self.gid.clone());
         event.source_ip = Some(self.source_ip.clone());
         event.request = Some(self.request.clone());

@@ -36,7 +36,7 @@ pub(super) use declare;
 /// Every statement that serves requests.
 pub fn statements() -> Vec<Statement> {
     use super::{
-        access, audit, codes, groups, horizontals, idempotency, keys, nodes, roles, saml, secrets, sessions, tokens, users, vends,
+        access, audit, codes, groups, horizontals, idempotency, keys, nodes, roles, saml, sessions, tokens, told, users, vends,
     };
     let all = [
         users::STATEMENTS,
@@ -53,7 +53,7 @@ pub fn statements() -> Vec<Statement> {
         codes::STATEMENTS,
         idempotency::STATEMENTS,
         keys::STATEMENTS,
-        secrets::STATEMENTS,
+        told::STATEMENTS,
     ];
     all.concat()
 }
