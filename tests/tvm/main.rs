@@ -6,10 +6,14 @@
 
 mod access;
 mod audit;
+mod exchange;
 mod horizontals;
+mod idempotency;
 mod place;
 mod plans;
 mod races;
 mod schema;
+mod signins;
+mod together;
 mod tree;
 mod vends;

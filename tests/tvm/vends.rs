@@ -5,7 +5,7 @@ use saml2cloud::tvm::ledger::Outcome;
 use saml2cloud::tvm::model::{Class, Node, Risk, Role, Source, VendMethod, Vending};
 use saml2cloud::tvm::store::groups::Membership;
 use saml2cloud::tvm::store::vends::{self, Channel, Completion, NewVend};
-use saml2cloud::tvm::store::{StoreError, access, nodes, roles, users};
+use saml2cloud::tvm::store::{StoreError, access, nodes, roles};
 use saml2cloud::tvm::vend::{self, Refusal, Wish};
 use saml2cloud::types::{IdpArn, SessionDuration};
 use sqlx::Executor as _;
@@ -21,14 +21,14 @@ fn a_line_is_begun_completed_once_and_found_again() {
         let how = Membership { source: Source::Manual, by: None, ends: None, reason: "" };
         change(store, async |tx| tx.join(&reader.group, &acme.bob, how).await).await.unwrap();
         let mut conn = store.read().await.unwrap();
-        let bob = users::by_id(&mut conn, &acme.bob).await.unwrap();
+        let terms = access::terms(&mut conn, &acme.bob, &reader.id).await.unwrap().unwrap();
         let grants = access::grants(&mut conn, &acme.bob, &reader.id, now()).await.unwrap();
         drop(conn);
         let vend = NewVend {
-            user: &bob,
-            role: &reader,
+            user: &acme.bob,
+            role: &reader.id,
+            terms: &terms,
             grants: &grants,
-            method: VendMethod::Saml,
             channel: Channel::Cli,
             lifetime: SessionDuration::DEFAULT,
             request: Some("r-1"),
@@ -36,7 +36,8 @@ fn a_line_is_begun_completed_once_and_found_again() {
         };
         let nothing = NewVend { grants: &[], ..vend.clone() };
         assert!(matches!(change(store, async |tx| tx.open_vend(&nothing).await).await, Err(StoreError::NotFound("grant"))));
-        let never = NewVend { method: VendMethod::None, ..vend.clone() };
+        let by_hand = access::Terms { method: VendMethod::None, ..terms.clone() };
+        let never = NewVend { terms: &by_hand, ..vend.clone() };
         assert!(matches!(change(store, async |tx| tx.open_vend(&never).await).await, Err(StoreError::NotFound("grant"))));
         let mut ids = Vec::new();
         for at in 0..3 {

@@ -35,7 +35,9 @@ pub(super) use declare;
 
 /// Every statement that serves requests.
 pub fn statements() -> Vec<Statement> {
-    use super::{access, audit, groups, horizontals, nodes, roles, users, vends};
+    use super::{
+        access, audit, codes, groups, horizontals, idempotency, keys, nodes, roles, saml, sessions, tokens, told, users, vends,
+    };
     let all = [
         users::STATEMENTS,
         nodes::STATEMENTS,
@@ -45,6 +47,13 @@ pub fn statements() -> Vec<Statement> {
         access::STATEMENTS,
         vends::STATEMENTS,
         audit::STATEMENTS,
+        sessions::STATEMENTS,
+        saml::STATEMENTS,
+        tokens::STATEMENTS,
+        codes::STATEMENTS,
+        idempotency::STATEMENTS,
+        keys::STATEMENTS,
+        told::STATEMENTS,
     ];
     all.concat()
 }

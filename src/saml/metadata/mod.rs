@@ -1,6 +1,9 @@
 //! What an identity provider says of itself: SAML 2.0 metadata
 //! (<https://docs.oasis-open.org/security/saml/v2.0/saml-metadata-2.0-os.pdf>). Read leniently, for an administrator to look at; the cloud
-//! that gets the document judges it.
+//! that gets the document judges it. What we say of ourselves is in [`write`].
+
+#[cfg(feature = "serve")]
+pub mod write;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -14,6 +17,48 @@ pub struct EntityDescriptor {
     pub entity_id: String,
     /// The certificates that it signs with, in DER.
     pub signing: Vec<Vec<u8>>,
+    /// Where it takes requests to sign in.
+    pub sign_in: Vec<Endpoint>,
+    /// Where it takes messages about signing out.
+    pub logout: Vec<Endpoint>,
+}
+
+/// How a message travels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Binding {
+    /// In the address that the browser is sent to.
+    Redirect,
+    /// In a form that the browser posts.
+    Post,
+    /// In another way.
+    Other,
+}
+
+/// An address for messages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    /// How they travel there.
+    pub binding: Binding,
+    /// The address.
+    pub location: String,
+    /// The address for answers, where it is another.
+    pub response_location: Option<String>,
+}
+
+impl Endpoint {
+    fn read(element: &Element<'_>) -> Option<Self> {
+        let binding = match element.attribute("Binding")?.as_str() {
+            "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect" => Binding::Redirect,
+            "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST" => Binding::Post,
+            _ => Binding::Other,
+        };
+        Some(Self { binding, location: element.attribute("Location")?, response_location: element.attribute("ResponseLocation") })
+    }
+
+    /// The address for answers.
+    pub fn for_answers(&self) -> &str {
+        self.response_location.as_deref().unwrap_or(&self.location)
+    }
 }
 
 /// Why a text is no such description.
@@ -36,6 +81,10 @@ struct Found {
     is_idp: bool,
     use_of_key: String,
     signing: Vec<Vec<u8>>,
+    sign_in: Vec<Endpoint>,
+    logout: Vec<Endpoint>,
+    /// Inside the description of the identity provider; an entity may be a service provider as well.
+    role: bool,
 }
 
 impl Visitor for Found {
@@ -44,7 +93,9 @@ impl Visitor for Found {
     fn open(&mut self, element: &Element<'_>) -> Result<(), BadMetadata> {
         match element.name() {
             "EntityDescriptor" if self.entity_id.is_none() => self.entity_id = element.attribute("entityID"),
-            "IDPSSODescriptor" => self.is_idp = true,
+            "IDPSSODescriptor" => (self.is_idp, self.role) = (true, true),
+            "SingleSignOnService" if self.role => self.sign_in.extend(Endpoint::read(element)),
+            "SingleLogoutService" if self.role => self.logout.extend(Endpoint::read(element)),
             // A key without a use is for both.
             "KeyDescriptor" => self.use_of_key = element.attribute("use").unwrap_or_else(|| "signing".to_owned()),
             _ => {}
@@ -53,6 +104,9 @@ impl Visitor for Found {
     }
 
     fn close(&mut self, path: &[String], text: String) -> Result<(), BadMetadata> {
+        if path.last().is_some_and(|name| name == "IDPSSODescriptor") {
+            self.role = false;
+        }
         let inside = |name: &str| path.iter().any(|part| part == name);
         if path.last().is_some_and(|name| name == "X509Certificate")
             && inside("IDPSSODescriptor")
@@ -85,7 +139,17 @@ impl EntityDescriptor {
         if found.signing.is_empty() {
             return Err(BadMetadata::Missing("certificate for signing"));
         }
-        Ok(Self { entity_id, signing: found.signing })
+        Ok(Self { entity_id, signing: found.signing, sign_in: found.sign_in, logout: found.logout })
+    }
+
+    /// The first address for requests to sign in that travel in an address.
+    pub fn sign_in_by_redirect(&self) -> Option<&Endpoint> {
+        self.sign_in.iter().find(|endpoint| endpoint.binding == Binding::Redirect)
+    }
+
+    /// The first address for messages about signing out that travel in an address.
+    pub fn logout_by_redirect(&self) -> Option<&Endpoint> {
+        self.logout.iter().find(|endpoint| endpoint.binding == Binding::Redirect)
     }
 }
 
