@@ -15,5 +15,6 @@ mod races;
 mod schema;
 mod signins;
 mod together;
+mod told;
 mod tree;
 mod vends;
