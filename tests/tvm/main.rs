@@ -11,6 +11,7 @@ mod horizontals;
 mod idempotency;
 mod place;
 mod plans;
+mod proposals;
 mod races;
 mod schema;
 mod signins;
