@@ -110,7 +110,7 @@ async fn measure(store: &Store, size: Size) -> Result {
                 request: Some("request"),
                 source_ip: Some("192.0.2.1"),
             };
-            let permit = vend::begin(&store, &wish, now()).await??;
+            let permit = vend::begin(&store, &wish, false, now()).await??;
             let key = format!("ASIA{at}");
             let done = Completion { access_key_id: Some(&key), expires: Some(now()), ..Completion::default() };
             Ok(vend::finish(&store, permit, Outcome::Issued, &done, now()).await?)

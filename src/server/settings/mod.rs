@@ -6,6 +6,7 @@ mod draft;
 mod keys;
 mod networks;
 mod service;
+mod trail;
 
 use std::path::{Path, PathBuf};
 
@@ -13,6 +14,7 @@ use self::draft::Draft;
 use self::keys::{KEYS, PREFIX};
 pub use self::networks::Networks;
 pub use self::service::{AccessLog, CloudSettings, IdpSettings, KeySettings, Limits, SamlNames, ServerSettings, SessionSettings};
+pub use self::trail::TrailSettings;
 use crate::tvm::store::Open;
 use crate::types::Untrusted;
 use crate::world::Env;
@@ -93,6 +95,8 @@ pub struct Settings {
     pub keys: KeySettings,
     /// What of the clouds is not as usual.
     pub clouds: Vec<CloudSettings>,
+    /// Where the trail is told, and how long it is kept.
+    pub trail: TrailSettings,
     /// Whether some changes need a second super admin.
     pub two_person: bool,
 }
@@ -117,6 +121,7 @@ impl Settings {
             limits: draft.limits()?,
             keys: draft.keys(env)?,
             clouds: draft.clouds()?,
+            trail: draft.trail(env)?,
             two_person: draft.flag(&keys::TWO_PERSON, false)?,
         })
     }

@@ -36,8 +36,8 @@ pub(super) use declare;
 /// Every statement that serves requests.
 pub fn statements() -> Vec<Statement> {
     use super::{
-        access, audit, codes, groups, horizontals, idempotency, keys, nodes, roles, saml, secrets, sessions, tokens, told, users,
-        vends,
+        access, audit, codes, export, groups, horizontals, idempotency, keys, nodes, proposals, roles, saml, secrets, sessions,
+        tokens, told, users, vends,
     };
     let all = [
         users::STATEMENTS,
@@ -55,6 +55,8 @@ pub fn statements() -> Vec<Statement> {
         idempotency::STATEMENTS,
         keys::STATEMENTS,
         told::STATEMENTS,
+        export::STATEMENTS,
+        proposals::STATEMENTS,
         secrets::STATEMENTS,
     ];
     all.concat()
