@@ -6,7 +6,8 @@ use std::process::{Command, Stdio};
 
 use saml2cloud::tvm::audit::{AuthKind, Event};
 use saml2cloud::tvm::model::{
-    Alias, Class, CloudAccount, Description, Email, Gid, Label, NewNode, NewRole, NewUser, Node, Role, Status, UserId, Vending,
+    Alias, Class, CloudAccount, Description, Email, Gid, Label, NewNode, NewRole, NewUser, Node, Role, Source, Status, UserId,
+    Vending,
 };
 use saml2cloud::tvm::store::groups::Membership;
 use saml2cloud::tvm::store::{Open, Place, Store, nodes, users};
@@ -99,7 +100,7 @@ async fn role(store: &Store, node: &Node, arn: &str, people: &[&UserId]) -> Role
     let mut tx = store.begin(now()).await.unwrap();
     let role = tx.add_role(&node.id, &new).await.unwrap();
     for person in people {
-        tx.join(&role.group, person, Membership::default()).await.unwrap();
+        tx.join(&role.group, person, Membership { source: Source::Manual, by: None, ends: None, reason: "" }).await.unwrap();
     }
     tx.commit(&event()).await.unwrap();
     role
@@ -202,7 +203,7 @@ impl Cam {
 fn one_sign_in_gives_keys_that_both_clouds_handed_out_for_what_the_service_signed() {
     let cam = Cam::new();
     let roles = cam.call("list-roles -a cam --cloud aws").run().exits(0);
-    assert_eq!(roles.stdout, format!("\nAccount: 生产 shop ({GUIDE})\n{ADMIN}\n{READER}\n\n"));
+    assert_eq!(roles.stdout, format!("Account: 生产 shop ({GUIDE})\n{ADMIN}\n{READER}\n\n"));
     let notes = cam.notes();
     assert!(notes.len() == 2 && notes[1].starts_with("200 http://127.0.0.1:") && notes[1].ends_with("/callback"), "{notes:?}");
     for (cloud, wish, whose) in [
