@@ -103,6 +103,7 @@ fn chain_entry(paths: &Paths, account: &Account, plan: &Plan) -> PathBuf {
     let source = match &plan.source {
         Source::Login => format!("{:?}", account.role),
         Source::Profile { keys, .. } => keys.id.clone(),
+        Source::SignIn { profile } => format!("profile {profile}"),
     };
     let chain = format!("{source} {:?} {:?} {:?} {:?}", plan.way, plan.last, account.given.duration, account.place);
     paths.credentials_cache().join(format!("{}.json", name(account, &chain)))

@@ -146,6 +146,13 @@ pub enum Event<'e> {
         /// The profile.
         profile: &'e str,
     },
+    /// The chain begins at another profile's own sign-in.
+    OtherSignIn {
+        /// The profile.
+        profile: &'e str,
+        /// Where it signs in.
+        host: &'e str,
+    },
     /// The cloud gives a shorter session to a role that another role assumes.
     ChainedShorter {
         /// What was wished.

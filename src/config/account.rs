@@ -54,6 +54,8 @@ pub struct Account {
     pub prompter: Option<String>,
     /// Whether it is a profile of the cloud's own configuration: its keys are not written anywhere, because its tools get them themselves.
     pub is_foreign: bool,
+    /// The profile by which it was named, whose role is assumed on top of the login.
+    pub on_top: Option<ProfileName>,
     /// The provider's own settings, checked when it is opened.
     own: Vec<(&'static str, String)>,
 }
@@ -182,6 +184,7 @@ impl Account {
             cloud,
             provider,
             is_foreign: found.is_foreign,
+            on_top: found.on_top.clone(),
             own: fields.iter().filter_map(|f| Some((f.key, draft.other(f.key)?.to_owned()))).collect(),
             url: url(Key::Url)?.or_else(clouds).ok_or(ConfigError::Missing { name: name.to_string(), key: Key::Url, cloud })?,
             url_as_written: draft.get(Key::Url).unwrap_or_default().to_owned(),

@@ -13,6 +13,7 @@ mod identity_center;
 mod jumpcloud;
 mod oidc;
 mod okta;
+mod paste;
 mod portal;
 mod tvm;
 

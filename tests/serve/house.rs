@@ -18,10 +18,11 @@ use saml2cloud::tvm::store::sessions::NewSession;
 use saml2cloud::tvm::store::tokens::{NewToken, TokenKind};
 use saml2cloud::tvm::store::{StoreError, Tx, audit};
 use saml2cloud::types::{CloudId, RoleArn, Timestamp};
-use saml2cloud::world::{Clock, Env, HttpNetwork};
+use saml2cloud::world::{Clock, Env};
 use serde_json::Value;
 use tokio::sync::oneshot;
 
+use crate::cloud::{Cloud, Way};
 use crate::corporate::Corporate;
 
 /// The public address of every service under test. Requests go to loopback and name this host.
@@ -85,6 +86,7 @@ impl Clock for StoodClock {
 pub(crate) struct House {
     pub(crate) app: App,
     pub(crate) clock: Arc<StoodClock>,
+    pub(crate) cloud: Arc<Cloud>,
     pub(crate) root: Node,
     pub(crate) east: Node,
     pub(crate) shop: Node,
@@ -225,9 +227,12 @@ impl House {
         std::fs::write(folder.path().join("passphrase"), "correct horse battery staple").unwrap();
         let settings = Settings::load(Some(&path), &Env::default()).unwrap();
         settings.database.migrate().await.unwrap();
+        let cloud = Arc::new(Cloud::default());
         let clock = Arc::new(StoodClock(Mutex::new(now())));
         let running =
-            server::start(settings, &Env::default(), Arc::clone(&clock) as Arc<dyn Clock>, Arc::new(HttpNetwork)).await.unwrap();
+            server::start(settings, &Env::default(), Arc::clone(&clock) as Arc<dyn Clock>, Arc::new(Way(Arc::clone(&cloud))))
+                .await
+                .unwrap();
         let (app, address) = (running.app().clone(), running.address());
         let (end, ended) = oneshot::channel();
         let served = tokio::spawn(running.serve(async {
@@ -235,13 +240,14 @@ impl House {
         }));
         let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build().unwrap();
         give_keys(&app).await;
-        Self::furnish(app, clock, address, client, corporate, folder, end, served).await
+        Self::furnish(app, clock, cloud, address, client, corporate, folder, end, served).await
     }
 
     #[allow(clippy::too_many_arguments, reason = "each is a part of the house")]
     async fn furnish(
         app: App,
         clock: Arc<StoodClock>,
+        cloud: Arc<Cloud>,
         address: SocketAddr,
         client: reqwest::Client,
         corporate: Corporate,
@@ -268,7 +274,7 @@ impl House {
         let labs = account("Labs", Some("alibaba:1000000000000001"));
         let labs = tx.add_node(&east.id, &labs, std::slice::from_ref(&admin), Some(&admin)).await.unwrap();
         tx.commit(&Event::by(AuthKind::System, "test.acme", serde_json::json!({}))).await.unwrap();
-        Self { app, clock, root, east, shop, labs, corporate, people, address, client, folder, end: Some(end), served }
+        Self { app, clock, cloud, root, east, shop, labs, corporate, people, address, client, folder, end: Some(end), served }
     }
 
     /// Where the configuration and the database are.

@@ -8,13 +8,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use saml2cloud::saml::{SignError, Signer};
 use saml2cloud::tvm::audit::AuthKind;
-use saml2cloud::tvm::exchange::{self, Console, Format, Handed, SessionPolicy, Signers, VendError, Vending};
+use saml2cloud::tvm::exchange::{Console, Format, Handed, SessionPolicy, Signers, VendError, Vending};
 use saml2cloud::tvm::keys::{KeysError, Purpose, Seal};
 use saml2cloud::tvm::model::{Class, Node, Role, RoleId, Source, UserId, VendMethod, Vending as Terms};
 use saml2cloud::tvm::sites::Sites;
 use saml2cloud::tvm::store::groups::Membership;
 use saml2cloud::tvm::store::vends::{self, Channel};
-use saml2cloud::tvm::store::{Store, nodes};
+use saml2cloud::tvm::store::{Store, nodes, secrets};
 use saml2cloud::tvm::vend::{Refusal, Wish};
 use saml2cloud::types::{IdpArn, ProfileName, Secret, Timestamp, WebUrl};
 use saml2cloud::world::{Clock, Env, Request, Response, Transport, TransportError};
@@ -202,7 +202,7 @@ impl Desk {
 }
 
 fn wish<'w>(user: &'w UserId, role: &'w RoleId, channel: Channel) -> Wish<'w> {
-    Wish { user, role, channel, duration: None, auth: AuthKind::Bearer, request: Some("r-1"), source_ip: None }
+    Wish { user, role, channel, duration: None, auth: AuthKind::Bearer, request: Some("r-1"), source_ip: None, given: None }
 }
 
 /// Every text in the tables that vends write.
@@ -341,7 +341,7 @@ fn the_key_of_an_account_is_sealed_for_that_account() {
         let seal = Seal::new("a passphrase that is long".into()).unwrap();
         let labs = &desk.acme.labs.id;
         assert!(matches!(desk.keys(&desk.alibaba.id, None).await, Err(VendError::NoKeys(_))));
-        let sealed = seal.close(b"ram-user-secret", exchange::SECRETS, labs.as_str()).unwrap();
+        let sealed = seal.close(b"ram-user-secret", secrets::TABLE, labs.as_str()).unwrap();
         change(&desk.acme.store, async |tx| tx.put_secret(labs, "LTAI1", &sealed).await).await.unwrap();
         desk.will([Next::Says(200, ALIBABA.to_owned())]);
         desk.keys(&desk.alibaba.id, None).await.unwrap();

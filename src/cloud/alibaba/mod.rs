@@ -115,7 +115,14 @@ impl Cloud for Alibaba {
         }
     }
 
-    fn plan(&self, name: &ProfileName, login: &ProfileName, paths: &Paths, _: &Env, now: Timestamp) -> Result<Plan, ChainError> {
+    fn plan(
+        &self,
+        name: &ProfileName,
+        login: Option<&ProfileName>,
+        paths: &Paths,
+        _: &Env,
+        now: Timestamp,
+    ) -> Result<Plan, ChainError> {
         let profiles = profile::Profiles { path: paths.aliyun_config() };
         chain::plan(&profiles, name, login, now)
     }

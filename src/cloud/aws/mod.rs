@@ -112,13 +112,13 @@ impl Cloud for Aws {
     fn plan(
         &self,
         name: &ProfileName,
-        login: &ProfileName,
+        login: Option<&ProfileName>,
         paths: &Paths,
         env: &Env,
         now: Timestamp,
     ) -> Result<Plan, ChainError> {
         let profiles = profile::Profiles { credentials: paths.aws_credentials(env), config: paths.aws_config(env) };
-        chain::plan(&profiles, name, login, now)
+        chain::plan(&profiles, name, login, env, now)
     }
 
     /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles.html#iam-term-role-chaining>

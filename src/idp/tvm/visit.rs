@@ -177,7 +177,7 @@ impl Visit<'_, '_> {
         answers.notify(&format!("  {}", address.expose()));
         let host = self.host();
         let from = code::From { who: &host, issuer: Some(&endpoints.issuer), must_name_itself: true };
-        let code = code::receive(&mut waiting, self.session.clock, code::PATIENCE, from).await?;
+        let code = code::receive(&mut waiting, self.session.clock, code::PATIENCE, from, &code::Nobody).await?;
         code::attend(waiting, self.exchange(&endpoints, &code, &back, &pkce)).await
     }
 

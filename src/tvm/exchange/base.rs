@@ -4,7 +4,7 @@ use super::VendError;
 use crate::cloud::Keys;
 use crate::tvm::keys::Seal;
 use crate::tvm::model::NodeId;
-use crate::tvm::store::{Store, keys};
+use crate::tvm::store::{Store, secrets};
 use crate::types::{CloudId, Secret};
 use crate::world::Env;
 
@@ -22,15 +22,12 @@ pub(super) fn of_machine(cloud: CloudId, env: &Env) -> Result<Keys, VendError> {
     }
 }
 
-/// The table of the keys of accounts' own users, as it is bound into each sealed secret.
-pub const SECRETS: &str = "account_secret";
-
 /// The keys of an account's own user.
 pub(super) async fn of_account(store: &Store, seal: Option<&Seal>, node: &NodeId) -> Result<Keys, VendError> {
-    let kept = keys::secret(&mut *store.read().await?, node).await?;
+    let kept = secrets::by_node(&mut *store.read().await?, node).await?;
     let kept = kept.ok_or(VendError::NoKeys("no key of a user of this account is kept here"))?;
     let seal = seal.ok_or(VendError::NoKeys("the seal of the service is not there to open the account's key"))?;
-    let opened = seal.open(&kept.sealed, SECRETS, node.as_str())?;
+    let opened = seal.open(&kept.sealed, secrets::TABLE, node.as_str())?;
     let secret = std::str::from_utf8(&opened).map_err(|_| VendError::NoKeys("the account's key is no text"))?;
     Ok(Keys { id: kept.access_key_id, secret: Secret::from(secret), token: None })
 }

@@ -12,7 +12,6 @@ mod policy;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use self::base::SECRETS;
 pub use self::call::CallError;
 pub use self::format::{Format, Written};
 pub use self::policy::{BadPolicy, SessionPolicy};

@@ -20,6 +20,7 @@ pub mod roles;
 mod row;
 pub mod saml;
 mod schema;
+pub mod secrets;
 pub mod sessions;
 mod sql;
 pub mod tokens;

@@ -36,7 +36,8 @@ pub(super) use declare;
 /// Every statement that serves requests.
 pub fn statements() -> Vec<Statement> {
     use super::{
-        access, audit, codes, groups, horizontals, idempotency, keys, nodes, roles, saml, sessions, tokens, told, users, vends,
+        access, audit, codes, groups, horizontals, idempotency, keys, nodes, roles, saml, secrets, sessions, tokens, told, users,
+        vends,
     };
     let all = [
         users::STATEMENTS,
@@ -54,6 +55,7 @@ pub fn statements() -> Vec<Statement> {
         idempotency::STATEMENTS,
         keys::STATEMENTS,
         told::STATEMENTS,
+        secrets::STATEMENTS,
     ];
     all.concat()
 }

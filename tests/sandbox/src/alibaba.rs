@@ -265,8 +265,12 @@ fn whoami(world: &mut World, request: &Request) -> Result<Reply, Breach> {
     ))
 }
 
-/// Whose keys have signed the request, or the refusal. The signature is computed anew here.
 fn caller(world: &mut World, request: &Request) -> Result<Result<Key, Reply>, Breach> {
+    caller_of(world, request, VERSION)
+}
+
+/// Whose keys have signed the request of that version of an API, or the refusal. The signature is computed anew here.
+pub(crate) fn caller_of(world: &mut World, request: &Request, version: &str) -> Result<Result<Key, Reply>, Breach> {
     let authorization = Authorization::of(request, "ACS3-HMAC-SHA256")?;
     authorization.covers(&[
         "host",
@@ -280,8 +284,8 @@ fn caller(world: &mut World, request: &Request) -> Result<Result<Key, Reply>, Br
         authorization.covers(&["content-type"])?;
     }
     let header = |name: &str| request.header(name).unwrap_or_default();
-    if header("x-acs-version") != VERSION {
-        return breach(format!("header `x-acs-version` is not {VERSION}"));
+    if header("x-acs-version") != version {
+        return breach(format!("header `x-acs-version` is not {version}"));
     }
     if header("x-acs-content-sha256") != sha256(&request.body) {
         return breach("header `x-acs-content-sha256` is not the body's digest");

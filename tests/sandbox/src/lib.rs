@@ -36,6 +36,7 @@ mod identity_center;
 mod identity_portal;
 mod issuer;
 mod jumpcloud;
+mod kms;
 mod okta;
 mod okta_words;
 mod people;
@@ -275,6 +276,12 @@ impl Sandbox {
     /// Keys that do not end, of a user by their ARN: the ID and the secret.
     pub fn user_key(&self, arn: &str) -> (String, String) {
         self.shared.world().user_key(arn)
+    }
+
+    /// Puts a private key (PKCS #8, in DER) into Alibaba Cloud's key management, as version `v1` of that identity.
+    pub fn kms_key(&self, id: &str, pkcs8: &[u8]) {
+        let public = kms::public(pkcs8).unwrap_or_default();
+        self.shared.world().kms.push(kms::KmsKey { id: id.to_owned(), pkcs8: pkcs8.to_vec(), public });
     }
 
     /// Whose keys these are, by their ID: the ARN with the session.
