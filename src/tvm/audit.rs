@@ -259,6 +259,11 @@ impl Walk {
         Self(Head { chain: chain.to_owned(), seq: 0, hash: String::new() })
     }
 
+    /// After an event that is taken for what it says.
+    pub fn after(before: Head) -> Self {
+        Self(before)
+    }
+
     /// Takes the next row.
     ///
     /// # Errors
