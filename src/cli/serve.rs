@@ -1,5 +1,7 @@
 //! `serve`: the service itself, and what is done with its database from the shell of the machine that serves.
 
+mod keys;
+
 use std::path::Path;
 use std::sync::Arc;
 
@@ -28,6 +30,8 @@ enum Command {
     Check,
     /// The audit trail
     Audit(Audit),
+    /// The keys that the service signs with
+    Keys(keys::Keys),
 }
 
 #[derive(clap::Args)]
@@ -67,23 +71,23 @@ impl Serve {
         let settings = Settings::load(config.map(Path::new), env).map_err(server::ServeError::from)?;
         let Some(command) = &self.command else {
             let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::Runtime)?;
-            return runtime.block_on(serve(settings));
+            return runtime.block_on(serve(settings, env));
         };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::Runtime)?;
         runtime.block_on(async {
             tokio::select! {
                 biased;
                 _ = tokio::signal::ctrl_c() => Err(Failure::Interrupted),
-                outcome = work(command, &settings) => outcome,
+                outcome = work(command, &settings, env) => outcome,
             }
         })
     }
 }
 
 /// Starts the service and stays until it is told to end.
-async fn serve(settings: Settings) -> Result<(), Failure> {
+async fn serve(settings: Settings, env: &Env) -> Result<(), Failure> {
     crate::world::harden();
-    let mut running = server::start(settings, Arc::new(SystemClock), Arc::new(HttpNetwork)).await?;
+    let mut running = server::start(settings, env, Arc::new(SystemClock), Arc::new(HttpNetwork)).await?;
     running.hear_signals().map_err(Failure::Runtime)?;
     show::talk(&format!("Serving {} on {}", running.url(), running.address()));
     running.serve(std::future::pending()).await;
@@ -91,7 +95,7 @@ async fn serve(settings: Settings) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn work(command: &Command, settings: &Settings) -> Result<(), Failure> {
+async fn work(command: &Command, settings: &Settings, env: &Env) -> Result<(), Failure> {
     let now = SystemClock.now();
     match command {
         Command::Init(own) => {
@@ -117,6 +121,7 @@ async fn work(command: &Command, settings: &Settings) -> Result<(), Failure> {
             show::data(&found.iter().map(line).collect::<String>())?;
             if found.iter().all(|finding| finding.is_good) { Ok(()) } else { Err(Failure::Incomplete) }
         }
+        Command::Keys(keys) => keys.run(settings, env, now).await,
         Command::Audit(Audit { command: AuditCommand::Verify }) => {
             let walked = server::verify(settings, now).await?;
             show::data(&format!("events: {}, chains: {}; every event is as it was written\n", walked.events, walked.chains))

@@ -166,8 +166,12 @@ impl<T> Page<T> {
         let is_more = entries.len() > limit;
         entries.truncate(limit);
         let last = entries.last().filter(|_| is_more).map(place);
-        let next = last.and_then(|place| cursor_of(&place));
-        Self { items: entries.into_iter().map(show).collect(), next }
+        Self { items: entries.into_iter().map(show).collect(), next: last.as_ref().and_then(cursor_of) }
+    }
+
+    /// Of entries, where the search has come as far as `place` and may find more after it.
+    pub(super) fn until<E>(entries: Vec<E>, place: &impl Serialize, show: impl FnMut(E) -> T) -> Self {
+        Self { items: entries.into_iter().map(show).collect(), next: cursor_of(place) }
     }
 }
 

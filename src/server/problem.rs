@@ -53,6 +53,8 @@ codes! {
     Unauthenticated = UNAUTHORIZED, "unauthenticated", "Nobody is signed in";
     /// The sign-in is too old, or too weak, for this.
     ReauthRequired = UNAUTHORIZED, "reauth_required", "A fresh sign-in is needed for this";
+    /// The response of the identity provider was not taken.
+    SignInFailed = BAD_REQUEST, "sign_in_failed", "The sign-in did not succeed";
     /// They may not.
     Forbidden = FORBIDDEN, "forbidden", "This is not allowed";
     /// The form did not come from a page of ours.
@@ -263,12 +265,16 @@ impl From<StoreError> for Problem {
             StoreError::Taken(Taken::Alias) => Code::AliasTaken,
             StoreError::Taken(Taken::Name | Taken::Role | Taken::Root | Taken::ActiveKey) => Code::NameTaken,
             StoreError::Taken(Taken::Account) => Code::AccountUidTaken,
-            StoreError::Taken(Taken::Group) => Code::OneToOne,
+            StoreError::Taken(Taken::Group | Taken::ActiveKey) => Code::OneToOne,
             StoreError::LastOwner => Code::LastOwner,
             StoreError::Referenced(references) => return referenced(&error, references),
             StoreError::Stale => Code::VersionMismatch,
             StoreError::Tree(_) => Code::TreeShape,
             StoreError::Text(_) => Code::ValidationFailed,
+            StoreError::Unwritten(_) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "the audit trail");
+                return Self::only(Code::AuditUnavailable).after(5);
+            }
             StoreError::Complete => Code::AlreadyDecided,
             StoreError::Busy | StoreError::Unreachable { .. } | StoreError::Unwritten(_) | StoreError::Database(_) => {
                 tracing::error!(error = &error as &dyn std::error::Error, "the database");
@@ -278,6 +284,7 @@ impl From<StoreError> for Problem {
             | StoreError::Schema(_)
             | StoreError::Migrate(_)
             | StoreError::Corrupt { .. }
+            | StoreError::Unsigned(_)
             | StoreError::Broken(_) => {
                 tracing::error!(error = &error as &dyn std::error::Error, "the database");
                 return Self::only(Code::StoreUnavailable);

@@ -14,11 +14,11 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt as _;
 
-use super::app::App;
+use super::app::{App, Parts};
 use super::guard::Peer;
 use super::tls::Certificate;
-use super::{InDatabase, Metrics, ServeError, Sessions, Settings};
-use crate::world::{Clock, Heard, Network, Signals, open_port, tell};
+use super::{InDatabase, ServeError, Sessions, Settings};
+use crate::world::{Clock, Env, Heard, Network, Signals, open_port, tell};
 
 /// How long a connection may take to say what it wants, and to agree on TLS.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -37,7 +37,12 @@ pub struct Running {
 ///
 /// # Errors
 /// [`ServeError`]; nothing is left open.
-pub async fn start(settings: Settings, clock: Arc<dyn Clock>, network: Arc<dyn Network>) -> Result<Running, ServeError> {
+pub async fn start(
+    settings: Settings,
+    env: &Env,
+    clock: Arc<dyn Clock>,
+    network: Arc<dyn Network>,
+) -> Result<Running, ServeError> {
     let certificate = match &settings.server.tls {
         Some((chain, key)) => Some(Arc::new(Certificate::read(chain.clone(), key.clone())?)),
         None => None,
@@ -45,7 +50,8 @@ pub async fn start(settings: Settings, clock: Arc<dyn Clock>, network: Arc<dyn N
     let store = settings.database.open(clock.now()).await?;
     let sessions: Box<dyn Sessions> = Box::new(InDatabase { idle: settings.session.idle });
     let address = settings.server.listen;
-    let app = App::new(settings, store, sessions, clock, network, Metrics::default());
+    let app = App::new(Parts { settings, store, sessions, clock, network, env: env.clone() })?;
+    app.keys.ring(&app.store, app.now()).await.map_err(|_| ServeError::KeysUnusable)?;
     let listener = open_port(address).await.map_err(|source| ServeError::Listen { address, source })?;
     Ok(Running { app, listener, certificate, signals: None })
 }

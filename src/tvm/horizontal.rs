@@ -310,12 +310,18 @@ mod tests {
 
     #[test]
     fn a_rule_that_fits_anything_is_known() {
-        for (matcher, pattern) in
-            [(Matcher::Regex, ".*"), (Matcher::Regex, ".+"), (Matcher::Glob, "*"), (Matcher::Glob, "?*"), (Matcher::Regex, "a?.*")]
-        {
+        for (matcher, pattern) in [
+            (Matcher::Regex, ".*"),
+            (Matcher::Regex, ".+"),
+            (Matcher::Glob, "*"),
+            (Matcher::Glob, "?*"),
+            (Matcher::Regex, "a?.*"),
+        ] {
             assert!(Rule::new(matcher, pattern).unwrap().fits_anything(), "{pattern}");
         }
-        for (matcher, pattern) in [(Matcher::Prefix, "a"), (Matcher::Glob, "*-admin"), (Matcher::Regex, "[a-z]+"), (Matcher::Exact, "x")] {
+        for (matcher, pattern) in
+            [(Matcher::Prefix, "a"), (Matcher::Glob, "*-admin"), (Matcher::Regex, "[a-z]+"), (Matcher::Exact, "x")]
+        {
             assert!(!Rule::new(matcher, pattern).unwrap().fits_anything(), "{pattern}");
         }
     }

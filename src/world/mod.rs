@@ -16,6 +16,10 @@ mod launch;
 mod listen;
 mod mark;
 mod net;
+#[cfg(feature = "serve")]
+mod outbound;
+#[cfg(feature = "serve")]
+pub mod outlet;
 mod paths;
 mod piped;
 pub mod tty;
@@ -32,6 +36,8 @@ pub use launch::{EnvChange, Launcher, SystemLauncher};
 pub use listen::{Door, Listener, Reply, SystemListener, Visitor};
 pub use mark::Mark;
 pub use net::{HttpNetwork, Method, Network, Request, Response, Tls, Transport, TransportError, init_tls, is_busy};
+#[cfg(feature = "serve")]
+pub use outbound::{Listed, is_public, open_outbound};
 pub use paths::Paths;
 pub use piped::{Piped, find_program};
 

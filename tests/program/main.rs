@@ -38,3 +38,5 @@ mod settings;
 mod support;
 #[cfg(unix)]
 mod terminal;
+#[cfg(unix)]
+mod tvm;

@@ -6,13 +6,16 @@
 
 mod access;
 mod audit;
+mod exchange;
 mod horizontals;
 mod idempotency;
+mod keys;
 mod place;
 mod plans;
 mod races;
 mod schema;
 mod signins;
 mod together;
+mod told;
 mod tree;
 mod vends;

@@ -1,20 +1,30 @@
 //! What a service provider takes from its identity provider: a gate of ours around a verifier that others keep.
 //!
-//! The gate (`gate`) lets one narrow shape of response through, by limits that hold before anything is parsed. The signature is then judged by
-//! saml-rs (`signature`), against pinned certificates only. The gate's own parser reads the one assertion (`reading`); whatever the two
-//! do not read alike is refused. Last come the checks of SAML itself (`rules`): for whom, from whom, where, when, and how the person was known.
+//! The gate (`gate.rs`) lets one narrow shape of response through, by limits that hold before anything is parsed. The signature is then judged by
+//! saml-rs (`signature.rs`), against pinned certificates only. The gate's own parser reads the one assertion (`reading.rs`); whatever the two
+//! do not read alike is refused. Last come the checks of SAML itself (`rules.rs`): for whom, from whom, where, when, and how the person was known.
 //! Why it is built so: docs/decisions/saml-on-the-server.md.
 
+mod gate;
 mod limits;
 mod pinned;
 pub(super) mod query;
+mod reading;
 mod rules;
+mod signature;
+#[cfg(test)]
+mod tests;
 mod tree;
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use self::reading::Reading;
+use super::markup::{PROTOCOL, SUCCESS};
 use crate::types::{Timestamp, Untrusted};
 
 /// The widest difference between two clocks that can be forgiven.
@@ -94,6 +104,16 @@ pub struct NameId {
     pub sp_name_qualifier: Option<String>,
 }
 
+impl Login {
+    /// The value of an attribute that has exactly one, and that not empty. Whom somebody is must not depend on which of two values is read.
+    pub fn one(&self, name: &str) -> Option<&str> {
+        match self.attributes.get(name)?.as_slice() {
+            [value] if !value.is_empty() => Some(value),
+            _ => None,
+        }
+    }
+}
+
 impl NameId {
     /// One line of text that [`Self::from_stored`] reads.
     pub fn stored(&self) -> String {
@@ -104,6 +124,51 @@ impl NameId {
     pub fn from_stored(text: &str) -> Option<Self> {
         serde_json::from_str(text).ok()
     }
+}
+
+/// The gate, with saml-rs in it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Gate;
+
+impl Verifier for Gate {
+    fn verify(&self, response_base64: &str, expected: &Expected<'_>, now: Timestamp) -> Result<Login, Refused> {
+        let xml = decode(response_base64)?;
+        let document = tree::parse(&xml)?;
+        status(document.root_element())?;
+        let passed = gate::pass(&document, expected)?;
+        let reading = Reading::of(&passed)?;
+        let other = signature::judge(&xml, &passed, reading.in_response_to.as_deref(), expected, now)?;
+        reading.agrees(&other)?;
+        rules::check(reading, expected, now)
+    }
+}
+
+/// Base64, perhaps in lines, as some identity providers send it.
+fn decode(text: &str) -> Result<String, Refused> {
+    let refused = |why: &str| Refused::Unreadable(why.to_owned());
+    if text.len() > limits::LONGEST * 3 / 2 {
+        return Err(refused("it is longer than 256 KiB"));
+    }
+    let packed: String = text.split_ascii_whitespace().collect();
+    let bytes = STANDARD.decode(packed).map_err(|_| refused("it is not base64"))?;
+    String::from_utf8(bytes).map_err(|_| refused("it is not UTF-8"))
+}
+
+/// A failure has no assertion and need not be signed: nothing follows from it but a line in the trail.
+fn status(response: roxmltree::Node<'_, '_>) -> Result<(), Refused> {
+    use tree::Names as _;
+    if !response.is(PROTOCOL, "Response") {
+        return Err(Refused::Shape("it is no response".to_owned()));
+    }
+    let code = response.one(PROTOCOL, "Status")?.one(PROTOCOL, "StatusCode")?;
+    let said = |node: roxmltree::Node<'_, '_>| node.attribute("Value").unwrap_or_default().to_owned();
+    let top = said(code);
+    if top == SUCCESS {
+        return Ok(());
+    }
+    // The inner code says more than the outer one, which only says whose fault it was.
+    let inner = code.elements().find(|node| node.is(PROTOCOL, "StatusCode")).map(said);
+    Err(Refused::Status(Untrusted::new(inner.unwrap_or(top))))
 }
 
 /// Why a response, or a message about signing out, is not taken. People see one page for all of these; the words are for the trail.

@@ -64,7 +64,9 @@ impl<'a, 'x: 'a> Names<'a, 'x> for Node<'a, 'x> {
         let mut children = self.children();
         match (children.next(), children.next()) {
             (None, _) => Ok(String::new()),
-            (Some(text), None) if text.is_text() => Ok(text.text().unwrap_or_default().trim().to_owned()),
+            (Some(text), None) if text.is_text() => {
+                Ok(text.text().unwrap_or_default().trim_matches([' ', '\t', '\n', '\r']).to_owned())
+            }
             _ => Err(shape(format!("the value of `{}` is not plain text", self.tag_name().name()))),
         }
     }

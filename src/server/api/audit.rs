@@ -1,7 +1,7 @@
 //! The audit trail, and the ledger of what was handed out.
 
 use axum::Json;
-use axum::extract::OriginalUri;
+use axum::http::Uri;
 use axum::response::{IntoResponse as _, Response};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -124,7 +124,7 @@ const LOOKED_AT: usize = 4000;
 /// themselves, which is what is given where neither is the case. A page may be short, even empty, and have a next one.
 #[utoipa::path(get, path = "/api/v1/audit", tag = "Audit", operation_id = "audit.list", params(Search),
     responses((status = 200, description = "A page of the trail", content((Page<EventView> = "application/json"), (String = "text/csv")))))]
-async fn list(asked: Asked, OriginalUri(uri): OriginalUri, QueryOf(search): QueryOf<Search>) -> Result<Response, Problem> {
+async fn list(asked: Asked, uri: Uri, QueryOf(search): QueryOf<Search>) -> Result<Response, Problem> {
     let limit = limit(search.limit)?;
     let from = search.from.as_deref().map(|text| time("from", text)).transpose()?;
     let until = search.to.as_deref().map(|text| time("to", text)).transpose()?;
@@ -139,7 +139,10 @@ async fn list(asked: Asked, OriginalUri(uri): OriginalUri, QueryOf(search): Quer
         None => {
             let own = asked.who.user.gid.clone();
             if gid.as_ref().is_some_and(|gid| *gid != own) {
-                return Err(Problem::new(Code::Forbidden, "what others did is read by super admins, and by owners for a node of theirs"));
+                return Err(Problem::new(
+                    Code::Forbidden,
+                    "what others did is read by super admins, and by owners for a node of theirs",
+                ));
             }
             gid = Some(own);
             None
@@ -151,7 +154,8 @@ async fn list(asked: Asked, OriginalUri(uri): OriginalUri, QueryOf(search): Quer
     if search.format.unwrap_or_default() == Format::Json {
         return Ok(Json(page).into_response());
     }
-    let names = ["time", "type", "gid", "auth", "source_ip", "target_kind", "target", "outcome", "request_id", "params", "chain", "seq"];
+    let names =
+        ["time", "type", "gid", "auth", "source_ip", "target_kind", "target", "outcome", "request_id", "params", "chain", "seq"];
     let mut text = csv_line(&names);
     for row in &page.items {
         let or_none = |text: &Option<String>| text.clone().unwrap_or_default();
@@ -211,8 +215,13 @@ impl Wanted {
         };
         let (wanted, mut found, mut seen) = (usize::try_from(limit).unwrap_or(usize::MAX), Vec::new(), 0);
         loop {
-            let ask =
-                Ask { filter: filter.clone(), from, until: self.until.unwrap_or(far), after: place.clone(), limit: limit.max(100) };
+            let ask = Ask {
+                filter: filter.clone(),
+                from,
+                until: self.until.unwrap_or(far),
+                after: place.clone(),
+                limit: limit.max(100),
+            };
             let rows = audit::page(conn, &ask).await?;
             let is_last = rows.len() < usize::try_from(ask.limit).unwrap_or(usize::MAX);
             for row in rows {

@@ -5,8 +5,8 @@ use axum::http::Method;
 use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn, PathItem};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{
-    Components, Content, ContentBuilder, InfoBuilder, LicenseBuilder, ObjectBuilder, OpenApi, OpenApiBuilder, Ref, RefOr, Required,
-    ResponseBuilder, Type,
+    Components, Content, ContentBuilder, InfoBuilder, LicenseBuilder, ObjectBuilder, OpenApi, OpenApiBuilder, Ref, RefOr,
+    Required, ResponseBuilder, Type,
 };
 use utoipa_axum::router::OpenApiRouter;
 
@@ -18,7 +18,7 @@ const ABOUT: &str = "Who may use which role in which cloud account, and what is 
     for another host answers 421. Lists are read page by page: `next` is the cursor of the next page.";
 
 /// The description of all that is described.
-pub(super) fn description(routes: &[Route]) -> OpenApi {
+pub(in crate::server) fn description(routes: &[Route]) -> OpenApi {
     let info = InfoBuilder::new()
         .title("saml2cloud serve")
         .version(env!("CARGO_PKG_VERSION"))
@@ -64,11 +64,12 @@ fn operation_of<'i>(item: &'i mut PathItem, method: &Method) -> Option<&'i mut O
 /// What follows from how the route is guarded.
 fn complete(operation: &mut Operation, spec: &Spec) {
     let has_body = operation.request_body.is_some();
-    let names_version = operation.parameters.iter().flatten().any(|one| one.name == "If-Match");
-    let mut answers = vec![(400, "`validation_failed`"), (429, "`rate_limited`"), (503, "`store_unavailable`, `audit_unavailable`")];
+    let names_version = operation.parameters.iter().flatten().any(|one| matches!(one, RefOr::T(one) if one.name == "If-Match"));
+    let mut answers =
+        vec![(400, "`validation_failed`"), (429, "`rate_limited`"), (503, "`store_unavailable`, `audit_unavailable`")];
     if has_body {
         answers.extend([(413, "`too_large`"), (415, "`unsupported_media_type`")]);
-        if let Some(body) = &mut operation.request_body {
+        if let Some(RefOr::T(body)) = &mut operation.request_body {
             body.required = Some(Required::True);
         }
     }
@@ -88,7 +89,7 @@ fn complete(operation: &mut Operation, spec: &Spec) {
     }
     if spec.is_idempotent {
         answers.push((409, "`idempotency_conflict`"));
-        operation.parameters.get_or_insert_default().push(idempotency_key());
+        operation.parameters.get_or_insert_default().push(RefOr::T(idempotency_key()));
     }
     for (status, codes) in answers {
         let key = status.to_string();
@@ -99,7 +100,7 @@ fn complete(operation: &mut Operation, spec: &Spec) {
             && status.as_str() >= "400"
             && response.content.is_empty()
         {
-            response.content.insert("application/problem+json".to_owned(), problem());
+            response.content.insert("application/problem+json".to_owned(), RefOr::T(problem()));
         }
     }
 }

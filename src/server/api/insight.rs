@@ -1,7 +1,7 @@
 //! Who can use what, and why: about one person, about one role of one person, about everything below a node.
 
 use axum::Json;
-use axum::extract::OriginalUri;
+use axum::http::Uri;
 use axum::response::{IntoResponse as _, Response};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -265,11 +265,7 @@ const LOOKED_AT: u32 = 400;
 /// the address of the next page in `Link`. A page may be short, even empty, and have a next one.
 #[utoipa::path(get, path = "/api/v1/reports/role-people", tag = "Insight", operation_id = "report.role_people", params(ReportQuery),
     responses((status = 200, description = "A page of the report", content((Page<ReportRow> = "application/json"), (String = "text/csv")))))]
-async fn report(
-    asked: Asked,
-    OriginalUri(uri): OriginalUri,
-    QueryOf(query): QueryOf<ReportQuery>,
-) -> Result<Response, Problem> {
+async fn report(asked: Asked, uri: Uri, QueryOf(query): QueryOf<ReportQuery>) -> Result<Response, Problem> {
     let limit = limit(query.limit)?;
     let place: Place = after(query.cursor.as_deref())?;
     let (mut conn, actor) = asked.read().await?;
@@ -359,7 +355,6 @@ async fn rows(
     // After the last role that was looked at; its people are all there.
     Ok((found, if has_more { crate::server::extract::cursor_of(&place) } else { None }))
 }
-
 
 fn row(role: &RoleAt, holder: Holder) -> ReportRow {
     ReportRow {

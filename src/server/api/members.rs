@@ -67,7 +67,13 @@ pub(super) struct Terms {
 }
 
 /// Puts a person into a group by hand, and says how they are in it now.
-pub(super) async fn join(asked: &Asked, tx: &mut Tx<'_>, group: &GroupId, user: &User, terms: &Terms) -> Result<MemberView, Problem> {
+pub(super) async fn join(
+    asked: &Asked,
+    tx: &mut Tx<'_>,
+    group: &GroupId,
+    user: &User,
+    terms: &Terms,
+) -> Result<MemberView, Problem> {
     let ends = terms.expires_at.as_deref().map(|text| time("expires_at", text)).transpose()?;
     if ends.is_some_and(|ends| ends <= asked.now) {
         return Err(Problem::field("expires_at", "is past"));

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
-use super::roles::Farewell;
+use super::cloud_roles::Farewell;
 use super::shared::{Asked, Paging, after, given, is_super, word};
 use crate::server::extract::{IfMatch, JsonBody, Page, PathOf, QueryOf, etag, limit};
 use crate::server::problem::{Code, Problem, allow};

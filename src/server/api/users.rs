@@ -155,7 +155,9 @@ struct NewPerson {
 async fn home(conn: &mut Conn, actor: &Actor, wanted: Option<&str>) -> Result<Node, Problem> {
     let id = match wanted {
         Some(text) => NodeId::parse(text),
-        None => actor.owned.iter().min_by_key(|owned| (owned.path.depth(), owned.path.clone())).and_then(|owned| owned.path.last()),
+        None => {
+            actor.owned.iter().min_by_key(|owned| (owned.path.depth(), owned.path.clone())).and_then(|owned| owned.path.last())
+        }
     };
     let none = || Problem::field("home", "is no node that you look after");
     let node = match id {
@@ -196,7 +198,13 @@ async fn create(asked: Asked, once: Once, JsonBody(new): JsonBody<NewPerson>) ->
 }
 
 /// A person that this may be done to, with what they own and where they are at home.
-pub(super) async fn about(asked: &Asked, conn: &mut Conn, actor: &Actor, text: &str, action: Action) -> Result<(User, bool), Problem> {
+pub(super) async fn about(
+    asked: &Asked,
+    conn: &mut Conn,
+    actor: &Actor,
+    text: &str,
+    action: Action,
+) -> Result<(User, bool), Problem> {
     let user = super::shared::person(conn, text).await?;
     let home = nodes::by_id(&mut *conn, &user.home).await?;
     asked.told.on("user", user.id.as_str(), Some(&home.path));
@@ -258,7 +266,10 @@ async fn update(
         return Err(Problem::only(Code::GidImmutable));
     }
     if !is_near {
-        return Err(Problem::new(Code::Forbidden, "this person is at home elsewhere: the owners there change them, and super admins"));
+        return Err(Problem::new(
+            Code::Forbidden,
+            "this person is at home elsewhere: the owners there change them, and super admins",
+        ));
     }
     version.check(user.version)?;
     if let Some(text) = &change.alias {

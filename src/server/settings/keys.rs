@@ -97,7 +97,7 @@ keys! {
     SESSION_CLI = "session.cli_hours", "`12`",
         "How long a command line stays signed in, 1 to 168 hours.";
     STEP_UP = "session.step_up_minutes", "`0`",
-        "How old a sign-in may be for a role of risk `medium` or `high`, in minutes; who signed in longer ago is sent to the identity provider once more. 0 means that the age does not count.";
+        "How old a sign-in may be for a role of risk `high`, in minutes; who signed in longer ago is sent to the identity provider once more. 0 means that the age does not count.";
     VEND_PER_USER = "limits.vend_per_user", "`60`",
         "How many console sign-ins and tokens a person gets a minute at the most, from each process.";
     VEND_PER_ACCOUNT = "limits.vend_per_account", "`600`",
@@ -111,6 +111,18 @@ keys! {
         "The file whose first line opens the signing keys that are sealed in the database; `/dev/fd/3` reads it from a file descriptor.";
     KEYS_FILE_SIGNER = "keys.allow_file_signer", "`false`",
         "Whether signing keys may be sealed in a PostgreSQL database instead of a KMS. With SQLite they may.";
+    KMS_ALIBABA_REGION = "kms.alibaba_region", "none",
+        "The region of the keys in Alibaba Cloud's KMS, `cn-hangzhou`.";
+    KMS_ALIBABA_ENDPOINT = "kms.alibaba_endpoint", "the region's",
+        "The address of Alibaba Cloud's KMS, `https://kms-vpc.cn-hangzhou.aliyuncs.com/` from inside a VPC.";
+    KMS_ALIBABA_CREDENTIALS = "kms.alibaba_credentials_file", "`ALIBABA_CLOUD_ACCESS_KEY_ID`, `…_SECRET` and `ALIBABA_CLOUD_SECURITY_TOKEN` of the environment",
+        "The file with the access key for it, its secret and perhaps a security token, a line each. Only its owner can read it (mode 0600); it is read anew for each signature, so whatever renews it need not tell the service.";
+    KMS_AWS_REGION = "kms.aws_region", "the region in the key's ARN",
+        "The region of the keys in AWS's KMS.";
+    KMS_AWS_ENDPOINT = "kms.aws_endpoint", "the region's",
+        "The address of AWS's KMS, for an endpoint inside a VPC.";
+    KMS_AWS_CREDENTIALS = "kms.aws_credentials_file", "`AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN` of the environment",
+        "The same file, for AWS.";
     TWO_PERSON = "approval.two_person", "`false`",
         "Whether root owners, preset roles, root-level horizontal roles and signing keys need a second super admin. Roles of risk `high` are handed out only while this is on.";
     VISIBILITY = "users.visibility", "`subtree`",

@@ -9,8 +9,9 @@ use url::Url;
 use super::draft::Draft;
 use super::keys::*;
 use super::{Networks, SettingsError};
+use crate::tvm::keys::KmsPlace;
 use crate::tvm::model::Partition;
-use crate::types::{Secret, WebUrl};
+use crate::types::{Region, Secret, WebUrl};
 use crate::world::Env;
 
 /// What a request leaves on stderr.
@@ -126,6 +127,10 @@ pub struct KeySettings {
     pub passphrase: Option<Secret<String>>,
     /// Whether they may be sealed in a PostgreSQL database.
     pub allow_file_signer: bool,
+    /// Alibaba Cloud's key management.
+    pub alibaba: KmsPlace,
+    /// AWS's key management.
+    pub aws: KmsPlace,
 }
 
 /// What is not as usual in a partition.
@@ -265,6 +270,18 @@ impl Draft {
         Ok(KeySettings {
             passphrase: self.secret(&KEYS_PASSPHRASE, "keys_passphrase", env)?,
             allow_file_signer: self.flag(&KEYS_FILE_SIGNER, false)?,
+            alibaba: self.kms(&KMS_ALIBABA_ENDPOINT, &KMS_ALIBABA_REGION, &KMS_ALIBABA_CREDENTIALS)?,
+            aws: self.kms(&KMS_AWS_ENDPOINT, &KMS_AWS_REGION, &KMS_AWS_CREDENTIALS)?,
+        })
+    }
+
+    fn kms(&self, endpoint: &Key, region: &Key, credentials: &Key) -> Result<KmsPlace, SettingsError> {
+        let address = |text: &str| WebUrl::parse(text).map_err(|error| self.bad(endpoint, format!("is no address: {error}")));
+        let name = |text: &str| Region::parse(text).map_err(|error| self.bad(region, error.to_string()));
+        Ok(KmsPlace {
+            endpoint: self.get(endpoint).map(address).transpose()?,
+            region: self.get(region).map(name).transpose()?.map(|region| region.as_str().to_owned()),
+            credentials: self.file(credentials),
         })
     }
 

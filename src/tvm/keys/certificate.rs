@@ -8,6 +8,7 @@ use rcgen::{
     CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, KeyUsagePurpose, PKCS_RSA_SHA256, PublicKeyData,
     SerialNumber, SignatureAlgorithm,
 };
+use ring::signature::{RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 use x509_parser::public_key::PublicKey;
 
@@ -126,6 +127,13 @@ where
     let second = Later { public, message: Mutex::default(), signature: sign(message).await? };
     let made = params.self_signed(&second).map_err(|_| CertificateError::Unmade)?;
     Ok(made.der().to_vec())
+}
+
+/// Whether a certificate was signed by the key in it: whoever keeps that key signed what they were asked to.
+pub(super) fn holds(der: &[u8]) -> Result<(), CertificateError> {
+    let (_, read) = X509Certificate::from_der(der).map_err(|_| CertificateError::Unreadable)?;
+    let key = UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, Facts::of(der)?.public_key);
+    key.verify(read.tbs_certificate.as_ref(), read.signature_value.data.as_ref()).map_err(|_| CertificateError::Key)
 }
 
 fn params(wish: &Wish<'_>) -> Result<CertificateParams, CertificateError> {

@@ -7,6 +7,7 @@ use zeroize::Zeroizing;
 use super::certificate::{self, Facts, Wish};
 use super::generate::{self, Size};
 use super::local::Local;
+use super::remote::Held;
 use super::ring::TABLE;
 use super::{Backend, Keepers, KeysError, Purpose, SigningKey, State};
 use crate::tvm::audit::{AuthKind, Event};
@@ -105,6 +106,32 @@ pub async fn import(
     }
     let held = seal.close(&imported.pkcs8, TABLE, id.as_str())?;
     add(store, new, id, Backend::File, held, certificate, by, now).await
+}
+
+/// Takes a key of a cloud's key management, pending: its certificate is made here and signed there.
+///
+/// # Errors
+/// [`KeysError`]; the key management is not set up, does not answer, or its key is none that is used here.
+pub async fn enrol(
+    store: &Store,
+    keepers: &Keepers,
+    new: &NewKey<'_>,
+    backend: Backend,
+    key: &str,
+    version: Option<&str>,
+    by: &By,
+    now: Timestamp,
+) -> Result<SigningKey, KeysError> {
+    let id = KeyId::new(now);
+    let kms = keepers.kms().ok_or_else(|| KeysError::NoKeeper(id.clone(), backend.word()))?;
+    let held = Held { key: key.to_owned(), version: version.map(str::to_owned) };
+    let there = kms.key(backend, &held)?;
+    let public = kms.public_key(&there).await?;
+    let sign = |message: Vec<u8>| async move { kms.sign(&there, &message).await };
+    let certificate = certificate::self_signed(&wish(new, now)?, &public, sign).await?;
+    certificate::holds(&certificate)?;
+    let held = serde_json::to_string(&held).map_err(|_| KeysError::Unusable("the name of the key cannot be written down"))?;
+    add(store, new, id, backend, held, certificate, by, now).await
 }
 
 fn wish<'w>(new: &NewKey<'w>, now: Timestamp) -> Result<Wish<'w>, KeysError> {

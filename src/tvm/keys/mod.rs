@@ -10,13 +10,15 @@ mod certificate;
 mod generate;
 mod life;
 mod local;
+mod remote;
 mod ring;
 mod seal;
 
 pub use certificate::{CertificateError, Facts};
 pub use generate::Size;
-pub use life::{By, Imported, NewKey, activate, import, mint, retire};
-pub use ring::{Keepers, KeysError, Ring};
+pub use life::{By, Imported, NewKey, activate, enrol, import, mint, retire};
+pub use remote::{Kms, KmsPlace};
+pub use ring::{Keepers, KeysError, Live, Ring, published};
 pub use seal::{Seal, SealError};
 
 use super::model::{KeyId, Version};

@@ -1,9 +1,10 @@
 //! The keys that sign, as they are in the database at one moment.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use super::local::Local;
+use super::remote::{Kms, Remote};
 use super::{Backend, Purpose, Seal, SealError, SigningKey, State};
 use crate::saml::Signer;
 use crate::tvm::model::KeyId;
@@ -40,6 +41,9 @@ pub enum KeysError {
     /// The certificate.
     #[error(transparent)]
     Certificate(#[from] super::CertificateError),
+    /// The keeper does not sign.
+    #[error(transparent)]
+    Sign(#[from] crate::saml::SignError),
     /// The key cannot be used.
     #[error("{0}")]
     Unusable(&'static str),
@@ -61,18 +65,29 @@ impl KeysError {
 /// Whoever can open or reach keys.
 #[derive(Debug, Default)]
 pub struct Keepers {
-    seal: Option<Seal>,
+    seal: Option<Arc<Seal>>,
+    kms: Option<Arc<Kms>>,
 }
 
 impl Keepers {
     /// With the passphrase of the service, if it has one.
-    pub fn new(seal: Option<Seal>) -> Self {
-        Self { seal }
+    pub fn new(seal: Option<Arc<Seal>>) -> Self {
+        Self { seal, kms: None }
+    }
+
+    /// And the way to the clouds' key managements.
+    #[must_use]
+    pub fn with_kms(self, kms: Kms) -> Self {
+        Self { kms: Some(Arc::new(kms)), ..self }
     }
 
     /// The passphrase of the service.
-    pub fn seal(&self) -> Option<&Seal> {
+    pub fn seal(&self) -> Option<&Arc<Seal>> {
         self.seal.as_ref()
+    }
+
+    pub(super) fn kms(&self) -> Option<&Arc<Kms>> {
+        self.kms.as_ref()
     }
 
     /// The signer of a key.
@@ -91,7 +106,12 @@ impl Keepers {
                 }
                 Ok(Arc::new(local))
             }
-            Backend::AlibabaKms | Backend::AwsKms => Err(KeysError::NoKeeper(id(), key.backend.word())),
+            Backend::AlibabaKms | Backend::AwsKms => {
+                let kms = self.kms.as_ref().ok_or_else(|| KeysError::NoKeeper(id(), key.backend.word()))?;
+                let held = serde_json::from_str(&key.held).map_err(|_| KeysError::Another(id()))?;
+                let (key_there, certificate) = (kms.key(key.backend, &held)?, key.certificate.clone());
+                Ok(Arc::new(Remote { kms: Arc::clone(kms), key: key_there, certificate }))
+            }
         }
     }
 }
@@ -137,8 +157,39 @@ impl Ring {
 
     /// The certificates to publish for this purpose, in DER: that of the key that signs, then those to come, then those that go.
     pub fn certificates(&self, purpose: Purpose) -> Vec<Vec<u8>> {
-        let of = |state| self.published.iter().filter(move |key| key.purpose == purpose && key.state == state);
-        let all = of(State::Active).chain(of(State::Pending)).chain(of(State::Retiring));
-        all.map(|key| key.certificate.clone()).collect()
+        published(&self.published, purpose)
+    }
+}
+
+/// The certificates to publish for a purpose, as [`Ring::certificates`] gives them.
+pub fn published(keys: &[SigningKey], purpose: Purpose) -> Vec<Vec<u8>> {
+    let of = |state| keys.iter().filter(move |key| key.purpose == purpose && key.state == state);
+    let all = of(State::Active).chain(of(State::Pending)).chain(of(State::Retiring));
+    all.map(|key| key.certificate.clone()).collect()
+}
+
+/// The ring of a running service: another one takes its place when keys have changed.
+#[derive(Debug, Default)]
+pub struct Live(RwLock<Arc<Ring>>);
+
+impl Live {
+    /// With this ring to begin with.
+    pub fn new(ring: Ring) -> Self {
+        Self(RwLock::new(Arc::new(ring)))
+    }
+
+    /// The ring as it is now.
+    pub fn now(&self) -> Arc<Ring> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Reads the keys anew. Where that fails, those that signed before go on.
+    ///
+    /// # Errors
+    /// [`KeysError`].
+    pub async fn reload(&self, store: &Store, keepers: &Keepers, now: Timestamp) -> Result<(), KeysError> {
+        let ring = Arc::new(Ring::load(store, keepers, now).await?);
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = ring;
+        Ok(())
     }
 }

@@ -131,6 +131,9 @@ pub enum StoreError {
     /// The audit trail is not what was written.
     #[error("the audit trail is not what was written")]
     Broken(#[from] Broken),
+    /// A statement about the trail could not be signed.
+    #[error("where the trail is cannot be signed")]
+    Unsigned(#[source] crate::saml::SignError),
     /// It was written together with others, and that failed.
     #[error(transparent)]
     Unwritten(std::sync::Arc<StoreError>),

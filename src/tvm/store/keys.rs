@@ -1,4 +1,4 @@
-//! Signing keys and sealed secrets. What is secret in them is sealed before it comes here.
+//! Signing keys. What is secret in them is sealed before it comes here.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -8,8 +8,7 @@ use super::row::Read as _;
 use super::sql::declare;
 use super::{Conn, Result, StoreError, Tx};
 use crate::tvm::keys::{Backend, Purpose, SigningKey, State};
-use crate::tvm::model::{KeyId, NodeId, Version};
-use crate::types::Timestamp;
+use crate::tvm::model::{KeyId, Version};
 
 declare! {
     BY_ID("t") = "SELECT * FROM signing_key WHERE id = $1";
@@ -19,10 +18,6 @@ declare! {
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9)";
     STATE("titti") = "UPDATE signing_key SET state = $4, held = CASE WHEN $4 = 'retired' AND backend = 'file' THEN '' ELSE held END,
         updated_at = $5, version = version + 1 WHERE id = $1 AND version = $2 AND state = $3";
-    SECRET("t") = "SELECT access_key_id, sealed, rotated_at FROM account_secret WHERE node_id = $1";
-    PUT_SECRET("ttti") = "INSERT INTO account_secret (node_id, access_key_id, sealed, rotated_at) VALUES ($1, $2, $3, $4)
-        ON CONFLICT (node_id) DO UPDATE SET access_key_id = excluded.access_key_id, sealed = excluded.sealed, rotated_at = excluded.rotated_at";
-    DROP_SECRET("t") = "DELETE FROM account_secret WHERE node_id = $1";
 }
 
 fn read(row: &AnyRow) -> Result<SigningKey> {
@@ -58,33 +53,6 @@ pub async fn by_id(conn: &mut Conn, id: &KeyId) -> Result<SigningKey> {
     row.as_ref().map(read).unwrap_or(Err(StoreError::NotFound("signing key")))
 }
 
-/// The access key of an account's own RAM user, sealed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SealedSecret {
-    /// The key's identity, which is no secret.
-    pub access_key_id: String,
-    /// The secret, sealed for the account's node.
-    pub sealed: String,
-    /// When it was put here.
-    pub rotated: Timestamp,
-}
-
-/// An account's secret, if it has one.
-///
-/// # Errors
-/// The database.
-pub async fn secret(conn: &mut Conn, node: &NodeId) -> Result<Option<SealedSecret>> {
-    let row = SECRET.ask().bind(node.as_str()).fetch_optional(conn).await?;
-    let read = |row: &AnyRow| {
-        Ok(SealedSecret {
-            access_key_id: row.text("access_key_id")?,
-            sealed: row.text("sealed")?,
-            rotated: row.maybe_time("rotated_at")?.ok_or(StoreError::Corrupt { column: "rotated_at" })?,
-        })
-    };
-    row.as_ref().map(read).transpose()
-}
-
 impl Tx<'_> {
     /// Puts a key in; its first state is its own.
     ///
@@ -108,26 +76,5 @@ impl Tx<'_> {
         let ask = STATE.ask().bind(id.as_str()).bind(version).bind(from.word()).bind(to.word());
         let rows = ask.bind(self.now().unix_millis()).execute(&mut **self).await?.rows_affected();
         self.changed(rows)
-    }
-
-    /// Puts an account's secret in, or in the place of the one before.
-    ///
-    /// # Errors
-    /// There is no such node.
-    pub async fn put_secret(&mut self, node: &NodeId, access_key_id: &str, sealed: &str) -> Result<()> {
-        let ask = PUT_SECRET.ask().bind(node.as_str()).bind(access_key_id).bind(sealed).bind(self.now().unix_millis());
-        ask.execute(&mut **self).await?;
-        Ok(())
-    }
-
-    /// Takes an account's secret out.
-    ///
-    /// # Errors
-    /// There is none.
-    pub async fn drop_secret(&mut self, node: &NodeId) -> Result<()> {
-        match DROP_SECRET.ask().bind(node.as_str()).execute(&mut **self).await?.rows_affected() {
-            1 => Ok(()),
-            _ => Err(StoreError::NotFound("secret of this account")),
-        }
     }
 }

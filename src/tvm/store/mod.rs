@@ -30,6 +30,7 @@ pub mod secrets;
 pub mod sessions;
 mod sql;
 pub mod tokens;
+pub mod told;
 pub mod trail;
 pub mod tree;
 mod upkeep;

@@ -37,7 +37,7 @@ pub(super) use declare;
 pub fn statements() -> Vec<Statement> {
     use super::{
         access, audit, bindings, catalogue, codes, effect, groups, horizontals, idempotency, insight, keys, lists, nodes, people,
-        roles, saml, secrets, sessions, tokens, trail, tree, users, vends,
+        roles, saml, secrets, sessions, tokens, told, trail, tree, users, vends,
     };
     let all = [
         users::STATEMENTS,
@@ -62,6 +62,7 @@ pub fn statements() -> Vec<Statement> {
         bindings::STATEMENTS,
         lists::STATEMENTS,
         trail::STATEMENTS,
+        told::STATEMENTS,
         secrets::STATEMENTS,
     ];
     all.concat()

@@ -128,7 +128,8 @@ async fn is_not_broad(asked: &Asked, conn: &mut Conn, at: &Path, rule: &Rule, pr
     // A share of next to nothing says nothing.
     let is_much = all >= 10 && total.saturating_mul(100) > of.saturating_mul(percent);
     if rule.fits_anything() || is_much {
-        let detail = format!("it matches {total} of {all} system roles below the node; `\"confirm\": true` says that this is meant");
+        let detail =
+            format!("it matches {total} of {all} system roles below the node; `\"confirm\": true` says that this is meant");
         return Err(Problem::new(Code::PatternTooBroad, detail));
     }
     Ok(())

@@ -140,7 +140,10 @@ async fn update(
     let mut node = asked.node(&mut tx, &actor, &node, Action::UpdateNode).await?;
     let from_above = change.vend_method.is_some() || change.max_session_s.is_some() || change.state.is_some();
     if from_above && !manages(&actor, &node) {
-        return Err(Problem::new(Code::Forbidden, "`vend_method`, `max_session_s` and `state` are changed from above the account"));
+        return Err(Problem::new(
+            Code::Forbidden,
+            "`vend_method`, `max_session_s` and `state` are changed from above the account",
+        ));
     }
     if change.account.is_some() && !is_super(&actor) {
         return Err(Problem::new(Code::Forbidden, "an account's number is changed by super admins only"));

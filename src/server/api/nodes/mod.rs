@@ -187,6 +187,5 @@ async fn below(asked: Asked, PathOf(node): PathOf<String>, QueryOf(query): Query
     Ok(Json(Page::of(found, limit, |node| node.path.to_string(), |node| NodeView::from(&node))).into_response())
 }
 
-
 pub(super) use change::some;
 pub(super) use moving::EffectView;

@@ -145,7 +145,8 @@ async fn go(
     // Who may not move anything away from here learns nothing about where it should go.
     allow(authorize(&actor, Action::MoveNode, Object::Move { from: &from, to: &from }))?;
     let to = nodes::by_id(&mut tx, &id(&to.to, NodeId::parse)?).await?;
-    if authorize(&actor, Action::MoveNode, Object::Move { from: &from, to: &to.path }) != crate::tvm::authorize::Verdict::Allowed {
+    if authorize(&actor, Action::MoveNode, Object::Move { from: &from, to: &to.path }) != crate::tvm::authorize::Verdict::Allowed
+    {
         let may_know = authorize(&actor, Action::SeeNode, crate::server::api::shared::on_node(&to));
         allow(may_know)?;
         return Err(Problem::only(Code::Forbidden));

@@ -39,12 +39,7 @@ struct OwnerView {
 
 impl From<&Owner> for OwnerView {
     fn from(owner: &Owner) -> Self {
-        Self {
-            id: owner.id.to_string(),
-            gid: owner.gid.to_string(),
-            alias: owner.alias.to_string(),
-            is_active: owner.is_active,
-        }
+        Self { id: owner.id.to_string(), gid: owner.gid.to_string(), alias: owner.alias.to_string(), is_active: owner.is_active }
     }
 }
 

@@ -123,6 +123,8 @@ CREATE TABLE audit_checkpoint (
     seq           BIGINT NOT NULL,
     hash          TEXT NOT NULL,
     ts            BIGINT NOT NULL,
+    -- Where everything up to this event was removed because its time was over: when the newest of it had happened.
+    cut           BIGINT,
     key_id        TEXT COLLATE BINARY NOT NULL REFERENCES signing_key (id),
     signature     TEXT NOT NULL,
     PRIMARY KEY (chain, seq)
@@ -133,6 +135,7 @@ CREATE TABLE audit_told (
     place         TEXT COLLATE BINARY NOT NULL,
     chain         TEXT COLLATE BINARY NOT NULL,
     seq           BIGINT NOT NULL,
+    checkpoint    BIGINT NOT NULL,
     told_at       BIGINT NOT NULL,
     PRIMARY KEY (place, chain)
 );
