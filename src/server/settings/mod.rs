@@ -5,6 +5,7 @@ mod database;
 mod draft;
 mod keys;
 mod networks;
+mod rules;
 mod service;
 
 use std::path::{Path, PathBuf};
@@ -12,6 +13,7 @@ use std::path::{Path, PathBuf};
 use self::draft::Draft;
 use self::keys::{KEYS, PREFIX};
 pub use self::networks::Networks;
+pub use self::rules::HouseRules;
 pub use self::service::{AccessLog, CloudSettings, IdpSettings, KeySettings, Limits, SamlNames, ServerSettings, SessionSettings};
 use crate::tvm::store::Open;
 use crate::types::Untrusted;
@@ -95,6 +97,8 @@ pub struct Settings {
     pub clouds: Vec<CloudSettings>,
     /// Whether some changes need a second super admin.
     pub two_person: bool,
+    /// Rules that each house sets for itself.
+    pub rules: HouseRules,
 }
 
 impl Settings {
@@ -118,6 +122,7 @@ impl Settings {
             keys: draft.keys(env)?,
             clouds: draft.clouds()?,
             two_person: draft.flag(&keys::TWO_PERSON, false)?,
+            rules: draft.rules()?,
         })
     }
 }
