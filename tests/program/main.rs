@@ -6,6 +6,8 @@ mod accounts;
 mod adfs;
 mod browser;
 mod call;
+#[cfg(all(unix, feature = "serve"))]
+mod cam;
 mod chain;
 mod cloud;
 mod cloudsso;

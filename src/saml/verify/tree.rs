@@ -69,9 +69,7 @@ impl<'a, 'x: 'a> Names<'a, 'x> for Node<'a, 'x> {
         let mut children = self.children();
         match (children.next(), children.next()) {
             (None, _) => Ok(String::new()),
-            (Some(text), None) if text.is_text() => {
-                Ok(trimmed(text.text().unwrap_or_default()).to_owned())
-            }
+            (Some(text), None) if text.is_text() => Ok(trimmed(text.text().unwrap_or_default()).to_owned()),
             _ => Err(shape(format!("the value of `{}` is not plain text", self.tag_name().name()))),
         }
     }
