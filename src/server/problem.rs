@@ -5,6 +5,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::tvm::approval::Unanswered;
 use crate::tvm::authorize::Verdict;
 use crate::tvm::model::BadText;
 use crate::tvm::store::{Reference, StoreError, Taken};
@@ -53,6 +54,8 @@ codes! {
     Unauthenticated = UNAUTHORIZED, "unauthenticated", "Nobody is signed in";
     /// The sign-in is too old, or too weak, for this.
     ReauthRequired = UNAUTHORIZED, "reauth_required", "A fresh sign-in is needed for this";
+    /// The response of the identity provider was not taken.
+    SignInFailed = BAD_REQUEST, "sign_in_failed", "The sign-in did not succeed";
     /// They may not.
     Forbidden = FORBIDDEN, "forbidden", "This is not allowed";
     /// The form did not come from a page of ours.
@@ -269,8 +272,14 @@ impl From<StoreError> for Problem {
             StoreError::Stale => Code::VersionMismatch,
             StoreError::Tree(_) => Code::TreeShape,
             StoreError::Text(_) => Code::ValidationFailed,
-            StoreError::Complete => Code::AlreadyDecided,
-            StoreError::Busy | StoreError::Unreachable { .. } | StoreError::Database(_) | StoreError::Unwritten(_) => {
+            StoreError::Unwritten(_) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "the audit trail");
+                return Self::only(Code::AuditUnavailable).after(5);
+            }
+            StoreError::Complete | StoreError::Unanswered(Unanswered::Closed) => Code::AlreadyDecided,
+            StoreError::Unanswered(Unanswered::Own) => Code::SelfApproval,
+            StoreError::Unanswered(Unanswered::NotSuper | Unanswered::NotYours) => Code::Forbidden,
+            StoreError::Busy | StoreError::Unreachable { .. } | StoreError::Database(_) => {
                 tracing::error!(error = &error as &dyn std::error::Error, "the database");
                 return Self::only(Code::StoreUnavailable).after(5);
             }
@@ -278,6 +287,7 @@ impl From<StoreError> for Problem {
             | StoreError::Schema(_)
             | StoreError::Migrate(_)
             | StoreError::Corrupt { .. }
+            | StoreError::Unsigned(_)
             | StoreError::Broken(_) => {
                 tracing::error!(error = &error as &dyn std::error::Error, "the database");
                 return Self::only(Code::StoreUnavailable);

@@ -110,6 +110,24 @@ impl Route {
         Self { spec, handler: on(filter, handler), described: None }
     }
 
+    /// One that everybody may call, whoever they are.
+    pub fn open<H, T>(method: Method, path: &str, told: &'static str, handler: H) -> Self
+    where
+        H: Handler<T, App>,
+        T: 'static,
+    {
+        Self::other(method, path, Some(told), Access::Open, Row::Everybody, handler)
+    }
+
+    /// A page of whoever is signed in.
+    pub fn page<H, T>(method: Method, path: &str, told: &'static str, handler: H) -> Self
+    where
+        H: Handler<T, App>,
+        T: 'static,
+    {
+        Self::other(method, path, Some(told), Access::Page, Row::Oneself, handler)
+    }
+
     /// Takes a longer body, or a shorter one.
     #[must_use]
     pub fn at_most(mut self, bytes: usize) -> Self {

@@ -14,11 +14,13 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt as _;
 
-use super::app::App;
+use super::app::{App, Parts};
 use super::guard::Peer;
 use super::tls::Certificate;
-use super::{InDatabase, Metrics, ServeError, Sessions, Settings};
-use crate::world::{Clock, Heard, Network, Signals, open_port, tell};
+use super::trail;
+use super::{InDatabase, ServeError, Sessions, Settings};
+use crate::tvm::audit::outside::Outside;
+use crate::world::{Clock, Env, Heard, Network, Signals, open_port, tell};
 
 /// How long a connection may take to say what it wants, and to agree on TLS.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -31,13 +33,19 @@ pub struct Running {
     listener: TcpListener,
     certificate: Option<Arc<Certificate>>,
     signals: Option<Signals>,
+    places: Vec<Box<dyn Outside>>,
 }
 
 /// Opens everything that is needed, and the port last.
 ///
 /// # Errors
 /// [`ServeError`]; nothing is left open.
-pub async fn start(settings: Settings, clock: Arc<dyn Clock>, network: Arc<dyn Network>) -> Result<Running, ServeError> {
+pub async fn start(
+    settings: Settings,
+    env: &Env,
+    clock: Arc<dyn Clock>,
+    network: Arc<dyn Network>,
+) -> Result<Running, ServeError> {
     let certificate = match &settings.server.tls {
         Some((chain, key)) => Some(Arc::new(Certificate::read(chain.clone(), key.clone())?)),
         None => None,
@@ -45,9 +53,11 @@ pub async fn start(settings: Settings, clock: Arc<dyn Clock>, network: Arc<dyn N
     let store = settings.database.open(clock.now()).await?;
     let sessions: Box<dyn Sessions> = Box::new(InDatabase { idle: settings.session.idle });
     let address = settings.server.listen;
-    let app = App::new(settings, store, sessions, clock, network, Metrics::default());
+    let app = App::new(Parts { settings, store, sessions, clock, network, env: env.clone() })?;
+    app.keys.ring(&app.store, app.now()).await.map_err(|_| ServeError::KeysUnusable)?;
+    let places = trail::places(&app, env)?;
     let listener = open_port(address).await.map_err(|source| ServeError::Listen { address, source })?;
-    Ok(Running { app, listener, certificate, signals: None })
+    Ok(Running { app, listener, certificate, signals: None, places })
 }
 
 impl Running {
@@ -80,7 +90,8 @@ impl Running {
         let router = self.app.router();
         let graceful = GracefulShutdown::new();
         let mut end = std::pin::pin!(end);
-        let sweeping = tokio::spawn(sweep(self.app.clone()));
+        let mut beside = trail::begin(&self.app, std::mem::take(&mut self.places));
+        beside.push(tokio::spawn(sweep(self.app.clone())));
         loop {
             tokio::select! {
                 accepted = self.listener.accept() => {
@@ -101,7 +112,7 @@ impl Running {
             }
         }
         drop(self.listener);
-        sweeping.abort();
+        beside.iter().for_each(tokio::task::JoinHandle::abort);
         tokio::select! {
             () = graceful.shutdown() => {}
             () = self.app.clock.sleep(self.app.settings.server.drain) => tell("some requests did not end in time"),

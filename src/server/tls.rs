@@ -87,7 +87,7 @@ impl Certificate {
 fn load(chain: &PathBuf, key: &PathBuf) -> Result<Arc<ServerConfig>, TlsError> {
     init_tls();
     let text = file::read(chain)?.ok_or_else(|| TlsError::Absent(chain.clone()))?;
-    let certificates: Vec<CertificateDer<'static>> = CertificateDer::pem_slice_iter(text.as_bytes()).flatten().collect();
+    let certificates = certificates(&text);
     if certificates.is_empty() {
         return Err(TlsError::Empty { path: chain.clone(), what: "certificate" });
     }
@@ -97,4 +97,9 @@ fn load(chain: &PathBuf, key: &PathBuf) -> Result<Arc<ServerConfig>, TlsError> {
     let mut config = ServerConfig::builder().with_no_client_auth().with_single_cert(certificates, private)?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(Arc::new(config))
+}
+
+/// The certificates of a PEM text.
+pub(super) fn certificates(text: &str) -> Vec<CertificateDer<'static>> {
+    CertificateDer::pem_slice_iter(text.as_bytes()).flatten().collect()
 }

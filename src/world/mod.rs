@@ -18,6 +18,10 @@ mod launch;
 mod listen;
 mod mark;
 mod net;
+#[cfg(feature = "serve")]
+mod outbound;
+#[cfg(feature = "serve")]
+pub mod outlet;
 mod paths;
 mod piped;
 pub mod tty;
@@ -33,9 +37,12 @@ pub use helper::Helper;
 pub use instance::Instance;
 pub use interrupt::{listen_for_interrupt, was_interrupted};
 pub use launch::{EnvChange, Launcher, SystemLauncher};
+pub(crate) use listen::is_same;
 pub use listen::{Door, Listener, Reply, SystemListener, Visitor};
 pub use mark::Mark;
 pub use net::{HttpNetwork, Method, Network, Request, Response, Tls, Transport, TransportError, init_tls, is_busy};
+#[cfg(feature = "serve")]
+pub use outbound::{Listed, is_public, open_outbound};
 pub use paths::Paths;
 pub use piped::{Piped, find_program};
 

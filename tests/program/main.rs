@@ -6,6 +6,8 @@ mod accounts;
 mod adfs;
 mod browser;
 mod call;
+#[cfg(all(unix, feature = "serve"))]
+mod cam;
 mod chain;
 mod cloud;
 mod cloudsso;
@@ -40,3 +42,5 @@ mod signing_keys;
 mod support;
 #[cfg(unix)]
 mod terminal;
+#[cfg(unix)]
+mod tvm;

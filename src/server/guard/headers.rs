@@ -13,11 +13,12 @@ use crate::server::app::App;
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; form-action 'self'; \
                       base-uri 'none'; frame-ancestors 'none'";
 
-/// The policy of a page whose form is posted to another place; to that one and to no other. Chromium applies it to the redirects that follow too, so the
-/// whole site of that address is named.
-pub(crate) fn posting_to(place: &url::Url) -> HeaderValue {
+/// The policy of a page whose form is posted to another place, or sent on there from here; there and nowhere else. Chromium applies it to the redirects
+/// that follow too.
+pub(crate) fn posting_to(place: &url::Url, by_way_of_us: bool) -> HeaderValue {
     let origin = place.origin().ascii_serialization();
-    let policy = POLICY.replace("form-action 'self'", &format!("form-action {origin}"));
+    let places = if by_way_of_us { format!("'self' {origin}") } else { origin };
+    let policy = POLICY.replace("form-action 'self'", &format!("form-action {places}"));
     HeaderValue::from_str(&policy).unwrap_or(HeaderValue::from_static("default-src 'none'"))
 }
 

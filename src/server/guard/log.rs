@@ -2,6 +2,7 @@
 
 use axum::extract::{MatchedPath, Request};
 use axum::http::Method;
+use axum::http::header::ACCEPT;
 use axum::response::Response;
 
 use super::{Told, Visit};
@@ -22,9 +23,12 @@ impl Stopwatch {
     }
 }
 
-/// Whether what is at this path is for people.
-pub(super) fn is_page(path: &str) -> bool {
-    !path.starts_with("/api/") && !matches!(path, "/healthz" | "/readyz" | "/metrics")
+/// Whether a person reads the answer.
+pub(super) fn is_page(request: &Request) -> bool {
+    let path = request.uri().path();
+    let by_browser =
+        request.headers().get(ACCEPT).and_then(|value| value.to_str().ok()).is_some_and(|kinds| kinds.contains("text/html"));
+    by_browser || !(path.starts_with("/api/") || matches!(path, "/healthz" | "/readyz" | "/metrics"))
 }
 
 /// What is known before the request is answered.

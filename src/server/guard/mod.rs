@@ -23,8 +23,10 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::MethodRouter;
 
 pub use self::csrf::Csrf;
+pub(super) use self::headers::posting_to;
 pub use self::known::Who;
-pub use self::limiter::Limiter;
+pub(super) use self::known::cookie;
+pub use self::limiter::{Limiter, Rate};
 pub(super) use self::peer::Peer;
 pub use self::told::Told;
 pub(super) use self::told::Tongue;
@@ -59,7 +61,7 @@ pub(super) async fn outside(State(app): State<App>, mut request: Request, next: 
     let visit = Visit { request: id, address, now, tongue: Tongue::of(request.headers()) };
     let line = log::Line::of(&request, &visit);
     request.extensions_mut().insert(visit.clone());
-    let is_page = log::is_page(request.uri().path());
+    let is_page = log::is_page(&request);
     let response = if peer::is_our_host(&request, &app.settings.server.url) {
         next.run(request).await
     } else {
@@ -128,7 +130,7 @@ fn pace(app: &App, spec: &Spec, visit: &Visit) -> Result<(), Problem> {
         Pace::SignIn => app.settings.limits.sign_in_per_address,
     };
     let key = format!("{:?} {}", spec.pace, peer::network_of(visit.address));
-    app.limiter.take(&key, a_minute, visit.now).map_err(|wait| Problem::only(Code::RateLimited).after(wait))
+    app.limiter.take(&key, Rate::of(a_minute), visit.now).map_err(|wait| Problem::only(Code::RateLimited).after(wait))
 }
 
 /// Finds out who it is, and whether the request is one of theirs.

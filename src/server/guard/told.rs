@@ -9,7 +9,7 @@ use super::{Visit, Who};
 use crate::server::problem::Problem;
 use crate::server::route::Spec;
 use crate::tvm::audit::{AuthKind, Event, Outcome};
-use crate::tvm::model::Path;
+use crate::tvm::model::{Path, User, UserId};
 use crate::tvm::store::Tx;
 
 /// In which language people are answered.
@@ -22,14 +22,6 @@ pub(crate) enum Tongue {
 }
 
 impl Tongue {
-    /// As it is written in pages and cookies.
-    pub(crate) fn word(self) -> &'static str {
-        match self {
-            Self::English => "en",
-            Self::Chinese => "zh-CN",
-        }
-    }
-
     /// What the person chose, else what their browser asks for (RFC 9110 §12.5.4), else English.
     pub(crate) fn of(headers: &HeaderMap) -> Self {
         if let Some(chosen) = super::known::cookie(headers, "lang") {
@@ -67,6 +59,7 @@ struct Draft {
     who: Option<Who>,
     /// Whom an unsuccessful sign-in was for.
     gid: Option<String>,
+    user: Option<UserId>,
     target: Option<(&'static str, String, Option<Path>)>,
     is_written: bool,
 }
@@ -80,6 +73,7 @@ impl Told {
             params,
             who: None,
             gid: None,
+            user: None,
             target: None,
             is_written: false,
         })))
@@ -92,6 +86,13 @@ impl Told {
     /// Who it was.
     pub fn by(&self, who: &Who) {
         self.draft().who = Some(who.clone());
+    }
+
+    /// Whom a sign-in without a session was of.
+    pub fn by_user(&self, user: &User) {
+        let mut draft = self.draft();
+        draft.user = Some(user.id.clone());
+        draft.gid = Some(user.gid.normal().to_owned());
     }
 
     /// Who it says it is, where that is all there is.
@@ -107,6 +108,11 @@ impl Told {
     /// Something that did not stand in the request: what came of it, why it was refused.
     pub fn add(&self, name: &str, value: impl Into<Value>) {
         self.draft().params.insert(name.to_owned(), value.into());
+    }
+
+    /// The parameters as they are now, for an event that the store writes.
+    pub fn params(&self) -> Value {
+        Value::Object(self.draft().params.clone())
     }
 
     /// The GID, where it is known.
@@ -160,7 +166,7 @@ impl Draft {
         let who = self.who.as_ref();
         let auth = who.map_or(AuthKind::Nobody, |who| who.auth);
         let mut event = Event::by(auth, self.kind?, Value::Object(self.params.clone()));
-        event.actor = who.map(|who| who.user.id.clone());
+        event.actor = who.map(|who| who.user.id.clone()).or_else(|| self.user.clone());
         event.actor_gid = who.map(|who| who.user.gid.normal().to_owned()).or_else(|| self.gid.clone());
         event.source_ip = Some(self.source_ip.clone());
         event.request = Some(self.request.clone());

@@ -42,7 +42,8 @@ declare! {
         JOIN horizontal_role_group b ON b.hrole_id = x.hrole_id JOIN group_member m ON m.group_id = b.group_id
         WHERE x.role_id = $1 AND x.state = 'active' AND m.user_id = $2 AND (m.expires_at IS NULL OR m.expires_at > $3)
         ORDER BY hrole_id NULLS FIRST, group_id, source";
-    MINE("tittti") = open!("SELECT r.id, r.name, r.arn, n.name AS node_name, n.name_norm, n.partition_key, n.account_uid FROM (
+    MINE("tittti") = open!("SELECT r.id, r.name, r.arn, r.max_session_s, n.id AS node_id, n.name AS node_name, n.name_norm, n.max_session_s AS node_max_session_s,
+            n.partition_key, n.account_uid FROM (
             SELECT g.role_id FROM group_member m JOIN user_group g ON g.id = m.group_id
             WHERE m.user_id = $1 AND (m.expires_at IS NULL OR m.expires_at > $2) AND g.role_id IS NOT NULL
             UNION
@@ -177,10 +178,14 @@ pub struct Usable {
     pub name: String,
     /// Its full name.
     pub arn: RoleArn,
-    /// The name of its account's node.
+    /// Its account's node.
+    pub node_id: NodeId,
+    /// The name of that node.
     pub node: String,
     /// Its account.
     pub account: CloudAccount,
+    /// How long a session may last at the most; nothing where only the cloud has a limit.
+    pub max_session: Option<SessionDuration>,
     /// Where it stands in the list, for the page after it.
     pub place: (String, String, String),
 }
@@ -201,7 +206,12 @@ pub async fn mine(conn: &mut Conn, user: &UserId, now: Timestamp, after: (&str, 
             id,
             name,
             arn: row.word("arn", |text| RoleArn::parse(text).ok())?,
+            node_id: row.word("node_id", NodeId::parse)?,
             node: row.text("node_name")?,
+            max_session: [row.maybe_session("max_session_s")?, row.maybe_session("node_max_session_s")?]
+                .into_iter()
+                .flatten()
+                .min(),
             account: CloudAccount::new(partition, &row.text("account_uid")?)?,
         })
     };

@@ -119,6 +119,9 @@ pub enum StoreError {
     /// The ledger's line is complete.
     #[error("this line of the ledger is complete already")]
     Complete,
+    /// A proposal is not answered.
+    #[error(transparent)]
+    Unanswered(#[from] crate::tvm::approval::Unanswered),
     /// Others were at it, for too long.
     #[error("the database is busy")]
     Busy,
@@ -131,6 +134,9 @@ pub enum StoreError {
     /// The audit trail is not what was written.
     #[error("the audit trail is not what was written")]
     Broken(#[from] Broken),
+    /// A statement about the trail could not be signed.
+    #[error("where the trail is cannot be signed")]
+    Unsigned(#[source] crate::saml::SignError),
     /// It was written together with others, and that failed.
     #[error(transparent)]
     Unwritten(std::sync::Arc<StoreError>),

@@ -49,7 +49,7 @@ impl Tx<'_> {
     ///
     /// # Errors
     /// There is no such node.
-    pub async fn set_account_secret(&mut self, node: &NodeId, access_key_id: &str, sealed: &str) -> Result<()> {
+    pub async fn put_secret(&mut self, node: &NodeId, access_key_id: &str, sealed: &str) -> Result<()> {
         self.hold_node(node).await?;
         let ask = SET.ask().bind(node.as_str()).bind(access_key_id).bind(sealed).bind(self.now().unix_millis());
         ask.execute(&mut **self).await?;
@@ -60,10 +60,10 @@ impl Tx<'_> {
     ///
     /// # Errors
     /// There is none.
-    pub async fn drop_account_secret(&mut self, node: &NodeId) -> Result<()> {
+    pub async fn drop_secret(&mut self, node: &NodeId) -> Result<()> {
         match DROP.ask().bind(node.as_str()).execute(&mut **self).await?.rows_affected() {
             1 => Ok(()),
-            _ => Err(StoreError::NotFound("key of this account")),
+            _ => Err(StoreError::NotFound("secret of this account")),
         }
     }
 }

@@ -87,6 +87,21 @@ def check_saml(form, cert):
     form["SAMLAssertion"] = base64.b64encode(etree.tostring(reduced)).decode()
 
 
+def console(form):
+    """The sign-in page, /saml: what a browser posts there is held against the same rules, and one role goes on to its console."""
+    from lxml import etree
+    try:
+        root = etree.fromstring(base64.b64decode(form.get("SAMLResponse", ""), validate=True), etree.XMLParser(resolve_entities=False, no_network=True))
+        roles = [v.text for t in root.iterfind(".//a:Attribute", ns) if t.get("Name") == aws + "Role" for v in t.iterfind("a:AttributeValue", ns)]
+        if root.get("Destination") not in recipients or len(roles) != 1:
+            raise ValueError("destination or roles")
+        pair = dict(zip(("RoleArn", "PrincipalArn"), sorted(roles[0].split(","), key=lambda s: ":role/" not in s)))
+        check_saml({"SAMLAssertion": form["SAMLResponse"], **pair}, os.environ["LAB_SAML_CERT"])
+    except (Refused, ValueError, KeyError, etree.XMLSyntaxError) as e:
+        return "400 Bad Request", "<title>Amazon Web Services Sign-In</title>Your request included an invalid SAML response. %s" % e
+    return "200 OK", "<!DOCTYPE html><title>AWS Management Console</title><p id=role>%s</p>" % pair["RoleArn"]
+
+
 class Gate:
     def __init__(self, app):
         self.app, self.lock = app, threading.Lock()
@@ -101,6 +116,10 @@ class Gate:
         if env["REQUEST_METHOD"] != "POST":
             return self.app(env, start)
         form = dict(urllib.parse.parse_qsl(body.decode("utf-8", "replace")))
+        if env["PATH_INFO"] == "/saml" and os.environ.get("LAB_SAML_CERT"):
+            status, text = console(form)
+            start(status, [("Content-Type", "text/html"), ("Content-Length", str(len(text.encode())))])
+            return [text.encode()]
         with_saml = form.get("Action") == "AssumeRoleWithSAML"
         try:
             if with_saml and os.environ.get("LAB_SAML_CERT"):

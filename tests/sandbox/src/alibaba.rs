@@ -130,6 +130,7 @@ fn assume(world: &mut World, request: &Request, query: &Fields) -> Result<Reply,
     if seconds > grant.max_session {
         return too_long(grant.max_session);
     }
+    let seconds = issued.longest(world.cloud_now(), seconds);
     let key = issue(world, role, grant.account(), &issued.session_name, seconds);
     if issued.site == Site::AlibabaInternational {
         world.console.international.push(key.id.clone());

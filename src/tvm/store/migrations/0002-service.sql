@@ -123,6 +123,8 @@ CREATE TABLE audit_checkpoint (
     seq           BIGINT NOT NULL,
     hash          TEXT NOT NULL,
     ts            BIGINT NOT NULL,
+    -- Where everything up to this event was removed because its time was over: when the newest of it had happened.
+    cut           BIGINT,
     key_id        TEXT COLLATE BINARY NOT NULL REFERENCES signing_key (id),
     signature     TEXT NOT NULL,
     PRIMARY KEY (chain, seq)
@@ -133,6 +135,7 @@ CREATE TABLE audit_told (
     place         TEXT COLLATE BINARY NOT NULL,
     chain         TEXT COLLATE BINARY NOT NULL,
     seq           BIGINT NOT NULL,
+    checkpoint    BIGINT NOT NULL,
     told_at       BIGINT NOT NULL,
     PRIMARY KEY (place, chain)
 );
@@ -164,10 +167,16 @@ CREATE TABLE proposal (
     decided_at    BIGINT,
     CHECK (decided_by IS NULL OR status = 'withdrawn' OR decided_by <> proposed_by)
 );
-CREATE INDEX proposal_status ON proposal (status, created_at);
+CREATE INDEX proposal_status ON proposal (status, id);
+CREATE INDEX proposal_open ON proposal (created_at) WHERE status = 'open';
+CREATE INDEX proposal_subject ON proposal (subject, kind, decided_at);
 
 CREATE TABLE setting (
     name          TEXT COLLATE BINARY NOT NULL PRIMARY KEY,
     value         TEXT NOT NULL,
     version       BIGINT NOT NULL DEFAULT 1
 );
+
+-- Super admins may change the catalogue; a change names the version that it was made from.
+ALTER TABLE preset_role ADD COLUMN version BIGINT NOT NULL DEFAULT 1;
+CREATE INDEX cloud_role_preset ON cloud_role (preset_key);
