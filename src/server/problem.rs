@@ -263,7 +263,7 @@ impl From<StoreError> for Problem {
             StoreError::NotFound(_) => Code::NotFound,
             StoreError::Taken(Taken::Gid) => Code::GidTaken,
             StoreError::Taken(Taken::Alias) => Code::AliasTaken,
-            StoreError::Taken(Taken::Name | Taken::Role | Taken::Root | Taken::ActiveKey) => Code::NameTaken,
+            StoreError::Taken(Taken::Name | Taken::Role | Taken::Root) => Code::NameTaken,
             StoreError::Taken(Taken::Account) => Code::AccountUidTaken,
             StoreError::Taken(Taken::Group | Taken::ActiveKey) => Code::OneToOne,
             StoreError::LastOwner => Code::LastOwner,
