@@ -10,10 +10,9 @@ use zeroize::Zeroizing;
 
 use super::{ServeError, Settings};
 use crate::saml::metadata::write::{IdentityProvider, ServiceProvider};
-use crate::tvm::keys::{
-    self, Backend, By, Facts, Imported, Keepers, KeysError, Kms, NewKey, Purpose, Seal, SigningKey, Size, State,
-};
-use crate::tvm::model::KeyId;
+use crate::tvm::keys::{self, By, Facts, Imported, Keepers, Kms, NewKey, Seal, SigningKey};
+pub use crate::tvm::keys::{Backend, KeysError, Purpose, Size, State};
+pub use crate::tvm::model::KeyId;
 use crate::tvm::store::{Dialect, Store};
 use crate::types::{Secret, Timestamp};
 use crate::world::{Clock, Env, Instance, Network, SystemClock, Tls, file};
@@ -120,7 +119,7 @@ impl KeyRoom {
         self.first(key, now).await
     }
 
-    /// Takes a key from a PKCS #12 file.
+    /// Takes a key from a PKCS #12 file; `password` is the file whose first line is its password.
     ///
     /// # Errors
     /// The file holds none, or the password is another one.
@@ -128,14 +127,18 @@ impl KeyRoom {
         &self,
         purpose: Purpose,
         path: &Path,
-        password: &Secret<String>,
+        password: Option<&Path>,
         days: u32,
         now: Timestamp,
     ) -> Result<KeyLine, ServeError> {
         self.sealed()?;
         let bytes = file::read_bytes(path).map_err(super::StoreError::from)?.map(Zeroizing::new);
         let bytes = bytes.ok_or(KeysError::Unusable("there is no such file"))?;
-        let imported = unpack(&bytes, password)?;
+        let password = match password {
+            Some(path) => first_line(path)?,
+            None => Secret::from(""),
+        };
+        let imported = unpack(&bytes, &password)?;
         let new = NewKey { purpose, name: &self.host, days };
         let key = keys::import(&self.store, &self.keepers, &new, imported, &self.by, now).await?;
         self.first(key, now).await
@@ -223,6 +226,12 @@ pub fn metadata(settings: &Settings, purpose: Purpose, certificates: &[Vec<u8>])
         Purpose::Audit => return Err(KeysError::Unusable("there is no metadata for the key of the audit trail").into()),
     };
     xml.map_err(|_| KeysError::Unusable("a name of this service cannot be written into XML").into())
+}
+
+fn first_line(path: &Path) -> Result<Secret<String>, ServeError> {
+    let text = file::read(path).map_err(super::StoreError::from)?.map(Secret::new);
+    let text = text.ok_or(KeysError::Unusable("there is no such password file"))?;
+    Ok(text.expose().lines().next().unwrap_or_default().into())
 }
 
 /// The one private key of a PKCS #12 file, with its certificate.

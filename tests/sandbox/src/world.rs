@@ -79,8 +79,6 @@ pub(crate) struct World {
     pub(crate) identity: identity_center::State,
     /// State of CloudSSO.
     pub(crate) cloudsso: cloudsso::State,
-    /// Keys of Alibaba Cloud's key management.
-    pub(crate) kms: Vec<crate::kms::KmsKey>,
     /// Identity providers that cloud accounts were told of.
     pub(crate) providers: Vec<federation::Provider>,
     /// Roles that trust one of them.
@@ -137,7 +135,6 @@ const HOSTS: &[(&str, Emulator)] = &[
     ("sts.aliyuncs.com", alibaba::sts),
     ("sts.*.aliyuncs.com", alibaba::sts),
     ("sts-vpc.*.aliyuncs.com", alibaba::sts),
-    ("kms.*.aliyuncs.com", crate::kms::answer),
     ("signin-*.alibabacloudsso.com", cloudsso::answer),
     ("kms.*.aliyuncs.com", crate::kms::answer),
     (tvm::HOST, tvm::answer),
