@@ -1,14 +1,16 @@
 //! Roles on top of a login (`--exec-profile`): a profile of the cloud's own files names a role, and the login's keys assume it. What
 //! comes of it goes to whoever asked and into our own cache; no profile gets it.
 
+pub use crate::cloud::{ChainError, Source};
+
 use super::login::{Options, login};
 use super::{Error, Event, Freshness, Run, cache, cached};
 use crate::ask::{Question, Topic};
-use crate::cloud::{self, CloudError, Hop, Keys, Place, Plan, RoleCall, SessionWish, Source};
-use crate::config::Account;
+use crate::cloud::{self, CloudError, Hop, Keys, Place, Plan, RoleCall, SessionWish};
+use crate::config::{self, Account, ConfigError, Key, SsoProfile};
 use crate::http::Policy;
 use crate::idp::SignInError;
-use crate::types::{Credentials, ProfileName, Region, Secret, SessionDuration, Untrusted};
+use crate::types::{CloudId, Credentials, ProfileName, Region, Secret, SessionDuration, Untrusted};
 use crate::world::{Tls, World};
 
 /// Keys of the last role of a chain.
@@ -18,6 +20,13 @@ pub struct Chained {
     pub credentials: Credentials,
     /// The region for tools: flag or variable, else the profile's, else the account's.
     pub region: Option<Region>,
+}
+
+impl Chained {
+    /// The keys, with the region for tools as their own.
+    pub fn at_home(self) -> Credentials {
+        Credentials { home_region: self.region, ..self.credentials }
+    }
 }
 
 /// The keys of `profile`'s role that are still fresh, without any network; nothing where there are none. A profile that leads to no
@@ -45,47 +54,93 @@ pub async fn credentials(run: &Run<'_>, account: &Account, profile: &ProfileName
         return Ok(chained);
     }
     let plan = plan(run.world, account, profile)?;
-    if let Source::Profile { profile, keys } = &plan.source {
-        run.witness.tell(&Event::OtherKeys { profile: profile.as_str() });
-        return assume(run, account, &plan, keys.clone(), None).await;
+    if !matches!(plan.source, Source::Login) {
+        return from_elsewhere(run, account, &plan, options).await;
     }
     let kept = cached(run.world, account, options.freshness).filter(|_| !options.force);
     let credentials = match kept {
         Some(credentials) => credentials,
         None => login(run, account, options).await?.credentials,
     };
-    on_top_of(run, account, profile, &credentials).await
+    // Only now is the role known for sure, and with it the profile that stands for the login.
+    let plan = plan_for(run.world, account, profile, Some(account.profile_for(&credentials.role)))?;
+    match &plan.source {
+        Source::Login => assume(run, account, &plan, (&credentials).into(), Some(&credentials)).await,
+        _ => from_elsewhere(run, account, &plan, options).await,
+    }
 }
 
-/// The keys of `profile`'s role with these keys of the account's login.
-///
-/// # Errors
-/// [`Error`].
-pub async fn on_top_of(
-    run: &Run<'_>,
-    account: &Account,
-    profile: &ProfileName,
-    credentials: &Credentials,
-) -> Result<Chained, Error> {
-    // Only now is the role known for sure, and with it the profile that stands for the login.
-    let plan = plan_for(run.world, account, profile, account.profile_for(&credentials.role))?;
+/// A chain that does not begin at the account's login.
+async fn from_elsewhere(run: &Run<'_>, account: &Account, plan: &Plan, options: Options) -> Result<Chained, Error> {
     match &plan.source {
-        Source::Login => assume(run, account, &plan, credentials.into(), Some(credentials)).await,
+        Source::Login => Err(CloudError::Mismatch.into()),
         Source::Profile { profile, keys } => {
             run.witness.tell(&Event::OtherKeys { profile: profile.as_str() });
-            assume(run, account, &plan, keys.clone(), None).await
+            assume(run, account, plan, keys.clone(), None).await
+        }
+        Source::SignIn { profile } => {
+            let base = that_begins(run.world, profile)?.ok_or(CloudError::Mismatch)?;
+            let base = Account::check(&base.found, &base.found.draft)?;
+            run.witness.tell(&Event::OtherSignIn { profile: profile.as_str(), host: base.url.host() });
+            let credentials = login(run, &base, options).await?.credentials;
+            assume(run, account, plan, (&credentials).into(), Some(&credentials)).await
         }
     }
 }
 
-fn plan(world: &World<'_>, account: &Account, profile: &ProfileName) -> Result<Plan, Error> {
-    let last = || cache::last_role(world.paths, account).filter(|role| account.role.is(role));
-    let role = cache::exact(account).or_else(last);
-    let login = role.as_ref().map_or(&account.profile, |role| account.profile_for(role));
-    plan_for(world, account, profile, login)
+/// A profile of the `aws` client's configuration that signs in by itself.
+///
+/// # Errors
+/// [`Error::Config`], in botocore's words.
+pub fn that_signs_in(world: &World<'_>, profile: &ProfileName) -> Result<Option<SsoProfile>, Error> {
+    let path = world.paths.aws_config(world.env);
+    let text = crate::world::file::read(&path).map_err(ConfigError::from)?.unwrap_or_default();
+    let shown = world.paths.display(&path);
+    let mut found = config::profile_that_signs_in(&text, &shown, profile.as_str())?;
+    // What the environment says comes first.
+    let is_elsewhere = world.env.first(&["AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"]).is_some();
+    if let Some(profile) = found.as_mut().filter(|_| is_elsewhere || world.env.is_on("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")) {
+        profile.found.draft = profile.found.draft.without(Key::StsEndpoint);
+    }
+    Ok(found)
 }
 
-fn plan_for(world: &World<'_>, account: &Account, profile: &ProfileName, login: &ProfileName) -> Result<Plan, Error> {
+/// The same for one that begins a chain: it names the role to sign in to.
+///
+/// # Errors
+/// [`Error::Config`], [`Error::Chain`].
+pub fn that_begins(world: &World<'_>, profile: &ProfileName) -> Result<Option<SsoProfile>, Error> {
+    let found = that_signs_in(world, profile)?;
+    match &found {
+        Some(base) if base.found.draft.get(Key::Role).is_none() => Err(ChainError::Bad {
+            profile: profile.clone(),
+            why: "is configured to use SSO but is missing required configuration: sso_account_id, sso_role_name".to_owned(),
+        }
+        .into()),
+        _ => Ok(found),
+    }
+}
+
+/// How a profile of the `aws` client's comes to its role, with no login at hand; nothing for a profile that names no role.
+///
+/// # Errors
+/// [`ChainError`].
+pub fn begins(world: &World<'_>, profile: &ProfileName) -> Result<Option<Source>, ChainError> {
+    match cloud::find(CloudId::Aws).plan(profile, None, world.paths, world.env, world.clock.now()) {
+        Ok(plan) => Ok(Some(plan.source)),
+        Err(ChainError::Unknown { by: None, .. } | ChainError::NoRole { .. }) => Ok(None),
+        Err(ChainError::AnotherWay { profile: at, .. }) if at == *profile => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn plan(world: &World<'_>, account: &Account, profile: &ProfileName) -> Result<Plan, Error> {
+    let role = cache::wished(world.paths, account);
+    let login = role.as_ref().map_or(&account.profile, |role| account.profile_for(role));
+    plan_for(world, account, profile, Some(login))
+}
+
+fn plan_for(world: &World<'_>, account: &Account, profile: &ProfileName, login: Option<&ProfileName>) -> Result<Plan, Error> {
     let cloud = cloud::find(account.cloud);
     Ok(cloud.plan(profile, login, world.paths, world.env, world.clock.now())?)
 }

@@ -109,7 +109,14 @@ async fn fresh(accounts: &Accounts, name: &AccountName, wished: Option<CloudId>,
         Some(cloud) => cloud,
         None => ask_cloud(answers, name, None).await?,
     };
-    Ok(Found { name: name.clone(), cloud, draft: Draft::default(), file: accounts.home_of(cloud), is_foreign: false })
+    Ok(Found {
+        name: name.clone(),
+        cloud,
+        draft: Draft::default(),
+        file: accounts.home_of(cloud),
+        is_foreign: false,
+        on_top: None,
+    })
 }
 
 /// Which cloud: a person's choice.
@@ -193,7 +200,7 @@ mod tests {
         for (key, value) in pairs {
             draft.set_other(key, value);
         }
-        Found { name: AccountName::parse("x").unwrap(), cloud: CloudId::Alibaba, draft, file: 0, is_foreign: false }
+        Found { name: AccountName::parse("x").unwrap(), cloud: CloudId::Alibaba, draft, file: 0, is_foreign: false, on_top: None }
     }
 
     #[tokio::test]

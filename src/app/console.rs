@@ -49,7 +49,7 @@ pub async fn sign_in(run: &Run<'_>, account: &Account, on_top: Option<&ProfileNa
     }
     let credentials = match on_top {
         None => login(run, account, Options { force: true, ..options }).await?.credentials,
-        Some(profile) => chain::credentials(run, account, profile, options).await?.credentials,
+        Some(profile) => chain::credentials(run, account, profile, options).await?.at_home(),
     };
     let link = present(run, account, on_top, &credentials).await?;
     Ok(Session { link, credentials })
@@ -60,7 +60,7 @@ fn fresh(run: &Run<'_>, account: &Account, on_top: Option<&ProfileName>, options
     // A profile that leads nowhere is an error here, before anybody signs in.
     let kept = match on_top {
         None => cached(run.world, account, options.freshness),
-        Some(profile) => chain::fresh(run.world, account, profile, options.freshness)?.map(|chained| chained.credentials),
+        Some(profile) => chain::fresh(run.world, account, profile, options.freshness)?.map(chain::Chained::at_home),
     };
     Ok(kept.filter(|_| !options.force))
 }
@@ -74,7 +74,10 @@ async fn present(
 ) -> Result<ConsoleLink, Error> {
     let cloud = cloud::find(account.cloud);
     let profile = on_top.unwrap_or_else(|| account.profile_for(&credentials.role));
-    let region: Option<Region> = super::show::region(account, credentials, &store_of(run.world, account).look(profile));
+    let region: Option<Region> = match on_top {
+        Some(_) => credentials.home_region.clone(),
+        None => super::show::region(account, credentials, &store_of(run.world, account).look(profile)),
+    };
     let wish = ConsoleWish {
         region: region.as_ref(),
         page: None,
@@ -116,5 +119,5 @@ async fn present(
 /// [`Error::Browser`].
 pub async fn open(run: &Run<'_>, link: &ConsoleLink) -> Result<(), Error> {
     let world = run.world;
-    Ok(hand_over(world.launcher, world.clock, &link.url, link.good_for.min(BROWSER)).await?)
+    Ok(hand_over(world.launcher, world.listener, world.clock, &link.url, link.good_for.min(BROWSER)).await?)
 }

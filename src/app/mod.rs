@@ -88,6 +88,20 @@ pub enum Event<'e> {
     },
     /// Another process is signing in; this one waits for it.
     Waiting,
+    /// Whoever hands out the keys wants the person to prove anew who they are.
+    ProofDue {
+        /// Who.
+        host: &'e str,
+        /// Their words.
+        said: &'e Untrusted,
+    },
+    /// The keys last less than was wished.
+    Capped {
+        /// What was wished.
+        wished: SessionDuration,
+        /// What was given, in seconds.
+        given: u64,
+    },
     /// The identity provider is not verified.
     Unverified {
         /// Its host.
@@ -131,6 +145,13 @@ pub enum Event<'e> {
     OtherKeys {
         /// The profile.
         profile: &'e str,
+    },
+    /// The chain begins at another profile's own sign-in.
+    OtherSignIn {
+        /// The profile.
+        profile: &'e str,
+        /// Where it signs in.
+        host: &'e str,
     },
     /// The cloud gives a shorter session to a role that another role assumes.
     ChainedShorter {

@@ -8,6 +8,9 @@ use crate::world::World;
 
 /// The variables that `script` prints.
 pub fn script(world: &World<'_>, account: &Account, credentials: &Credentials) -> Vec<(&'static str, Secret<String>)> {
+    if let Some(profile) = &account.on_top {
+        return cloud::find(account.cloud).script(credentials, profile, credentials.home_region.as_ref());
+    }
     let profile = account.profile_for(&credentials.role);
     let region = region(account, credentials, &held::look(world, account, &credentials.role));
     cloud::find(account.cloud).script(credentials, profile, region.as_ref())

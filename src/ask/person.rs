@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use dialoguer::theme::Theme;
@@ -67,7 +68,9 @@ impl Answers for Person {
 
     async fn secret(&self, question: &Question<'_>) -> Result<Secret<String>, NoAnswer> {
         let label = question.label.to_owned();
-        self.ask(question.topic, move |terminal| Ok(hidden(terminal, &label)?)).await
+        let given_up = GivesUp { flag: Arc::default(), terminal: &self.terminal };
+        let is_given_up = Arc::clone(&given_up.flag);
+        self.ask(question.topic, move |terminal| Ok(hidden(terminal, &label, &is_given_up)?)).await
     }
 
     async fn choose(&self, question: &Question<'_>, options: &[Untrusted]) -> Result<usize, NoAnswer> {
@@ -99,16 +102,32 @@ pub(super) const NEW_PASSPHRASE: &str = "New passphrase for saved passwords (emp
 pub(super) const PASSPHRASE: &str = "Passphrase for saved passwords";
 
 /// A prompt whose answer is not shown. Always the same number of stars stays, so that they do not tell the length.
-fn hidden(terminal: &Terminal, label: &str) -> std::io::Result<Secret<String>> {
-    terminal.hidden_line(&format!("? {label} "), &format!("? {label} **********"))
+fn hidden(terminal: &Terminal, label: &str, given_up: &AtomicBool) -> std::io::Result<Secret<String>> {
+    terminal.hidden_line(&format!("? {label} "), &format!("? {label} **********"), given_up)
 }
 
-/// Asks for the passphrase of the encrypted file, twice for a new one. Nothing if the person gives none.
+/// Tells a prompt on its own thread that whoever asked has the answer from elsewhere, and waits the moment until the terminal is as it was.
+struct GivesUp<'t> {
+    flag: Arc<AtomicBool>,
+    terminal: &'t Terminal,
+}
+
+impl Drop for GivesUp<'_> {
+    fn drop(&mut self) {
+        self.flag.store(true, Ordering::Relaxed);
+        self.terminal.wait_for_turn();
+    }
+}
+
+/// Asks for the passphrase of the encrypted file, twice for a new one. Nothing if the person gives none, or presses Ctrl-C: then the run
+/// ends as soon as its runtime looks.
 pub fn passphrase(terminal: &Terminal, is_new: bool) -> Option<Secret<String>> {
     let label = if is_new { NEW_PASSPHRASE } else { PASSPHRASE };
+    let never = AtomicBool::new(false);
+    let hidden = |label: &str| hidden(terminal, label, &never);
     loop {
-        let first = hidden(terminal, label).ok().filter(|text| !text.expose().is_empty())?;
-        if !is_new || hidden(terminal, "Once more").ok()?.expose() == first.expose() {
+        let first = hidden(label).ok().filter(|text| !text.expose().is_empty())?;
+        if !is_new || hidden("Once more").ok()?.expose() == first.expose() {
             return Some(first);
         }
         terminal.term().write_line("These differ").ok()?;

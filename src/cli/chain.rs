@@ -19,7 +19,7 @@ impl Context<'_> {
     pub(super) fn exec_profile(&self, account: &Account, flag: Option<&str>) -> Result<Option<ProfileName>, Failure> {
         let from_env = || variable(self.world.env, Some(account.cloud), "EXEC_PROFILE").map(|(_, value)| value);
         match flag.or_else(from_env).filter(|name| !name.is_empty()) {
-            None => Ok(None),
+            None => Ok(account.on_top.clone()),
             Some(name) => {
                 let named = ProfileName::parse(name).map_err(ConfigError::from);
                 Ok(Some(named.map_err(Error::from)?))
@@ -47,7 +47,10 @@ impl Context<'_> {
             return Ok(chained);
         }
         let vault = self.vault()?;
-        self.asking(async |answers| Ok(chain::credentials(&self.run(answers, &*vault, true), account, profile, options).await?))
+        let attended = !options.unattended;
+        self.asking(async |answers| {
+            Ok(chain::credentials(&self.run(answers, &*vault, attended), account, profile, options).await?)
+        })
     }
 
     /// The account; whose cloud it is, is asked only where a name stands in both files.

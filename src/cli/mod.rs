@@ -7,6 +7,7 @@ mod global;
 mod manual;
 mod old;
 mod pages;
+mod profile;
 mod provider;
 mod quick;
 mod report;
@@ -31,7 +32,9 @@ use crate::config::variable;
 use crate::types::{AccountName, CloudId, Credentials, Secret, switch};
 use crate::vault::{self, Vault};
 use crate::world::tty::Terminal;
-use crate::world::{Env, HttpNetwork, Paths, SystemClock, SystemLauncher, SystemListener, World, listen_for_interrupt};
+use crate::world::{
+    Env, HttpNetwork, Paths, SystemClock, SystemLauncher, SystemListener, World, listen_for_interrupt, was_interrupted,
+};
 
 /// Runs one command and returns the exit code.
 pub fn run(argv: &[OsString], env: &Env) -> u8 {
@@ -171,7 +174,7 @@ impl Context<'_> {
 
     /// The account that is meant, or both of its name.
     fn find(&self, accounts: &Accounts, own: &Draft) -> Result<Vec<Found>, Failure> {
-        if let Some(found) = self.sso_profile(own)? {
+        if let Some(found) = self.by_profile(own)? {
             return Ok(vec![found]);
         }
         let name = self.name()?;
@@ -180,23 +183,6 @@ impl Context<'_> {
             return Ok(vec![found]);
         }
         accounts.find(&name, self.wished, self.called_as, &overlay).map_err(|error| Error::from(error).into())
-    }
-
-    /// The profile of `~/.aws/config` that `--profile` names, where no account is named and the profile signs in at IAM Identity Center.
-    fn sso_profile(&self, own: &Draft) -> Result<Option<Found>, Failure> {
-        let names_account =
-            self.global.idp_account.is_some() || variable(self.world.env, self.called_as, "IDP_ACCOUNT").is_some();
-        let is_for_aws = self.wished.or(self.called_as).is_none_or(|cloud| cloud == CloudId::Aws);
-        let Some(name) = own.get(Key::Profile).filter(|_| is_for_aws && !names_account) else { return Ok(None) };
-        let path = self.world.paths.aws_config(self.world.env);
-        let text = crate::world::file::read(&path).map_err(ConfigError::from).map_err(Error::from)?.unwrap_or_default();
-        let profile = crate::config::sso_profile(&text, &self.world.paths.display(&path), name).map_err(Error::from)?;
-        Ok(profile.map(|profile| {
-            for note in &profile.notes {
-                self.talk.note(note);
-            }
-            profile.found
-        }))
     }
 
     /// An account that flags and variables make up by themselves: a job in a pipeline has a token and a role, and no accounts file.
@@ -211,6 +197,8 @@ impl Context<'_> {
     }
 
     fn check(&self, found: &Found, own: &Draft) -> Result<Account, Failure> {
+        // What stands on top is not what the login writes.
+        let own = &if found.on_top.is_some() { own.without(Key::Profile) } else { own.clone() };
         // Variables are for accounts; a profile is what its file says, and what was typed.
         let overlay = match found.is_foreign {
             true => own.over(&self.global.draft()),
@@ -260,7 +248,7 @@ impl Context<'_> {
         if own.credential_process {
             return self.credential_process(&draft, own.force.force);
         }
-        if self.sso_profile(&draft)?.is_some() {
+        if self.by_profile(&draft)?.is_some_and(|found| found.signs_in_at_portal()) {
             return self.login_at_portal(&draft, own.force.force);
         }
         let (account, outcome) = self.sign_in(&draft, own.force.options(false))?;
@@ -351,9 +339,13 @@ impl Context<'_> {
     fn credentials(&self, draft: &Draft, options: Options) -> Result<(Account, Credentials), Failure> {
         let accounts = self.accounts()?;
         if let [found] = self.find(&accounts, draft)?.as_slice()
-            && !options.force
+            && (!options.force || found.on_top.is_some())
         {
             let account = self.check(found, draft)?;
+            if let Some(profile) = account.on_top.clone() {
+                let chained = self.chained(&account, &profile, options)?;
+                return Ok((account, chained.at_home()));
+            }
             if let Some(credentials) = app::cached(&self.world, &account, options.freshness) {
                 return Ok((account, credentials));
             }
@@ -400,7 +392,7 @@ impl Context<'_> {
     }
 
     fn exec(&self, own: &args::Exec) -> Result<(), Failure> {
-        if self.may_chain(own.exec_profile.as_deref()) {
+        if self.may_chain(own.exec_profile.as_deref()) || own.draft().get(Key::Profile).is_some() {
             return self.exec_chained(own);
         }
         let (account, credentials) = self.credentials(&own.draft(), own.force.options(true))?;
@@ -433,7 +425,8 @@ impl Context<'_> {
             tokio::select! {
                 biased;
                 _ = tokio::signal::ctrl_c() => Err(Failure::Interrupted),
-                outcome = work(&answers) => outcome,
+                // Whoever asked where no runtime looks has heard it first.
+                outcome = work(&answers) => if was_interrupted() { Err(Failure::Interrupted) } else { outcome },
             }
         });
         if let (Err(Failure::Interrupted), Some(terminal)) = (&outcome, &terminal) {

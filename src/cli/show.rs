@@ -63,7 +63,7 @@ impl Talk {
             token.expires.local_for_people()
         ));
         if account.role != RoleWish::Any {
-            self.say(&how_to_use(account.cloud, &account.profile, None));
+            self.say(&how_to_use(account.cloud, account.on_top.as_ref().unwrap_or(&account.profile), None));
         }
     }
 
@@ -221,6 +221,15 @@ impl Witness for Talk {
                 self.say(&format!("Requesting {name} credentials using {by}"));
             }
             Event::Waiting => self.say("Waiting for another saml2cloud that is signing in ..."),
+            Event::ProofDue { host, said } => {
+                let why = if said.is_empty() { String::new() } else { format!(": \"{said}\"") };
+                self.say(&format!("{host} wants you to sign in again for this{why}"));
+            }
+            Event::Capped { wished, given } => talk(&format!(
+                "note: these keys last {} minutes and not {}: the role, its account or your own membership allows no more",
+                given.div_ceil(60),
+                u64::from(wished.seconds()).div_ceil(60)
+            )),
             Event::Unverified { host } => {
                 talk(&format!("warning: no certificate of the identity provider ({host} and where it leads) is verified"))
             }
@@ -246,6 +255,11 @@ impl Witness for Talk {
             Event::OtherKeys { profile } => talk(&format!(
                 "note: profile {} holds keys of its own; the role is assumed with them and not with the login's",
                 Untrusted::new(*profile)
+            )),
+            Event::OtherSignIn { profile, host } => talk(&format!(
+                "note: the role is assumed with the keys of profile {}, which signs in at {}",
+                Untrusted::new(*profile),
+                Untrusted::new(*host)
             )),
             Event::ChainedShorter { wished, limit } => talk(&format!(
                 "note: a role that another role assumes has keys for {limit} seconds at the most, not for {wished}; {limit} are asked for"

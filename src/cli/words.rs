@@ -15,7 +15,7 @@ use crate::app::{Field, PROVIDERS};
 /// What is wrong with it; also a call for help or the version.
 pub(super) fn parse(argv: &[OsString]) -> Result<Args, clap::Error> {
     let fields = || PROVIDERS.iter().flat_map(|provider| provider.fields());
-    let plain = || with_fields(Args::command(), fields());
+    let plain = || without_accounts(with_fields(Args::command(), fields()), argv);
     // The opposites cost as much as all the rest to set up, so they are there only when one is asked for.
     let asks_opposite = argv.iter().any(|arg| arg.to_str().is_some_and(|text| text.starts_with("--no-") && text != "--no-input"));
     let (matches, taken_back) = if asks_opposite {
@@ -52,6 +52,23 @@ fn with_fields<'f>(command: clap::Command, fields: impl Iterator<Item = &'f Fiel
             return command;
         }
         command.arg(Arg::new(field.key).long(flag).value_name("TEXT").help(field.help).global(true).hide(true))
+    })
+}
+
+/// The command line whose help for administrators shows no flags of accounts, which do nothing there. Set up only where one of these
+/// commands may be meant.
+fn without_accounts(command: clap::Command, argv: &[OsString]) -> clap::Command {
+    let shown = |name: &str, arg: &Arg| {
+        let own = if name == "serve" { "config" } else { "cloud" };
+        matches!(arg.get_id().as_str(), "quiet" | "verbose") || arg.get_id().as_str() == own
+    };
+    let meant = |name: &&str| argv.iter().any(|word| word == *name) && command.find_subcommand(name).is_some();
+    let names: Vec<&str> = ["provider", "serve"].into_iter().filter(meant).collect();
+    names.into_iter().fold(command, |command, name| {
+        let globals = command.get_arguments().filter(|arg| arg.is_global_set() && !shown(name, arg));
+        let hidden: Vec<Arg> = globals.map(|arg| arg.clone().hide(true)).collect();
+        // Its own arguments of the same names come first.
+        command.mut_subcommand(name, |own| own.args(hidden))
     })
 }
 
@@ -161,6 +178,35 @@ mod tests {
         }
         assert_eq!(said("saml2cloud --skip-verify exec --no-skip-verify env --skip-verify"), (Some(false), 2));
         assert_eq!(said("saml2cloud -s exec -- env --no-skip-verify"), (Some(true), 2));
+    }
+
+    #[test]
+    fn help_for_administrators_shows_no_accounts() {
+        for (line, shown) in [
+            ("provider --help", "--verbose"),
+            ("provider export --help", "--cloud"),
+            ("serve --help", "--config"),
+            ("serve check --help", "--config"),
+            ("login --help", "--mfa-token"),
+        ] {
+            if line.starts_with("serve") && !cfg!(feature = "serve") {
+                continue;
+            }
+            let argv: Vec<OsString> = format!("saml2cloud {line}").split(' ').map(OsString::from).collect();
+            let Err(help) = parse(&argv) else { panic!("{line}") };
+            let help = help.to_string();
+            assert!(help.contains(shown), "{line}: {help}");
+            assert_eq!(
+                help.contains("--mfa-token") || help.contains("--skip-prompt"),
+                line.starts_with("login"),
+                "{line}: {help}"
+            );
+        }
+        // They are understood all the same, wherever they stand.
+        let line = "saml2cloud -a x provider export --kind saml --cloud aws --name n --grant r=p --metadata f";
+        let argv: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+        let args = parse(&argv);
+        assert!(args.as_ref().is_ok_and(|args| args.global.idp_account.as_deref() == Some("x")), "{:?}", args.err());
     }
 
     #[test]

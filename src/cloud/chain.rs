@@ -87,6 +87,11 @@ pub enum Source {
         /// Its keys.
         keys: Keys,
     },
+    /// At a profile that signs in by itself: at the cloud's portal, or with a token in a file.
+    SignIn {
+        /// The profile.
+        profile: ProfileName,
+    },
 }
 
 /// How a profile comes to its role.
@@ -124,7 +129,7 @@ pub enum ChainError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// There is no such profile.
-    #[error("there is no profile `{profile}` in {files}{}", named_by(.by))]
+    #[error("{}", unknown(.profile, .files, .by))]
     Unknown {
         /// The profile.
         profile: ProfileName,
@@ -149,16 +154,32 @@ pub enum ChainError {
         /// What is wrong.
         why: String,
     },
+    /// A profile that gets its keys as only the cloud's own tools do.
+    #[error("profile `{profile}` gets its keys by {way}, which is not done here")]
+    AnotherWay {
+        /// The profile.
+        profile: ProfileName,
+        /// The setting that says so.
+        way: String,
+    },
     /// Profiles that name each other.
-    #[error("the profiles lead in a circle: {}", list(.0))]
+    #[error("Infinite loop in credential configuration: the profiles lead in a circle: {}", list(.0))]
     Circle(Vec<ProfileName>),
     /// A chain without an end in sight.
     #[error("more than {DEEPEST} roles stand on top of each other: {}", list(.0))]
     TooDeep(Vec<ProfileName>),
 }
 
-fn named_by(by: &Option<ProfileName>) -> String {
-    by.as_ref().map(|by| format!(", which profile `{by}` has as `source_profile`")).unwrap_or_default()
+/// In the words of botocore, by which people look for help.
+fn unknown(profile: &ProfileName, files: &str, by: &Option<ProfileName>) -> String {
+    match by {
+        Some(by) => {
+            format!(
+                "The source_profile \"{profile}\" referenced in the profile \"{by}\" does not exist: there is none in {files}"
+            )
+        }
+        None => format!("there is no profile `{profile}` in {files}"),
+    }
 }
 
 fn list(profiles: &[ProfileName]) -> String {
@@ -171,7 +192,9 @@ pub(super) struct Entry {
     pub(super) role: Option<(Hop, Whence)>,
     /// Keys of its own.
     pub(super) keys: Option<Held>,
-    /// The setting by which it gets its keys in a way that is not gone here.
+    /// Whether it signs in by itself, in a way that is gone here.
+    pub(super) signs_in: bool,
+    /// The setting by which it gets its keys in another way.
     pub(super) other: Option<String>,
     /// Its region.
     pub(super) region: Option<Region>,
@@ -193,10 +216,11 @@ pub(super) enum Whence {
     Profile(ProfileName),
 }
 
-/// Follows the profiles from `name` to where its chain begins. `login` is the profile that stands for the login's keys; `look` reads one.
+/// Follows the profiles from `name` to where its chain begins. `login` is the profile that stands for the login's keys, where there is a
+/// login; `look` reads one.
 pub(super) fn follow(
     name: &ProfileName,
-    login: &ProfileName,
+    login: Option<&ProfileName>,
     files: &str,
     role_key: &'static str,
     now: Timestamp,
@@ -217,7 +241,7 @@ pub(super) fn follow(
     let source = loop {
         let next = match whence {
             Whence::Login => break Source::Login,
-            Whence::Profile(next) if next == *login => break Source::Login,
+            Whence::Profile(next) if Some(&next) == login => break Source::Login,
             Whence::Profile(next) => next,
         };
         let by = path.last().cloned();
@@ -232,12 +256,16 @@ pub(super) fn follow(
             return Err(ChainError::TooDeep(path));
         }
         let entry = visit(&next, by.as_ref())?;
+        // Before keys, as in botocore.
+        if entry.signs_in {
+            break Source::SignIn { profile: next };
+        }
         // Keys of a profile that another one names as its source are meant, whatever role stands beside them: as in botocore.
         if let Some(held) = entry.keys {
             break from_profile(&next, held, now)?;
         }
         let Some((hop, further)) = entry.role else {
-            let why = format!("has neither keys nor `{role_key}`");
+            let why = format!("must have credentials: it has neither keys nor `{role_key}`");
             let nothing = || ChainError::Bad { profile: next.clone(), why };
             return Err(entry.other.map_or_else(nothing, |other| another_way(&next, &other)));
         };
@@ -249,7 +277,7 @@ pub(super) fn follow(
 }
 
 fn another_way(profile: &ProfileName, other: &str) -> ChainError {
-    ChainError::Bad { profile: profile.clone(), why: format!("gets its keys by {other}, which is not done here") }
+    ChainError::AnotherWay { profile: profile.clone(), way: other.to_owned() }
 }
 
 fn from_profile(profile: &ProfileName, held: Held, now: Timestamp) -> Result<Source, ChainError> {
@@ -280,10 +308,10 @@ mod tests {
         ProfileName::parse(text).unwrap()
     }
 
-    /// A file with profiles `name>source` (a role), `name*` (keys), `name*>source` (both), `name!` (other), parted by blanks.
+    /// A file with profiles `name>source` (a role), `name*` (keys), `name*>source` (both), `name!` (other), `name@` (signs in), parted by blanks.
     fn plan(text: &str, start: &str) -> String {
         let look = |profile: &ProfileName| {
-            let said = text.split(' ').find(|said| said.split(['>', '*', '!']).next() == Some(profile.as_str()));
+            let said = text.split(' ').find(|said| said.split(['>', '*', '!', '@']).next() == Some(profile.as_str()));
             Ok(said.map(|said| Entry {
                 role: said.split_once('>').map(|(_, source)| {
                     let role = RoleArn::parse(&format!("arn:aws:iam::1:role/{profile}")).unwrap();
@@ -298,16 +326,18 @@ mod tests {
                     },
                     expires: said.contains("old").then(|| Timestamp::from_unix(10).unwrap()),
                 }),
+                signs_in: said.contains('@'),
                 other: said.contains('!').then(|| "`sso_session`".to_owned()),
                 region: None,
             }))
         };
         let now = Timestamp::from_unix(20).unwrap();
-        match follow(&name(start), &name("saml"), "`files`", "role_arn", now, look) {
+        match follow(&name(start), Some(&name("saml")), "`files`", "role_arn", now, look) {
             Ok(plan) => {
                 let source = match plan.source {
                     Source::Login => "login".to_owned(),
                     Source::Profile { profile, .. } => format!("keys of {profile}"),
+                    Source::SignIn { profile } => format!("sign-in of {profile}"),
                 };
                 let hops = plan.way.iter().chain([&plan.last]).map(|hop| hop.role.name().to_owned());
                 std::iter::once(source).chain(hops).collect::<Vec<_>>().join(", ")
@@ -325,19 +355,26 @@ mod tests {
         assert_eq!(plan("a>b b*>c", "a"), "keys of b, a");
         assert_eq!(plan("a*>", "a"), "login, a");
         assert_eq!(plan("a*>a", "a"), "keys of a, a");
+        assert_eq!(plan("a>b b>c c@", "a"), "sign-in of c, b, a");
+        assert_eq!(plan("a>b b*@", "a"), "sign-in of b, a", "before keys, as in botocore");
+        assert_eq!(plan("a>saml saml@", "a"), "login, a");
     }
 
     #[test]
     fn and_to_errors() {
         assert_eq!(plan("a>", "b"), "there is no profile `b` in `files`");
-        assert_eq!(plan("a>b", "a"), "there is no profile `b` in `files`, which profile `a` has as `source_profile`");
+        assert_eq!(
+            plan("a>b", "a"),
+            "The source_profile \"b\" referenced in the profile \"a\" does not exist: there is none in `files`"
+        );
         assert_eq!(plan("a*", "a"), "profile `a` has no `role_arn`: there is no role to assume");
         assert_eq!(plan("a!", "a"), "profile `a` gets its keys by `sso_session`, which is not done here");
-        assert_eq!(plan("a>b b", "a"), "profile `b` has neither keys nor `role_arn`");
+        assert_eq!(plan("a>b b", "a"), "profile `b` must have credentials: it has neither keys nor `role_arn`");
         assert_eq!(plan("a>old old*", "a"), "profile `old` holds keys that ended at 1970-01-01T00:00:10Z");
         assert_eq!(plan("a>bad bad*", "a"), "profile `bad` holds keys that are none");
-        assert_eq!(plan("a>b b>c c>b", "a"), "the profiles lead in a circle: `a` → `b` → `c` → `b`");
-        assert_eq!(plan("a>a", "a"), "the profiles lead in a circle: `a` → `a`");
+        let circle = "Infinite loop in credential configuration: the profiles lead in a circle: ";
+        assert_eq!(plan("a>b b>c c>b", "a"), format!("{circle}`a` → `b` → `c` → `b`"));
+        assert_eq!(plan("a>a", "a"), format!("{circle}`a` → `a`"));
         let long = "1>2 2>3 3>4 4>5 5>6 6>7 7>8 8>9 9>";
         assert!(plan(long, "1").starts_with("more than 8 roles stand on top of each other: `1` → `2`"), "{}", plan(long, "1"));
         assert_eq!(plan(long, "2"), "login, 9, 8, 7, 6, 5, 4, 3, 2");

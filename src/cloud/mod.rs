@@ -14,6 +14,7 @@ mod store;
 mod together;
 pub mod trust;
 mod trusted;
+mod vending;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -100,8 +101,8 @@ pub trait Cloud: Sync {
         Err(CloudError::NoPortal(self.id()))
     }
 
-    /// Whether the session at the cloud's portal can be ended from here. Where it cannot, what is kept of it here is all that can go.
-    fn ends_portal_sessions(&self) -> bool {
+    /// Whether the session at the portal that gave this token can be ended from here. Where it cannot, what is kept of it here is all that can go.
+    fn ends_portal_sessions(&self, _token: &PortalToken) -> bool {
         true
     }
 
@@ -125,12 +126,19 @@ pub trait Cloud: Sync {
     /// [`CloudError`], with the cloud's own words where it refused.
     async fn assume(&self, choice: &Choice, wish: &SessionWish, net: &dyn Transport) -> Result<Credentials, CloudError>;
 
-    /// How the profile `name` of the cloud's own files comes to its role. `login` is the profile that stands for the login's keys.
+    /// How the profile `name` of the cloud's own files comes to its role. `login` is the profile that stands for the login's keys, where
+    /// there is a login.
     ///
     /// # Errors
     /// [`ChainError`] says what in the files leads nowhere.
-    fn plan(&self, name: &ProfileName, login: &ProfileName, paths: &Paths, env: &Env, now: Timestamp)
-    -> Result<Plan, ChainError>;
+    fn plan(
+        &self,
+        name: &ProfileName,
+        login: Option<&ProfileName>,
+        paths: &Paths,
+        env: &Env,
+        now: Timestamp,
+    ) -> Result<Plan, ChainError>;
 
     /// The longest session of a role that is assumed with another role's keys, where the cloud has such a limit.
     fn longest_chained(&self) -> Option<SessionDuration>;

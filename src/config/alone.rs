@@ -61,7 +61,7 @@ pub fn without_account(
     if let Some(role) = THEIRS.iter().find(|t| t.cloud == cloud).and_then(|t| env.get(t.role)) {
         draft.set(Key::Role, role);
     }
-    Ok(Some(Found { name, cloud, draft, file: Found::NOWHERE, is_foreign: false }))
+    Ok(Some(Found { name, cloud, draft, file: Found::NOWHERE, is_foreign: false, on_top: None }))
 }
 
 #[cfg(test)]

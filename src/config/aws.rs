@@ -1,5 +1,6 @@
-//! Profiles of `~/.aws/config` that sign in at IAM Identity Center, in both forms: with keys of their own, and with an `sso-session`.
-//! What counts, what is missing and the words for it are botocore's: <https://docs.aws.amazon.com/sdkref/latest/guide/feature-sso-credentials.html>.
+//! Profiles of `~/.aws/config` that sign in by themselves: at IAM Identity Center, in both forms, with keys of their own and with an
+//! `sso-session`; and with a token in a file. What counts, what is missing and the words for it are botocore's:
+//! <https://docs.aws.amazon.com/sdkref/latest/guide/feature-sso-credentials.html>.
 
 use super::{ConfigError, Draft, Found};
 use crate::text::ini::Ini;
@@ -16,7 +17,7 @@ const KNOWN: &[&str] = &[
     "sso_auto_populated",
 ];
 
-/// A profile that signs in at a portal.
+/// A profile that signs in.
 #[derive(Debug)]
 pub struct SsoProfile {
     /// What it says, as an account.
@@ -25,25 +26,31 @@ pub struct SsoProfile {
     pub notes: Vec<String>,
 }
 
-/// Reads the profile `name` of the text of a configuration; nothing if there is none, or it has no `sso_…` keys.
+/// Reads the profile `name` of the text of a configuration; nothing if there is none, or it has neither `sso_…` keys nor a token in a file.
 ///
 /// # Errors
 /// [`ConfigError::SsoProfile`] in the words of the `aws` client.
-pub fn sso_profile(text: &str, path: &str, name: &str) -> Result<Option<SsoProfile>, ConfigError> {
+pub fn profile_that_signs_in(text: &str, path: &str, name: &str) -> Result<Option<SsoProfile>, ConfigError> {
     let config = Ini::parse(text);
     let Some(section) = config.sections().into_iter().find(|section| titled(section, "profile").as_deref() == Some(name)) else {
         return Ok(None);
     };
     let own = pairs(&config, section);
+    if let Some(found) = by_token(&config, name, &own)? {
+        return Ok(Some(SsoProfile { found, notes: Vec::new() }));
+    }
     if !own.iter().any(|(key, _)| key.starts_with("sso_")) {
         return Ok(None);
     }
     let line = text.lines().position(|line| line.trim_start().starts_with('[') && line.contains(section)).unwrap_or_default() + 1;
     let bad = |why: String| ConfigError::SsoProfile { why, path: path.to_owned(), line };
     let shown = name.escape_debug();
-    let value = |pairs: &[(String, String)], key: &str| {
-        pairs.iter().rev().find(|(name, _)| name == key).map(|(_, value)| value.clone()).filter(|value| !value.is_empty())
-    };
+    if let Some(setting) = another_address(&config, &own) {
+        return Err(bad(format!(
+            "The profile \"{shown}\" has another address for sign-ins by {setting}, which is not followed here; \
+             `AWS_ENDPOINT_URL_SSO` and `AWS_ENDPOINT_URL_SSO_OIDC` are"
+        )));
+    }
     let session = value(&own, "sso_session");
     let mut all = own.clone();
     let mut notes = mistyped(&own, &format!("profile `{shown}`"));
@@ -100,8 +107,60 @@ pub fn sso_profile(text: &str, path: &str, name: &str) -> Result<Option<SsoProfi
         draft: Draft::from_pairs(said),
         file: Found::NOWHERE,
         is_foreign: true,
+        on_top: None,
     };
     Ok(Some(SsoProfile { found, notes }))
+}
+
+fn value(pairs: &[(String, String)], key: &str) -> Option<String> {
+    pairs.iter().rev().find(|(name, _)| name == key).map(|(_, value)| value.clone()).filter(|value| !value.is_empty())
+}
+
+/// A role and a file with a token for it: as an account with the provider `OIDC`.
+fn by_token(config: &Ini, name: &str, own: &[(String, String)]) -> Result<Option<Found>, ConfigError> {
+    let (Some(role), Some(file)) = (value(own, "role_arn"), value(own, "web_identity_token_file")) else { return Ok(None) };
+    let mut said = vec![
+        ("provider", "OIDC".to_owned()),
+        ("oidc_source", "file".to_owned()),
+        ("oidc_token_file", file),
+        ("role_arn", role),
+        ("aws_profile", name.to_owned()),
+    ];
+    said.extend(address(config, own, "sts").map(|(url, _)| ("sts_endpoint", url)));
+    for (theirs, ours) in
+        [("role_session_name", "oidc_session_name"), ("region", "region"), ("duration_seconds", "aws_session_duration")]
+    {
+        said.extend(value(own, theirs).map(|value| (ours, value)));
+    }
+    Ok(Some(Found {
+        name: AccountName::parse(name)?,
+        cloud: CloudId::Aws,
+        draft: Draft::from_pairs(said),
+        file: Found::NOWHERE,
+        is_foreign: true,
+        on_top: None,
+    }))
+}
+
+/// The setting by which a profile has the portal or its sign-in service at another address. The answers hold tokens, so an address that
+/// is not followed is not passed over either.
+fn another_address(config: &Ini, own: &[(String, String)]) -> Option<String> {
+    ["sso", "sso_oidc"].iter().find_map(|service| address(config, own, service)).map(|(_, setting)| setting)
+}
+
+/// The address that a profile says for a service, and the setting that does: its section of services comes first.
+fn address(config: &Ini, own: &[(String, String)], service: &str) -> Option<(String, String)> {
+    if value(own, "ignore_configured_endpoint_urls").is_some_and(|word| word.eq_ignore_ascii_case("true")) {
+        return None;
+    }
+    let in_services = || {
+        let services = value(own, "services")?;
+        let nested = config.nested(&format!("services {services}"), service).into_iter();
+        let url =
+            nested.filter(|(key, url)| key.eq_ignore_ascii_case("endpoint_url") && !url.is_empty()).map(|(_, url)| url).next()?;
+        Some((url.to_owned(), format!("`{service}` of `[services {}]`", services.escape_debug())))
+    };
+    in_services().or_else(|| value(own, "endpoint_url").map(|url| (url, "`endpoint_url`".to_owned())))
 }
 
 /// The name in a header of that kind: `profile NAME`, `sso-session NAME`, perhaps in quotes. Only the profile `default` goes without the word.

@@ -73,6 +73,14 @@ impl Draft {
         self.values.insert(key, (value.into(), Origin::Given));
     }
 
+    /// The same without a setting.
+    #[must_use]
+    pub fn without(&self, key: Key) -> Self {
+        let mut result = self.clone();
+        result.values.remove(&key);
+        result
+    }
+
     /// These settings over those: what is set here wins.
     #[must_use]
     pub fn over(&self, below: &Self) -> Self {

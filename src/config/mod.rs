@@ -17,7 +17,7 @@ mod toml;
 
 use std::path::PathBuf;
 
-pub use self::aws::{SsoProfile, sso_profile};
+pub use self::aws::{SsoProfile, profile_that_signs_in};
 pub use account::{Account, IdpSettings, Limits, Responses};
 pub use alone::without_account;
 pub(crate) use draft::variable;
@@ -26,7 +26,7 @@ pub use file::{AccountsFile, Dialect};
 pub use key::Key;
 
 use crate::idp::SettingsError;
-use crate::types::{AccountName, CloudId, RoleArn};
+use crate::types::{AccountName, CloudId, ProfileName, RoleArn};
 use crate::world::file::FileError;
 use crate::world::{Env, Paths};
 
@@ -134,7 +134,7 @@ pub struct Accounts {
 }
 
 /// An account that was found.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Found {
     /// Its name.
     pub name: AccountName,
@@ -146,11 +146,18 @@ pub struct Found {
     pub file: usize,
     /// Whether it is a profile of the cloud's own configuration, and no account of ours.
     pub is_foreign: bool,
+    /// The profile of the cloud's own configuration by which it was found, whose role is assumed on top of its login.
+    pub on_top: Option<ProfileName>,
 }
 
 impl Found {
     /// The place of an account that stands in no file.
     pub const NOWHERE: usize = usize::MAX;
+
+    /// Whether it is a profile that signs in at the cloud's portal: the cloud's tools get the keys by themselves then.
+    pub fn signs_in_at_portal(&self) -> bool {
+        self.is_foreign && self.draft.get(Key::Provider) == Some("IdentityCenter")
+    }
 }
 
 impl Accounts {
@@ -195,7 +202,7 @@ impl Accounts {
         each.filter_map(|(index, file, name)| {
             let draft = file.draft(&name)?;
             let cloud = cloud_of(&draft, file, None).ok()?;
-            Some(Found { name: AccountName::parse(&name).ok()?, cloud, draft, file: index, is_foreign: false })
+            Some(Found { name: AccountName::parse(&name).ok()?, cloud, draft, file: index, is_foreign: false, on_top: None })
         })
         .collect()
     }
@@ -221,7 +228,7 @@ impl Accounts {
                 // An account that does not say is what the person says.
                 Err(error) => wished.or(called_as).ok_or(error.named(name))?,
             };
-            found.push(Found { name: name.clone(), cloud, draft, file: index, is_foreign: false });
+            found.push(Found { name: name.clone(), cloud, draft, file: index, is_foreign: false, on_top: None });
         }
         if found.is_empty() {
             let known = self.all().into_iter().map(|f| format!("{} ({})", f.name, f.cloud.title())).collect();
@@ -284,6 +291,6 @@ fn cloud_of(draft: &Draft, file: &AccountsFile, called_as: Option<CloudId>) -> R
 pub(crate) fn account_of(settings: &[(&str, &str)], cloud: CloudId) -> Result<Account, ConfigError> {
     let draft = Draft::from_pairs(settings.iter().map(|(key, value)| (*key, (*value).to_owned())));
     let name = AccountName::parse("test")?;
-    let found = Found { name, cloud, draft: draft.clone(), file: 0, is_foreign: false };
+    let found = Found { name, cloud, draft: draft.clone(), file: 0, is_foreign: false, on_top: None };
     Account::check(&found, &draft)
 }

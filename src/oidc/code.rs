@@ -2,12 +2,17 @@
 //!
 //! Exactly one answer is taken: the one that knows the secret `state` of this sign-in. Whatever else comes, favicons, a second tab, an
 //! answer for another sign-in, a page of a stranger that guessed the port, gets a small page with one sentence and changes nothing.
+//!
+//! A browser on another machine ends at an address that it cannot open. A person may bring that address here by hand ([`Elsewhere`]); it is
+//! judged like a visitor.
 
 use std::time::Duration;
 
 use super::{Endpoints, OidcError, Pkce};
+use async_trait::async_trait;
+
 use crate::types::{Secret, Untrusted, WebUrl};
-use crate::world::{Clock, Door, Listener, Visitor};
+use crate::world::{Clock, Door, Listener, Visitor, is_same};
 
 /// How long a person has.
 pub const PATIENCE: Duration = Duration::from_secs(600);
@@ -46,8 +51,6 @@ pub struct Waiting {
     redirect: Redirect,
     /// Ties the answer to this sign-in.
     state: Secret<String>,
-    /// The path that leads a browser to the issuer, once.
-    start: Option<(String, WebUrl)>,
 }
 
 impl Waiting {
@@ -60,7 +63,7 @@ impl Waiting {
             Some(port) if error.kind() == std::io::ErrorKind::AddrInUse => OidcError::PortTaken { port },
             _ => OidcError::Listen(error),
         })?;
-        Ok(Self { door, redirect, state: Secret::new(crate::world::nonce()), start: None })
+        Ok(Self { door, redirect, state: Secret::new(crate::world::nonce()) })
     }
 
     /// Where the browser comes back to.
@@ -68,21 +71,23 @@ impl Waiting {
         format!("http://{}:{}{}", self.redirect.host, self.door.port(), self.redirect.path)
     }
 
+    /// Whether that is a name of this door.
+    fn is_here(&self, host: &str) -> bool {
+        let port = self.door.port();
+        [format!("127.0.0.1:{port}"), format!("localhost:{port}")].iter().any(|own| own == host)
+    }
+
     /// The secret that the answer must know.
     pub fn state(&self) -> &Secret<String> {
         &self.state
     }
 
-    /// An address of this machine that leads a browser to `to`, once. A program's arguments can be read by everybody on the machine, so
-    /// this is what a browser is started with: the real address holds `state`, by which an answer is known.
+    /// An address of this machine that leads a browser to `to`, once: the real one holds `state`, by which an answer is known.
     ///
     /// # Errors
-    /// Never in truth: the address is made of a number and a word.
+    /// Never in truth ([`Door::lead`]).
     pub fn start(&mut self, to: &WebUrl) -> Result<WebUrl, OidcError> {
-        let path = format!("/{}", crate::world::nonce());
-        let here = WebUrl::parse(&format!("http://127.0.0.1:{}{path}", self.door.port()));
-        self.start = Some((path, to.clone()));
-        here.map_err(|why| OidcError::Listen(std::io::Error::other(why)))
+        self.door.lead(to).map_err(OidcError::Listen)
     }
 
     /// The issuer's address to open, by the standard. Its query is for the browser and nobody else.
@@ -116,6 +121,23 @@ impl Waiting {
     }
 }
 
+/// A person whose browser is on another machine.
+#[async_trait]
+pub trait Elsewhere: Send + Sync {
+    /// The address at which their browser ended. Never ready where nobody brings one. `complaint` is what was wrong with the last.
+    async fn pasted(&self, complaint: Option<&'static str>) -> Secret<String>;
+}
+
+/// Nobody.
+pub struct Nobody;
+
+#[async_trait]
+impl Elsewhere for Nobody {
+    async fn pasted(&self, _: Option<&'static str>) -> Secret<String> {
+        std::future::pending().await
+    }
+}
+
 /// Whom the answer must come from.
 #[derive(Debug, Clone, Copy)]
 pub struct From<'f> {
@@ -140,18 +162,32 @@ enum Brought {
     Nothing(u16, &'static str),
 }
 
+/// What is said of a pasted address that is not the one.
+const NOT_OURS: &str = "That is not where this sign-in ends: the whole address is wanted, from http:// to its last character";
 const ANOTHER: &str = "This is not the sign-in that is waiting. Use the address that the program printed last.";
 
 /// Judges one visitor.
-fn judge(visitor: &Visitor, port: u16, path: &str, state: &Secret<String>, from: From<'_>) -> Brought {
-    // A name that a stranger points at this machine is not ours.
-    if ![format!("127.0.0.1:{port}"), format!("localhost:{port}")].contains(&visitor.host) {
-        return Brought::Nothing(421, "There is nothing here under this name.");
-    }
-    if visitor.method != "GET" {
+fn judge(visitor: &Visitor, waiting: &Waiting, from: From<'_>) -> Brought {
+    if visitor.method != "GET" && waiting.is_here(&visitor.host) {
         return Brought::Nothing(405, "Only a browser's answer is taken here.");
     }
-    let target = visitor.target.expose();
+    judge_address(&visitor.host, visitor.target.expose(), waiting, from)
+}
+
+/// Judges an address that a person brought.
+fn judge_pasted(text: &Secret<String>, waiting: &Waiting, from: From<'_>) -> Brought {
+    let text = text.expose().trim().trim_matches(['"', '\'', '<', '>']);
+    let rest = text.strip_prefix("http://").unwrap_or(text);
+    let (host, target) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    judge_address(&host.to_ascii_lowercase(), target, waiting, from)
+}
+
+fn judge_address(host: &str, target: &str, waiting: &Waiting, from: From<'_>) -> Brought {
+    let (path, state) = (&waiting.redirect.path, &waiting.state);
+    // A name that a stranger points at this machine is not ours.
+    if !waiting.is_here(host) {
+        return Brought::Nothing(421, "There is nothing here under this name.");
+    }
     let (at, query) = target.split_once('?').unwrap_or((target, ""));
     if at != path {
         return Brought::Nothing(404, "There is nothing here.");
@@ -181,12 +217,7 @@ fn judge(visitor: &Visitor, port: u16, path: &str, state: &Secret<String>, from:
     }
 }
 
-/// Compares in a time that tells nothing of where two texts differ.
-fn is_same(one: &str, other: &str) -> bool {
-    one.len() == other.len() && one.bytes().zip(other.bytes()).fold(0, |acc, (a, b)| acc | (a ^ b)) == 0
-}
-
-/// Waits for the browser's answer and gives its code.
+/// Waits for the browser's answer, at the door or by hand, and gives its code.
 ///
 /// # Errors
 /// [`OidcError`]: denied, late, or not the issuer's answer.
@@ -195,20 +226,27 @@ pub async fn receive(
     clock: &dyn Clock,
     patience: Duration,
     from: From<'_>,
+    elsewhere: &dyn Elsewhere,
 ) -> Result<Secret<String>, OidcError> {
     let who = || from.who.to_owned();
     let limit = clock.sleep(patience);
     tokio::pin!(limit);
+    let mut pasted = elsewhere.pasted(None);
     loop {
         let visitor = tokio::select! {
             visitor = waiting.door.visitor() => visitor,
+            text = &mut pasted => match judge_pasted(&text, waiting, from) {
+                Brought::Code(code) => return Ok(code),
+                Brought::No { error, said } => return Err(refusal(from.who, error, said)),
+                Brought::Foreign(why) => return Err(OidcError::Mismatch { who: who(), why }),
+                Brought::Nothing(..) => {
+                    pasted = elsewhere.pasted(Some(NOT_OURS));
+                    continue;
+                }
+            },
             () = &mut limit => return Err(OidcError::Late { who: who(), seconds: patience.as_secs() }),
         };
-        if let Some((_, to)) = waiting.start.take_if(|(path, _)| visitor.method == "GET" && visitor.target.expose() == path) {
-            visitor.send_on(&to).await;
-            continue;
-        }
-        match judge(&visitor, waiting.door.port(), &waiting.redirect.path, &waiting.state, from) {
+        match judge(&visitor, waiting, from) {
             Brought::Nothing(status, sentence) => visitor.answer(status, &page("Not here", sentence)).await,
             Brought::Code(code) => {
                 visitor.answer(200, &page("Signed in", "You may close this page and go back to the terminal.")).await;
@@ -217,17 +255,21 @@ pub async fn receive(
             Brought::No { error, said } => {
                 let sentence = "The sign-in was not granted. The terminal says why; you may close this page.";
                 visitor.answer(400, &page("Not signed in", sentence)).await;
-                let said = Untrusted::new(said);
-                return Err(match error.as_str() {
-                    "access_denied" => OidcError::Denied { who: who(), said },
-                    _ => OidcError::Refused { who: who(), step: "the sign-in", error: Untrusted::new(error), said },
-                });
+                return Err(refusal(from.who, error, said));
             }
             Brought::Foreign(why) => {
                 visitor.answer(400, &page("Not signed in", "This answer is not the issuer's own and was not used.")).await;
                 return Err(OidcError::Mismatch { who: who(), why });
             }
         }
+    }
+}
+
+fn refusal(who: &str, error: String, said: String) -> OidcError {
+    let (who, said) = (who.to_owned(), Untrusted::new(said));
+    match error.as_str() {
+        "access_denied" => OidcError::Denied { who, said },
+        _ => OidcError::Refused { who, step: "the sign-in", error: Untrusted::new(error), said },
     }
 }
 

@@ -122,3 +122,102 @@ impl Statement<'_> {
         Ok(Secret::new(STANDARD.encode(response)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::saml::testing::{TestSigner, hand_out, wait};
+    use crate::saml::verify::{Expected, Gate, Login, Verifier as _};
+
+    fn now() -> Timestamp {
+        Timestamp::parse("2027-01-02T03:04:05Z").unwrap()
+    }
+
+    fn issue(subject: &str, audience: &str, attributes: &[(String, String)]) -> Result<Secret<String>, IssueError> {
+        let statement = Statement {
+            response_id: "_r1",
+            assertion_id: "_a1",
+            issuer: "https://cam.corp.example/idp?a=1&b=2",
+            acs: "https://signin.example/saml?x=1&y=2",
+            audience,
+            subject,
+            not_before: now().before(Duration::from_secs(60)),
+            now: now(),
+            not_on_or_after: now().after(Duration::from_secs(120)),
+            session_ends: now().after(Duration::from_secs(3600)),
+            attributes,
+        };
+        wait(statement.signed(&TestSigner::new()))
+    }
+
+    /// A reader that had no part in writing it: the one for responses of the corporate identity provider.
+    fn judge(response: &Secret<String>, audience: &str) -> Login {
+        let certificates = [TestSigner::new().certificate().to_vec()];
+        let expected = Expected {
+            entity_id: audience,
+            acs: "https://signin.example/saml?x=1&y=2",
+            idp: "https://cam.corp.example/idp?a=1&b=2",
+            certificates: &certificates,
+            response_signature_is_enough: false,
+            allow_sha1: false,
+            skew: Duration::ZERO,
+            authn_contexts: &[],
+            max_authn_age: None,
+        };
+        Gate.verify(response.expose(), &expected, now()).unwrap()
+    }
+
+    fn attributes(values: &[&str]) -> Vec<(String, String)> {
+        values
+            .iter()
+            .enumerate()
+            .map(|(n, value)| (format!("https://cloud.example/Attributes/{n}"), (*value).to_owned()))
+            .collect()
+    }
+
+    fn hand(name: &str, response: &Secret<String>) {
+        let xml = String::from_utf8(STANDARD.decode(response.expose()).unwrap()).unwrap();
+        hand_out("issued", name, &xml);
+    }
+
+    #[test]
+    fn another_reader_reads_what_was_said() {
+        let own = attributes(&["acs:ram::1:role/x,acs:ram::1:saml-provider/y", "E-1001", "3600"]);
+        let response = issue("E-1001", "urn:alibaba:cloudcomputing", &own).unwrap();
+        hand("plain.xml", &response);
+        let login = judge(&response, "urn:alibaba:cloudcomputing");
+        assert_eq!((login.name_id.value.as_str(), login.assertion_id.as_str()), ("E-1001", "_a1"));
+        assert_eq!(login.session_ends, Some(now().after(Duration::from_secs(3600))));
+        assert!(own.iter().all(|(name, value)| login.one(name) == Some(value)));
+        assert_eq!(login.in_response_to, None);
+    }
+
+    #[test]
+    fn what_cannot_be_written_is_not() {
+        for bad in ["a\u{0}", "a\nb", "\u{1b}[31m", "\u{85}", "\u{fffe}", "a\u{2028}b"] {
+            assert!(matches!(issue(bad, "urn:x", &[]), Err(IssueError::Unwritable(_))), "{bad:?}");
+            assert!(matches!(issue("E-1", bad, &[]), Err(IssueError::Unwritable(_))), "{bad:?}");
+            assert!(matches!(issue("E-1", "urn:x", &attributes(&[bad])), Err(IssueError::Unwritable(_))), "{bad:?}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        /// The form is canonical whatever is said: else the digest would not hold for a reader that makes it canonical itself.
+        #[test]
+        fn whatever_is_said_is_canonical(subject in "[ -~é工\u{1F600}]{1,40}", value in "[ -~\u{a0}-\u{ff}\u{e000}]{0,60}", n in 0_u32..1_000_000) {
+            prop_assume!(!subject.trim().is_empty());
+            let response = issue(&subject, "urn:x", &attributes(&[&value, "<&>\"'"])).unwrap();
+            hand(&format!("random-{n:06}.xml"), &response);
+            let login = judge(&response, "urn:x");
+            prop_assert_eq!(login.name_id.value, subject.trim_matches(' '));
+            let names: Vec<&str> = login.attributes.values().map(|values| values[0].as_str()).collect();
+            prop_assert_eq!(names, [value.trim_matches(' '), "<&>\"'"]);
+        }
+    }
+}

@@ -207,3 +207,170 @@ pub(super) fn inflate(packed: &[u8]) -> Option<String> {
     reader.read_to_string(&mut xml).ok()?;
     (xml.len() as u64 <= LONGEST).then_some(xml)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::saml::logout::{self, ExpectedLogout, LogoutMessage};
+    use crate::saml::testing::{TestSigner, hand_out, wait};
+    use crate::saml::verify::Refused;
+
+    const SLO: &str = "https://cam.corp.example/saml/slo?own=1";
+    const IDP: &str = "https://idp.corp.example/saml";
+
+    fn now() -> Timestamp {
+        Timestamp::parse("2027-01-02T03:04:05Z").unwrap()
+    }
+
+    fn query(url: &WebUrl) -> String {
+        url.expose().query().unwrap().to_owned()
+    }
+
+    fn message(url: &WebUrl, field: &str) -> String {
+        let (_, value) = url.expose().query_pairs().find(|(name, _)| name == field).unwrap();
+        inflate(&STANDARD.decode(&*value).unwrap()).unwrap()
+    }
+
+    /// Reads what was sent as the other side would.
+    fn read(query: &str) -> Result<LogoutMessage, Refused> {
+        let certificates = [TestSigner::new().certificate().to_vec()];
+        let skew = Duration::from_secs(60);
+        let expected = ExpectedLogout { destination: SLO, idp: IDP, certificates: &certificates, allow_sha1: false, skew };
+        logout::read(query, &expected, now())
+    }
+
+    #[test]
+    fn a_request_says_what_is_wanted_and_is_signed() {
+        let contexts = ["urn:oasis:names:tc:SAML:2.0:ac:classes:SmartcardPKI".to_owned(), "urn:x?a=1&b=2".to_owned()];
+        let request = AuthnRequest {
+            id: "_id",
+            issuer: "https://cam.corp.example/saml",
+            destination: "https://idp.corp.example/sso?tenant=a&b=1",
+            acs: "https://cam.corp.example/saml/acs",
+            force_authn: true,
+            authn_contexts: &contexts,
+            relay_state: "r +/&=",
+        };
+        let url = wait(authn(&request, &TestSigner::new(), now())).unwrap();
+        assert!(url.expose().as_str().starts_with("https://idp.corp.example/sso?tenant=a&b=1&SAMLRequest="));
+        let xml = message(&url, "SAMLRequest");
+        let document = roxmltree::Document::parse(&xml).unwrap();
+        let root = document.root_element();
+        assert!(root.has_tag_name((PROTOCOL, "AuthnRequest")));
+        let attributes: Vec<&str> = ["ID", "Destination", "AssertionConsumerServiceURL", "ForceAuthn", "IssueInstant", "Version"]
+            .iter()
+            .map(|name| root.attribute(*name).unwrap())
+            .collect();
+        assert_eq!(attributes, ["_id", request.destination, request.acs, "true", "2027-01-02T03:04:05Z", "2.0"]);
+        let classes: Vec<&str> = root
+            .descendants()
+            .filter(|node| node.has_tag_name((ASSERTION, "AuthnContextClassRef")))
+            .filter_map(|n| n.text())
+            .collect();
+        assert_eq!(classes, contexts);
+        // What is signed is the query as it stands, up to the signature.
+        let own = query(&url).split("&SAMLRequest").nth(1).map(|rest| format!("SAMLRequest{rest}")).unwrap();
+        let (signed, signature) = own.split_once("&Signature=").unwrap();
+        assert!(signed.contains("&RelayState=r+%2B%2F%26%3D&SigAlg=http%3A%2F%2Fwww.w3.org"));
+        let signature = url
+            .expose()
+            .query_pairs()
+            .find(|(name, _)| name == "Signature")
+            .map(|(_, value)| value.into_owned())
+            .or(Some(signature.into()))
+            .unwrap();
+        hand_out("query", "authn.signed", signed);
+        hand_out("query", "authn.signature", &signature);
+        let plain = AuthnRequest { force_authn: false, authn_contexts: &[], ..request };
+        let xml = message(&wait(authn(&plain, &TestSigner::new(), now())).unwrap(), "SAMLRequest");
+        assert!(!xml.contains("ForceAuthn") && !xml.contains("RequestedAuthnContext"));
+        assert!(wait(authn(&AuthnRequest { destination: "http://idp.example/", ..request }, &TestSigner::new(), now())).is_err());
+        assert!(wait(authn(&AuthnRequest { issuer: "a\nb", ..request }, &TestSigner::new(), now())).is_err());
+    }
+
+    fn name_id() -> NameId {
+        NameId {
+            value: "E<1>&".to_owned(),
+            format: Some("urn:f".to_owned()),
+            name_qualifier: None,
+            sp_name_qualifier: Some("sp".to_owned()),
+        }
+    }
+
+    fn sent() -> String {
+        let request = LogoutRequest {
+            id: "_out",
+            issuer: IDP,
+            destination: SLO,
+            name_id: &name_id(),
+            session_index: Some("_session"),
+            relay_state: Some("back"),
+        };
+        query(&wait(logout(&request, &TestSigner::new(), now())).unwrap())
+    }
+
+    #[test]
+    fn signing_out_is_heard_and_answered() {
+        let LogoutMessage::Request { id, name_id: whom, session_indexes, relay_state } = read(&sent()).unwrap() else { panic!() };
+        assert_eq!((id.as_str(), whom, relay_state.as_deref()), ("_out", name_id(), Some("back")));
+        assert_eq!(session_indexes, ["_session"]);
+        let answer = LogoutResponse { id: "_answer", issuer: IDP, destination: SLO, in_response_to: "_out", relay_state: None };
+        let query = query(&wait(logout_answer(&answer, &TestSigner::new(), now())).unwrap());
+        let LogoutMessage::Response { in_response_to, is_success, relay_state } = read(&query).unwrap() else { panic!() };
+        assert_eq!((in_response_to.as_deref(), is_success, relay_state), (Some("_out"), true, None));
+    }
+
+    #[test]
+    fn whatever_is_changed_about_it_is_noticed() {
+        let sent = sent();
+        let code = |query: &str| read(query).map_or_else(|refused| refused.code(), |_| "fine");
+        assert_eq!(code(&sent), "fine");
+        assert_eq!(code(&format!("?{sent}&further=1")), "fine");
+        assert_eq!(code(&sent.replace("RelayState=back", "RelayState=front")), "signature");
+        assert_eq!(code(&sent.replace("&RelayState=back", "")), "signature");
+        assert_eq!(code(&sent.replace("rsa-sha256", "rsa-sha512")), "signature");
+        assert_eq!(code(&sent.replace("xmldsig-more%23rsa-sha256", "xmldsig%23rsa-sha1")), "signature");
+        assert_eq!(code(sent.split("&Signature=").next().unwrap()), "signature");
+        assert_eq!(code(sent.split("&SigAlg=").next().unwrap()), "signature");
+        // Twice, or under another writing of the name: which of the two is read must not matter.
+        assert_eq!(code(&format!("{sent}&RelayState=front")), "shape");
+        assert_eq!(code(&format!("SAMLRequest=x&{sent}")), "shape");
+        assert_eq!(code(&format!("{sent}&SAMLResponse=x")), "shape");
+        assert_eq!(code(&sent.replace("RelayState=", "Relay%53tate=")), "shape");
+        assert_eq!(code(&sent.replace("SAMLRequest=", "SAMLResponse=")), "signature");
+        assert_eq!(code(""), "shape");
+        let at = |seconds: u64, later: bool| {
+            let certificates = [TestSigner::new().certificate().to_vec()];
+            let expected = ExpectedLogout {
+                destination: SLO,
+                idp: IDP,
+                certificates: &certificates,
+                allow_sha1: false,
+                skew: Duration::from_secs(60),
+            };
+            let offset = Duration::from_secs(seconds);
+            let then = if later { now().after(offset) } else { now().before(offset) };
+            logout::read(&sent, &expected, then).map_or_else(|refused| refused.code(), |_| "fine")
+        };
+        assert_eq!([at(60, false), at(61, false), at(659, true), at(660, true)], ["fine", "too_early", "fine", "expired"]);
+        let of = |issuer: &str, destination: &str| {
+            let request =
+                LogoutRequest { id: "_out", issuer, destination, name_id: &name_id(), session_index: None, relay_state: None };
+            code(&query(&wait(logout(&request, &TestSigner::new(), now())).unwrap()))
+        };
+        assert_eq!(
+            [of(IDP, SLO), of("https://evil.example", SLO), of(IDP, "https://evil.example/")],
+            ["fine", "issuer", "destination"]
+        );
+    }
+
+    #[test]
+    fn a_bomb_does_not_unfold() {
+        let bomb = deflate(&" ".repeat(50_000_000));
+        assert!(bomb.len() < 60_000);
+        assert_eq!(inflate(&bomb), None);
+        assert_eq!(inflate(b"no deflate"), None);
+    }
+}

@@ -3,13 +3,15 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use p12_keystore::{KeyStore, KeyStoreEntry, Pkcs12ImportPolicy};
 use zeroize::Zeroizing;
 
 use super::{ServeError, Settings};
 use crate::saml::metadata::write::{IdentityProvider, ServiceProvider};
 use crate::tvm::keys::{
-    self, Backend, By, Facts, Imported, Keepers, KeysError, Kms, NewKey, Purpose, Ring, Seal, SigningKey, Size, State,
+    self, Backend, By, Facts, Imported, Keepers, KeysError, Kms, NewKey, Purpose, Seal, SigningKey, Size, State,
 };
 use crate::tvm::model::KeyId;
 use crate::tvm::store::{Dialect, Store};
@@ -178,14 +180,25 @@ impl KeyRoom {
         }
     }
 
-    /// What is published of this purpose.
+    /// What is published of this purpose: metadata, or certificates (PEM) where there is none. No key is opened for it.
     ///
     /// # Errors
-    /// [`ServeError`].
-    pub async fn metadata(&self, settings: &Settings, purpose: Purpose, now: Timestamp) -> Result<String, ServeError> {
-        let ring = Ring::load(&self.store, &self.keepers, now).await?;
-        metadata(settings, purpose, &ring.certificates(purpose))
+    /// There is no key.
+    pub async fn metadata(&self, settings: &Settings, purpose: Purpose) -> Result<String, ServeError> {
+        let all: Vec<SigningKey> = self.list().await?.into_iter().map(|line| line.key).collect();
+        let certificates = keys::published(&all, purpose);
+        match (purpose, certificates.as_slice()) {
+            (Purpose::Audit, [_, ..]) => Ok(certificates.iter().map(|certificate| pem(certificate)).collect()),
+            _ => metadata(settings, purpose, &certificates),
+        }
     }
+}
+
+/// A certificate as text (RFC 7468).
+fn pem(der: &[u8]) -> String {
+    let text = STANDARD.encode(der);
+    let lines: String = text.as_bytes().chunks(64).map(|line| format!("{}\n", String::from_utf8_lossy(line))).collect();
+    format!("-----BEGIN CERTIFICATE-----\n{lines}-----END CERTIFICATE-----\n")
 }
 
 /// What we say of ourselves under a purpose, with these certificates.

@@ -30,8 +30,8 @@ pub use self::route::{Access, Pace, Route, Row, Spec};
 pub use self::run::{Running, start};
 pub use self::session::{InDatabase, Sessions};
 pub use self::settings::{
-    AccessLog, CloudSettings, IdpSettings, KeySettings, Limits, Networks, SamlNames, ServerSettings, SessionSettings, Settings,
-    SettingsError, configuration,
+    AccessLog, CloudSettings, HouseRules, IdpSettings, KeySettings, Limits, Networks, SamlNames, ServerSettings, SessionSettings,
+    Settings, SettingsError, configuration,
 };
 pub use self::signin::Corporate;
 pub use crate::tvm::store::StoreError;

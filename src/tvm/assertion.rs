@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::model::VendMethod;
+use super::model::{CloudAccount, VendMethod};
 use super::sites::{Sites, attributes};
 use super::vend::Permit;
 use crate::saml::{IssueError, Signer, Statement};
@@ -72,7 +72,14 @@ pub async fn respond(
     signer: &dyn Signer,
     now: Timestamp,
 ) -> Result<SignedResponse, AssertionError> {
-    let (role, provider) = checked(permit, now)?;
+    let grounds = Grounds {
+        method: permit.method(),
+        issued: permit.issued(),
+        account: permit.account(),
+        role: permit.role(),
+        provider: permit.provider(),
+    };
+    let (role, provider) = grounds.checked(now)?;
     let partition = permit.account().partition();
     let site = issuer.sites.of(partition).ok_or(AssertionError::OtherWay)?;
     let prefix = attributes(partition.cloud());
@@ -100,28 +107,99 @@ pub async fn respond(
     Ok(SignedResponse { base64, acs: site.acs.clone(), assertion_id, ends })
 }
 
-/// The role and the account's entry for us, if they belong together.
-fn checked(permit: &Permit, now: Timestamp) -> Result<(&RoleArn, &IdpArn), AssertionError> {
-    if permit.method() != VendMethod::Saml {
-        return Err(AssertionError::OtherWay);
+/// What of a permit decides whether there is an assertion.
+struct Grounds<'p> {
+    method: VendMethod,
+    issued: Timestamp,
+    account: &'p CloudAccount,
+    role: &'p RoleArn,
+    provider: Option<&'p IdpArn>,
+}
+
+impl<'p> Grounds<'p> {
+    /// The role and the account's entry for us, if they belong together.
+    fn checked(&self, now: Timestamp) -> Result<(&'p RoleArn, &'p IdpArn), AssertionError> {
+        if self.method != VendMethod::Saml {
+            return Err(AssertionError::OtherWay);
+        }
+        if now.since(self.issued) > WINDOW {
+            return Err(AssertionError::Stale);
+        }
+        let foreign = |what: &dyn std::fmt::Display| AssertionError::Foreign(what.to_string(), self.account.to_string());
+        if !self.account.owns(self.role) {
+            return Err(foreign(self.role));
+        }
+        if self.role.name().rsplit('/').next().is_some_and(|name| name.starts_with(RESERVED)) {
+            return Err(AssertionError::Reserved(self.role.clone()));
+        }
+        let provider = self.provider.ok_or(AssertionError::NoProvider)?;
+        if !self.account.has(provider) {
+            return Err(foreign(provider));
+        }
+        if !provider.as_str().contains(":saml-provider/") {
+            return Err(AssertionError::NoProvider);
+        }
+        Ok((self.role, provider))
     }
-    if now.since(permit.issued()) > WINDOW {
-        return Err(AssertionError::Stale);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(account: &str, role: &str, provider: Option<&str>, method: VendMethod, age: u64) -> String {
+        let issued = Timestamp::from_unix(1_800_000_000).unwrap();
+        let (account, role) = (CloudAccount::parse(account).unwrap(), RoleArn::parse(role).unwrap());
+        let provider = provider.map(|text| IdpArn::parse(text).unwrap());
+        let grounds = Grounds { method, issued, account: &account, role: &role, provider: provider.as_ref() };
+        grounds.checked(issued.after(Duration::from_secs(age))).map_or_else(|error| error.to_string(), |_| "fine".to_owned())
     }
-    let (account, role) = (permit.account(), permit.role());
-    let foreign = |what: &dyn std::fmt::Display| AssertionError::Foreign(what.to_string(), account.to_string());
-    if !account.owns(role) {
-        return Err(foreign(role));
+
+    #[test]
+    fn role_provider_and_account_belong_together_or_nothing_is_signed() {
+        let aws = |role: &str, provider: Option<&str>| said("aws:111111111111", role, provider, VendMethod::Saml, 0);
+        let own = Some("arn:aws:iam::111111111111:saml-provider/cam");
+        assert_eq!(aws("arn:aws:iam::111111111111:role/team/Reader", own), "fine");
+        for role in [
+            "arn:aws:iam::222222222222:role/Reader",
+            "arn:aws-cn:iam::111111111111:role/Reader",
+            "acs:ram::111111111111:role/Reader",
+        ] {
+            assert!(aws(role, own).contains("not of the account"), "{role}");
+        }
+        let role = "arn:aws:iam::111111111111:role/Reader";
+        for provider in ["arn:aws:iam::222222222222:saml-provider/cam", "arn:aws-us-gov:iam::111111111111:saml-provider/cam"] {
+            assert!(aws(role, Some(provider)).contains("not of the account"), "{provider}");
+        }
+        assert!(aws(role, Some("arn:aws:iam::111111111111:oidc-provider/cam")).contains("saml-provider"));
+        assert!(aws(role, None).contains("saml-provider"));
+        for reserved in ["AWSReservedSSO_Admin_0123", "aws-reserved/sso.amazonaws.com/eu-west-1/AWSReservedSSO_Admin_0123"] {
+            assert!(
+                aws(&format!("arn:aws:iam::111111111111:role/{reserved}"), own).contains("takes no assertions"),
+                "{reserved}"
+            );
+        }
+        assert_eq!(aws("arn:aws:iam::111111111111:role/NotAWSReservedSSO_x", own), "fine");
     }
-    if role.name().rsplit('/').next().is_some_and(|name| name.starts_with(RESERVED)) {
-        return Err(AssertionError::Reserved(role.clone()));
+
+    #[test]
+    fn both_sites_of_alibaba_write_alike_and_accounts_still_differ() {
+        let role = "acs:ram::1000000000000001:role/reader";
+        let provider = Some("acs:ram::1000000000000001:saml-provider/cam");
+        let at = |account: &str| said(account, role, provider, VendMethod::Saml, 0);
+        assert_eq!([at("alibaba:1000000000000001"), at("alibaba-intl:1000000000000001")], ["fine", "fine"]);
+        assert!(at("alibaba:1000000000000002").contains("not of the account"));
+        assert!(at("aws:111111111111").contains("not of the account"));
     }
-    let provider = permit.provider().ok_or(AssertionError::NoProvider)?;
-    if !account.has(provider) {
-        return Err(foreign(provider));
+
+    #[test]
+    fn a_permit_is_for_its_own_way_and_for_now() {
+        let (account, role) = ("aws:111111111111", "arn:aws:iam::111111111111:role/Reader");
+        let own = Some("arn:aws:iam::111111111111:saml-provider/cam");
+        for method in [VendMethod::HubRole, VendMethod::RamUser, VendMethod::None] {
+            assert!(said(account, role, own, method, 0).contains("not come by"));
+        }
+        let at = |age| said(account, role, own, VendMethod::Saml, age);
+        assert_eq!([at(119), at(120), at(121)], ["fine", "fine", "the permit was given too long ago"]);
     }
-    if !provider.as_str().contains(":saml-provider/") {
-        return Err(AssertionError::NoProvider);
-    }
-    Ok((role, provider))
 }

@@ -1,10 +1,15 @@
 //! The terminal device itself, wherever stdin and stdout go.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use console::Term;
 
 use crate::types::Secret;
+
+/// How often a prompt looks whether Ctrl-C was pressed.
+#[cfg(unix)]
+const LOOK: std::time::Duration = std::time::Duration::from_millis(50);
 
 /// The terminal that the person sits at. Prompts are written to it and answers read from it, so stdout stays
 /// data even in the middle of a pipe.
@@ -17,6 +22,8 @@ pub struct Terminal {
     modes: Option<rustix::termios::Termios>,
     /// Whether nobody is to be asked here any more. Held while the modes change, so that no prompt changes them after they were put back.
     left: Mutex<bool>,
+    /// Who is asking. One that was given up may need a moment until it has put the modes back.
+    turn: Mutex<()>,
 }
 
 impl Terminal {
@@ -27,15 +34,18 @@ impl Terminal {
         let device = std::fs::File::options().read(true).write(true).open("/dev/tty").ok()?;
         let modes = rustix::termios::tcgetattr(&device).ok();
         let term = Term::read_write_pair(device.try_clone().ok()?, device.try_clone().ok()?);
-        Some(Self { term, device, modes, left: Mutex::new(false) })
+        Some(Self { term, device, modes, left: Mutex::new(false), turn: Mutex::new(()) })
     }
 
     /// Opens the terminal of this process; nothing if it has none.
     #[cfg(not(unix))]
     pub fn open() -> Option<Self> {
         use std::io::IsTerminal;
-        (std::io::stdin().is_terminal() && std::io::stderr().is_terminal())
-            .then(|| Self { term: Term::stderr(), left: Mutex::new(false) })
+        (std::io::stdin().is_terminal() && std::io::stderr().is_terminal()).then(|| Self {
+            term: Term::stderr(),
+            left: Mutex::new(false),
+            turn: Mutex::new(()),
+        })
     }
 
     /// Where prompts are shown and answered.
@@ -52,6 +62,7 @@ impl Terminal {
     /// # Errors
     /// [`std::io::ErrorKind::Interrupted`] when the run is ending and the terminal already is as it was.
     pub(crate) fn hush(&self, keys: Keys) -> std::io::Result<Hushed<'_>> {
+        let turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
         if *left {
             return Err(std::io::ErrorKind::Interrupted.into());
@@ -67,33 +78,67 @@ impl Terminal {
             let _ = tcsetattr(&self.device, OptionalActions::Now, &quiet);
         }
         let _ = keys;
-        Ok(Hushed(self))
+        Ok(Hushed { terminal: self, _turn: turn })
     }
 
     /// Shows `prompt`, reads a line that the terminal does not show, and leaves `shown` in the prompt's place. What was typed ahead counts:
-    /// nothing is thrown away, as it would be by a library that empties the keyboard first.
+    /// nothing is thrown away, as it would be by a library that empties the keyboard first. Once `given_up` is set nobody waits for it any more.
     ///
     /// # Errors
-    /// The terminal cannot be read; no line at all (Ctrl-D) is [`std::io::ErrorKind::UnexpectedEof`].
-    pub fn hidden_line(&self, prompt: &str, shown: &str) -> std::io::Result<Secret<String>> {
+    /// The terminal cannot be read; no line at all (Ctrl-D) is [`std::io::ErrorKind::UnexpectedEof`], Ctrl-C
+    /// and a question that was given up are [`std::io::ErrorKind::Interrupted`].
+    pub fn hidden_line(&self, prompt: &str, shown: &str, given_up: &AtomicBool) -> std::io::Result<Secret<String>> {
         let _hushed = self.hush(Keys::Line)?;
+        if given_up.load(Ordering::Relaxed) {
+            return Err(std::io::ErrorKind::Interrupted.into());
+        }
         self.term.write_str(prompt)?;
         self.term.flush()?;
-        let line = self.line();
+        let line = self.line(given_up);
+        if given_up.load(Ordering::Relaxed) {
+            self.term.clear_line()?;
+        }
+        if line.as_ref().is_err_and(|error| error.kind() == std::io::ErrorKind::Interrupted) {
+            return line;
+        }
         self.term.clear_line()?;
         self.term.write_line(shown)?;
         line
     }
 
     #[cfg(unix)]
-    fn line(&self) -> std::io::Result<Secret<String>> {
+    fn line(&self, given_up: &AtomicBool) -> std::io::Result<Secret<String>> {
         let mut device = &self.device;
+        self.wait_for_line(given_up)?;
         line_of(&mut device)?.ok_or_else(|| std::io::ErrorKind::UnexpectedEof.into())
     }
 
+    /// Waits until there is a line to read. Ctrl-C is a signal then, which ends no read: somebody has to look for it, where no runtime does.
+    #[cfg(unix)]
+    fn wait_for_line(&self, given_up: &AtomicBool) -> std::io::Result<()> {
+        use rustix::event::{PollFd, PollFlags, Timespec, poll};
+        let pause = Timespec { tv_sec: 0, tv_nsec: LOOK.as_nanos().try_into().unwrap_or_default() };
+        loop {
+            if super::was_interrupted() || given_up.load(Ordering::Relaxed) {
+                return Err(std::io::ErrorKind::Interrupted.into());
+            }
+            let mut waited_for = [PollFd::new(&self.device, PollFlags::IN)];
+            match poll(&mut waited_for, Some(&pause)) {
+                Ok(0) | Err(rustix::io::Errno::INTR) => {}
+                // A system that cannot wait for a terminal reads it at once.
+                Ok(_) | Err(_) => return Ok(()),
+            }
+        }
+    }
+
     #[cfg(not(unix))]
-    fn line(&self) -> std::io::Result<Secret<String>> {
+    fn line(&self, _: &AtomicBool) -> std::io::Result<Secret<String>> {
         self.term.read_secure_line().map(Secret::new)
+    }
+
+    /// Waits until nobody asks. Whoever was given up needs a moment.
+    pub(crate) fn wait_for_turn(&self) {
+        drop(self.turn.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
     /// Puts echo and cursor back as they were, after a prompt that did not end by itself. No prompt comes after it.
@@ -118,13 +163,16 @@ pub enum Keys {
 }
 
 /// A terminal that shows nothing by itself.
-pub struct Hushed<'t>(&'t Terminal);
+pub struct Hushed<'t> {
+    terminal: &'t Terminal,
+    _turn: MutexGuard<'t, ()>,
+}
 
 impl Drop for Hushed<'_> {
     fn drop(&mut self) {
         #[cfg(unix)]
-        if let Some(modes) = &self.0.modes {
-            let _ = rustix::termios::tcsetattr(&self.0.device, rustix::termios::OptionalActions::Now, modes);
+        if let Some(modes) = &self.terminal.modes {
+            let _ = rustix::termios::tcsetattr(&self.terminal.device, rustix::termios::OptionalActions::Now, modes);
         }
     }
 }

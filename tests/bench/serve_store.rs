@@ -109,6 +109,7 @@ async fn measure(store: &Store, size: Size) -> Result {
                 auth: AuthKind::Bearer,
                 request: Some("request"),
                 source_ip: Some("192.0.2.1"),
+                given: None,
             };
             let permit = vend::begin(&store, &wish, false, now()).await??;
             let key = format!("ASIA{at}");

@@ -43,7 +43,8 @@ source_profile = one
 role_arn = arn:aws:iam::012345678987:role/Deploy
 source_profile = sso
 [profile sso]
-sso_session = acme
+sso_start_url = https://acme.awsapps.com/start
+sso_region = us-east-1
 ";
 
 fn alibaba_profiles() -> String {
@@ -196,13 +197,17 @@ fn a_profile_that_leads_nowhere_is_told_before_anybody_signs_in() {
     for cloud in CLOUDS {
         let room = room(cloud);
         let key = if cloud.word == "aws" { "`role_arn`" } else { "`ram_role_arn`" };
-        let way = if cloud.word == "aws" { "by `sso_session`" } else { "by its mode `CloudSSO`" };
+        // A portal's profile that names no role there; at Alibaba Cloud a portal's profile begins no chain yet.
+        let portal = match cloud.word {
+            "aws" => ["profile `sso` is configured to use SSO", "missing required configuration: sso_account_id, sso_role_name"],
+            _ => ["profile `sso` gets its keys ", "by its mode `CloudSSO`"],
+        };
         for (profile, words) in [
             ("unheard-of", ["there is no profile `unheard-of` in ", file(cloud)]),
             ("plain", ["profile `plain` has no ", key]),
-            ("lost", ["there is no profile `nowhere` in", "which profile `lost` has as `source_profile`"]),
+            ("lost", ["The source_profile \"nowhere\" referenced in the profile \"lost\" does not exist", "there is none in "]),
             ("one", ["the profiles lead in a circle", "`one` → `two` → `one`"]),
-            ("portal", ["profile `sso` gets its keys ", way]),
+            ("portal", portal),
             ("a]b", ["the profile name has a bracket", "error: "]),
         ] {
             let done = room.call(&format!("exec -a production --exec-profile {profile} -- touch ran")).by("bob").run();

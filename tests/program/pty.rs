@@ -56,6 +56,14 @@ impl Pty {
         self
     }
 
+    /// Waits until this is shown; what was shown since the last wait.
+    #[track_caller]
+    pub(crate) fn waits_until(&mut self, text: &str) -> String {
+        let before = self.shown.len();
+        self.waits_for(text);
+        String::from_utf8_lossy(&self.shown[before..]).into_owned()
+    }
+
     /// Waits until this is shown and the program listens: until then, typed text is the terminal's and would be shown.
     #[track_caller]
     pub(crate) fn asks(&mut self, text: &str) -> &mut Self {

@@ -134,6 +134,39 @@ fn ctrl_c_leaves_everything_as_it_was() {
 }
 
 #[test]
+fn ctrl_c_at_the_passphrase_of_saved_passwords() {
+    let room = Room::new();
+    room.production(AWS, "bob");
+    let phrase = "a long enough passphrase";
+    let start = |line: &str| Pty::start(&room, &room.call(line).var("SAML2CLOUD_KEYCHAIN", "file"), false);
+    let left = |mut pty: Pty| {
+        pty.types(CTRL_C);
+        pty.ends().was_interrupted();
+        assert!(!room.home().join(".local/state/saml2cloud/vault").exists());
+    };
+    let asked = || {
+        let mut pty = start("login -a production --force");
+        pty.asks(PASSWORD).types(&room.password("bob")).types(ENTER).asks("? New passphrase for saved passwords");
+        pty
+    };
+    left(asked());
+    let mut pty = asked();
+    pty.types(phrase).types(ENTER).asks("? Once more").types("a long");
+    left(pty);
+    // And for the file that is there.
+    let kept =
+        room.call("login -a production --force").var("SAML2CLOUD_KEYCHAIN", "file").var("SAML2CLOUD_VAULT_PASSPHRASE", phrase);
+    let mut pty = Pty::start(&room, &kept, false);
+    pty.asks(PASSWORD).types(&room.password("bob")).types(ENTER);
+    assert_eq!(pty.ends().code, 0);
+    room.sandbox.clear_requests();
+    let mut pty = start("login -a production --force");
+    pty.asks("? Passphrase for saved passwords").types("a lo").types(CTRL_C);
+    pty.ends().was_interrupted();
+    assert_eq!(room.asked(AWS.sts), 0);
+}
+
+#[test]
 fn ctrl_c_while_a_push_is_waited_for() {
     let room = Room::new();
     let password = room.password("alice");

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use saml2cloud::server::{self, App, Csrf, Settings};
 use saml2cloud::tvm::audit::{AuthKind, Event, Row};
+use saml2cloud::tvm::keys::{self, By, Imported, NewKey, Purpose};
 use saml2cloud::tvm::model::{
     Alias, Bearer, Class, CloudAccount, Description, Digest, Email, Gid, Label, NewNode, NewRole, NewUser, Node, Role, UserId,
 };
@@ -17,15 +18,42 @@ use saml2cloud::tvm::store::sessions::NewSession;
 use saml2cloud::tvm::store::tokens::{NewToken, TokenKind};
 use saml2cloud::tvm::store::{StoreError, Tx, audit};
 use saml2cloud::types::{CloudId, RoleArn, Timestamp};
-use saml2cloud::world::{Clock, Env, HttpNetwork};
+use saml2cloud::world::{Clock, Env};
 use serde_json::Value;
 use tokio::sync::oneshot;
+
+use crate::cloud::{Cloud, Way};
+use crate::corporate::Corporate;
 
 /// The public address of every service under test. Requests go to loopback and name this host.
 pub(crate) const URL: &str = "https://cam.example/";
 
 pub(crate) fn now() -> Timestamp {
     Timestamp::from_unix(1_800_000_000).unwrap()
+}
+
+/// The key with which every house signs: making one takes a second.
+static SIGNING_KEY: OnceLock<Vec<u8>> = OnceLock::new();
+
+fn signing_key() -> zeroize::Zeroizing<Vec<u8>> {
+    use rsa::pkcs8::EncodePrivateKey as _;
+    let make = || {
+        let key = rsa::RsaPrivateKey::new(&mut rsa::rand_core::OsRng, 2048).unwrap();
+        key.to_pkcs8_der().unwrap().as_bytes().to_vec()
+    };
+    zeroize::Zeroizing::new(SIGNING_KEY.get_or_init(make).clone())
+}
+
+/// Keys for everything, as `serve keys new` makes them.
+async fn give_keys(app: &App) {
+    for purpose in [Purpose::Sp, Purpose::IdpAlibaba, Purpose::IdpAws] {
+        let new = NewKey { purpose, name: "cam.example", days: 365 };
+        let imported = Imported { pkcs8: signing_key(), certificate: None };
+        let (keepers, by) = (app.keys.keepers(), By::default());
+        let key = keys::import(&app.store, keepers, &new, imported, &by, now()).await.unwrap();
+        keys::activate(&app.store, &key.id, &by, now()).await.unwrap();
+    }
+    app.keys.forget();
 }
 
 /// A clock that stands still until it is told the time. Whoever sleeps by it sleeps for ever.
@@ -58,10 +86,12 @@ impl Clock for StoodClock {
 pub(crate) struct House {
     pub(crate) app: App,
     pub(crate) clock: Arc<StoodClock>,
+    pub(crate) cloud: Arc<Cloud>,
     pub(crate) root: Node,
     pub(crate) east: Node,
     pub(crate) shop: Node,
     pub(crate) labs: Node,
+    pub(crate) corporate: Corporate,
     pub(crate) people: BTreeMap<&'static str, UserId>,
     address: SocketAddr,
     client: reqwest::Client,
@@ -181,33 +211,46 @@ impl House {
         Self::with("").await
     }
 
-    /// One with these lines in its configuration as well.
+    /// One with these lines as well; they come after `[idp]`.
     pub(crate) async fn with(more: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        let corporate = Corporate::new();
         let path = folder.path().join("serve.toml");
         let text = format!(
-            "[database]\nurl = \"sqlite:serve.db\"\n[server]\nurl = \"{URL}\"\nlisten = \"127.0.0.1:0\"\naccess_log = \"off\"\n{more}"
+            "[database]\nurl = \"sqlite:serve.db\"\n[server]\nurl = \"{URL}\"\nlisten = \"127.0.0.1:0\"\naccess_log = \"off\"\n\
+             [keys]\npassphrase_file = \"passphrase\"\n\
+             [idp]\nmetadata_file = \"idp.xml\"\ncertificate_file = \"idp.pem\"\n{more}"
         );
         std::fs::write(&path, text).unwrap();
+        std::fs::write(folder.path().join("idp.xml"), corporate.metadata()).unwrap();
+        std::fs::write(folder.path().join("idp.pem"), corporate.pem()).unwrap();
+        std::fs::write(folder.path().join("passphrase"), "correct horse battery staple").unwrap();
         let settings = Settings::load(Some(&path), &Env::default()).unwrap();
         settings.database.migrate().await.unwrap();
+        let cloud = Arc::new(Cloud::default());
         let clock = Arc::new(StoodClock(Mutex::new(now())));
         let running =
-            server::start(settings, &Env::default(), Arc::clone(&clock) as Arc<dyn Clock>, Arc::new(HttpNetwork)).await.unwrap();
+            server::start(settings, &Env::default(), Arc::clone(&clock) as Arc<dyn Clock>, Arc::new(Way(Arc::clone(&cloud))))
+                .await
+                .unwrap();
         let (app, address) = (running.app().clone(), running.address());
         let (end, ended) = oneshot::channel();
         let served = tokio::spawn(running.serve(async {
             let _ = ended.await;
         }));
         let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build().unwrap();
-        Self::furnish(app, clock, address, client, folder, end, served).await
+        give_keys(&app).await;
+        Self::furnish(app, clock, cloud, address, client, corporate, folder, end, served).await
     }
 
+    #[allow(clippy::too_many_arguments, reason = "each is a part of the house")]
     async fn furnish(
         app: App,
         clock: Arc<StoodClock>,
+        cloud: Arc<Cloud>,
         address: SocketAddr,
         client: reqwest::Client,
+        corporate: Corporate,
         folder: tempfile::TempDir,
         end: oneshot::Sender<()>,
         served: tokio::task::JoinHandle<()>,
@@ -231,7 +274,7 @@ impl House {
         let labs = account("Labs", Some("alibaba:1000000000000001"));
         let labs = tx.add_node(&east.id, &labs, std::slice::from_ref(&admin), Some(&admin)).await.unwrap();
         tx.commit(&Event::by(AuthKind::System, "test.acme", serde_json::json!({}))).await.unwrap();
-        Self { app, clock, root, east, shop, labs, people, address, client, folder, end: Some(end), served }
+        Self { app, clock, cloud, root, east, shop, labs, corporate, people, address, client, folder, end: Some(end), served }
     }
 
     /// Where the configuration and the database are.

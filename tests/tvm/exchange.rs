@@ -203,7 +203,7 @@ impl Desk {
 }
 
 fn wish<'w>(user: &'w UserId, role: &'w RoleId, channel: Channel) -> Wish<'w> {
-    Wish { user, role, channel, duration: None, auth: AuthKind::Bearer, request: Some("r-1"), source_ip: None }
+    Wish { user, role, channel, duration: None, auth: AuthKind::Bearer, request: Some("r-1"), source_ip: None, given: None }
 }
 
 /// Every text in the tables that vends write.

@@ -10,6 +10,7 @@ mod exchange;
 mod export;
 mod horizontals;
 mod idempotency;
+mod keys;
 mod place;
 mod plans;
 mod proposals;

@@ -10,7 +10,7 @@ use saml2cloud::tvm::store::{Store, StoreError, nodes, roles};
 use saml2cloud::tvm::vend::{self, Refusal, Wish};
 use saml2cloud::types::IdpArn;
 
-use crate::place::{Acme, change, event, later, now, on_both};
+use crate::place::{Acme, change, event, later, on_both};
 
 async fn propose(store: &Store, by: &UserId, kind: Kind, subject: &str, params: &serde_json::Value) -> ProposalId {
     change(store, async |tx| tx.propose(&NewProposal { kind, subject, params, by }).await).await.unwrap()
@@ -92,6 +92,7 @@ fn a_risky_role_is_handed_out_by_consent_and_for_as_long_as_that_lasts() {
             auth: AuthKind::Bearer,
             request: None,
             source_ip: None,
+            given: None,
         };
         let at = async |two_person, seconds| {
             let permit = vend::begin(store, &wish, two_person, later(seconds)).await.unwrap();

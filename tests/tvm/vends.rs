@@ -91,6 +91,7 @@ fn a_permit_is_given_for_what_is_granted_and_for_no_longer() {
             auth: AuthKind::Bearer,
             request: Some("r-1"),
             source_ip: Some("192.0.2.1"),
+            given: None,
         };
         let refused = async |wanted: Refusal| {
             assert_eq!(vend::begin(store, &wish, false, now()).await.unwrap().unwrap_err(), wanted);
@@ -173,6 +174,7 @@ fn nothing_is_handed_out_that_the_trail_does_not_tell() {
             auth: AuthKind::Session,
             request: None,
             source_ip: None,
+            given: None,
         };
         vend::begin(store, &wish, false, now()).await.unwrap().unwrap();
         let mut conn = crate::audit::raw(ground).await;

@@ -33,7 +33,7 @@ enum Command {
     Activate(Which),
     /// Take a key out for good: its certificate is published no more
     Retire(Which),
-    /// What has to be given to those who trust the keys, as SAML metadata on stdout
+    /// What has to be given to those who trust the keys: SAML metadata on stdout, for audit the certificates
     Metadata(Of),
 }
 
@@ -99,7 +99,7 @@ struct Which {
 
 #[derive(clap::Args)]
 struct Of {
-    /// sp, idp-alibaba or idp-aws
+    /// sp, idp-alibaba, idp-aws or audit
     #[arg(value_name = "PURPOSE")]
     purpose: String,
 }
@@ -183,7 +183,7 @@ impl Keys {
                 tell(&room.retire(&id(which)?, now).await?, settings);
                 Ok(())
             }
-            Command::Metadata(of) => show::data(&room.metadata(settings, purpose(&of.purpose)?, now).await?),
+            Command::Metadata(of) => show::data(&room.metadata(settings, purpose(&of.purpose)?).await?),
         }
     }
 }

@@ -12,7 +12,12 @@ use crate::cloud::chain::{ChainError, Entry, Held, Hop, Keys, Plan, Whence, foll
 use crate::types::{CloudId, ProfileName, Region, RoleArn, SessionDuration, Timestamp};
 
 /// How the profile `name` comes to its role.
-pub(super) fn plan(profiles: &Profiles, name: &ProfileName, login: &ProfileName, now: Timestamp) -> Result<Plan, ChainError> {
+pub(super) fn plan(
+    profiles: &Profiles,
+    name: &ProfileName,
+    login: Option<&ProfileName>,
+    now: Timestamp,
+) -> Result<Plan, ChainError> {
     let text = profiles.text()?;
     let files = format!("`{}`", profiles.path.display());
     follow(name, login, &files, "ram_role_arn", now, |profile| {
@@ -72,7 +77,7 @@ fn entry(profile: &ProfileName, object: &Map<String, Value>) -> Result<Entry, Ch
             ))
         }
     };
-    Ok(Entry { role, keys, other, region: region("region_id")? })
+    Ok(Entry { role, keys, signs_in: false, other, region: region("region_id")? })
 }
 
 /// The length that a profile wishes; `aliyun` writes 0 for none.

@@ -9,10 +9,12 @@ use crate::cloud::chain::{ChainError, Entry, Held, Hop, Keys, Plan, Whence, foll
 use crate::cloud::{Place, StoreError};
 use crate::text::ini::Ini;
 use crate::types::{CloudId, ProfileName, Region, RoleArn, SessionDuration, Timestamp};
-use crate::world::file;
+use crate::world::{Env, file};
 
 /// Ways to get keys that only AWS's own tools go.
 const OTHER_WAYS: &[&str] = &["sso_session", "sso_start_url", "credential_process", "login_session", "web_identity_token_file"];
+/// What a profile that signs in at a portal has, one of them at least.
+const PORTAL: &[&str] = &["sso_session", "sso_start_url", "sso_account_id", "sso_role_name"];
 
 /// What both files say of profiles.
 struct Files {
@@ -33,16 +35,46 @@ impl Files {
         }
         found
     }
+
+    /// Where the profile `name` has the token service asked: by its section of services, else for all services. What the environment says
+    /// comes before both: <https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html>.
+    fn token_service(&self, name: &ProfileName, env: &Env) -> Option<String> {
+        let settings = self.profile(name)?;
+        let says = |key: &str| settings.get(key).copied();
+        let ignored = says("ignore_configured_endpoint_urls").is_some_and(|word| word.eq_ignore_ascii_case("true"));
+        let is_elsewhere = env.first(&["AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"]).is_some();
+        if ignored || is_elsewhere || env.is_on("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS") {
+            return None;
+        }
+        let services = says("services").map(|services| format!("services {services}"));
+        let own = services.and_then(|section| {
+            let nested = self.config.nested(&section, "sts").into_iter();
+            nested
+                .filter(|(key, value)| key.eq_ignore_ascii_case("endpoint_url") && !value.is_empty())
+                .map(|(_, url)| url.to_owned())
+                .next()
+        });
+        own.or_else(|| says("endpoint_url").map(str::to_owned))
+    }
 }
 
-/// How the profile `name` comes to its role.
-pub(super) fn plan(profiles: &Profiles, name: &ProfileName, login: &ProfileName, now: Timestamp) -> Result<Plan, ChainError> {
+/// How the profile `name` comes to its role. Where the token service is asked is that profile's word, for the whole way, as in botocore.
+pub(super) fn plan(
+    profiles: &Profiles,
+    name: &ProfileName,
+    login: Option<&ProfileName>,
+    env: &Env,
+    now: Timestamp,
+) -> Result<Plan, ChainError> {
     let read = |path| file::read(path).map(Option::unwrap_or_default).map_err(StoreError::from);
     let files = Files { config: Ini::parse(&read(&profiles.config)?), credentials: Ini::parse(&read(&profiles.credentials)?) };
     let places = format!("`{}` and `{}`", profiles.config.display(), profiles.credentials.display());
-    follow(name, login, &places, "role_arn", now, |profile| {
+    let mut plan = follow(name, login, &places, "role_arn", now, |profile| {
         files.profile(profile).map(|settings| entry(profile, &settings)).transpose()
-    })
+    })?;
+    let url = files.token_service(name, env);
+    plan.way.iter_mut().chain([&mut plan.last]).for_each(|hop| hop.place.sts = url.clone());
+    Ok(plan)
 }
 
 fn entry(profile: &ProfileName, settings: &BTreeMap<String, &str>) -> Result<Entry, ChainError> {
@@ -54,7 +86,9 @@ fn entry(profile: &ProfileName, settings: &BTreeMap<String, &str>) -> Result<Ent
         keys: Keys { id: id.to_owned(), secret: secret.into(), token: token.map(Into::into) },
         expires: get("x_security_token_expires").and_then(Timestamp::parse),
     });
-    let role = match get("role_arn") {
+    // With a token in a file it is the profile's own sign-in, and no role on top of one.
+    let by_token = get("role_arn").is_some() && get("web_identity_token_file").is_some();
+    let role = match get("role_arn").filter(|_| !by_token) {
         None => None,
         Some(arn) => {
             let role = RoleArn::parse(arn).map_err(|e| bad(format!("has a bad `role_arn`: {e}")))?;
@@ -65,7 +99,8 @@ fn entry(profile: &ProfileName, settings: &BTreeMap<String, &str>) -> Result<Ent
         }
     };
     let other = OTHER_WAYS.iter().find(|key| settings.contains_key(**key)).map(|key| format!("`{key}`"));
-    Ok(Entry { role, keys, other, region })
+    let signs_in = role.is_none() && (by_token || PORTAL.iter().any(|key| settings.contains_key(*key)));
+    Ok(Entry { role, keys, signs_in, other, region })
 }
 
 fn hop<'s>(
@@ -97,18 +132,20 @@ fn hop<'s>(
 /// Whose keys a role is assumed with. A role without a source would be an error of botocore's; here it has one, the login.
 fn whence<'s>(profile: &ProfileName, get: impl Fn(&str) -> Option<&'s str>) -> Result<Whence, ChainError> {
     let bad = |why: String| ChainError::Bad { profile: profile.clone(), why };
-    if get("web_identity_token_file").is_some() {
-        return Err(bad("gets its keys by `web_identity_token_file`, which is not done here".to_owned()));
-    }
     match (get("source_profile"), get("credential_source")) {
-        (Some(_), Some(_)) => Err(bad("has both `source_profile` and `credential_source`".to_owned())),
+        (Some(_), Some(_)) => Err(bad("contains both source_profile and credential_source".to_owned())),
         (Some(source), None) => match ProfileName::parse(source) {
             Ok(source) => Ok(Whence::Profile(source)),
             Err(error) => Err(bad(format!("has a bad `source_profile`: {error}"))),
         },
         // What a command would find in the environment is what `exec` puts there: the login's keys.
         (None, None | Some("Environment")) => Ok(Whence::Login),
-        (None, Some(other)) => Err(bad(format!("has `credential_source = {}`, which is a machine's own", other.escape_debug()))),
+        (None, Some(other @ ("Ec2InstanceMetadata" | "EcsContainer"))) => Err(bad(format!(
+            "has `credential_source = {other}`: these keys are a machine's own, and programs on it get them by themselves"
+        ))),
+        (None, Some(other)) => {
+            Err(bad(format!("references the credential source \"{}\", which is not valid", other.escape_debug())))
+        }
     }
 }
 
@@ -160,9 +197,15 @@ mod tests {
             (&format!("{role}duration_seconds = 60"), "profile `a` has a bad `duration_seconds`: a session lasts 900"),
             (&format!("{role}session_tags = x"), "profile `a` has `session_tags` that are not `key=value,…`"),
             (&format!("{role}region = x/y"), "profile `a` has a bad `region`"),
-            (&format!("{role}source_profile = b\ncredential_source = Environment"), "has both `source_profile` and"),
-            (&format!("{role}credential_source = Ec2InstanceMetadata"), "which is a machine's own"),
-            (&format!("{role}web_identity_token_file = /x"), "gets its keys by `web_identity_token_file`"),
+            (
+                &format!("{role}source_profile = b\ncredential_source = Environment"),
+                "contains both source_profile and credential_source",
+            ),
+            (&format!("{role}credential_source = Ec2InstanceMetadata"), "these keys are a machine's own"),
+            (
+                &format!("{role}credential_source = environment"),
+                "references the credential source \"environment\", which is not valid",
+            ),
         ] {
             assert!(wrong(text).contains(why), "{text}: {}", wrong(text));
         }
@@ -177,10 +220,46 @@ mod tests {
         file::replace(&profiles.config, text).unwrap();
         file::replace(&profiles.credentials, "[base]\naws_access_key_id = AKIA\naws_secret_access_key = s\n").unwrap();
         let name = |text| ProfileName::parse(text).unwrap();
-        let plan = |text, login| plan(&profiles, &name(text), &name(login), Timestamp::from_unix(0).unwrap()).unwrap().source;
+        let at = Timestamp::from_unix(0).unwrap();
+        let plan = |text, login| plan(&profiles, &name(text), Some(&name(login)), &Env::of([]), at).unwrap().source;
         assert!(matches!(plan("env", "saml"), Source::Login));
         assert!(matches!(plan("on-keys", "base"), Source::Login), "the login's own profile stands for the login");
         let Source::Profile { profile, keys } = plan("on-keys", "saml") else { panic!("its keys are there") };
         assert_eq!((profile.as_str(), keys.id.as_str(), keys.token), ("base", "AKIA", None));
+    }
+
+    #[test]
+    fn the_token_service_is_the_named_profiles_word() {
+        let text = "[profile a]\nrole_arn = arn:aws:iam::1:role/a\nservices = lab\nendpoint_url = https://all.example/\n\
+            [profile b]\nendpoint_url = https://all.example/\n[profile c]\nservices = no-such\n[profile d]\nservices = lab\n\
+            ignore_configured_endpoint_urls = TRUE\n[services lab]\ns3 =\n  endpoint_url = https://s3.example/\nsts =\n  \
+            endpoint_url = https://sts.example/\n";
+        let files = Files { config: Ini::parse(text), credentials: Ini::parse("") };
+        let asked = |name: &str, env: &[(&str, &str)]| {
+            files.token_service(&ProfileName::parse(name).unwrap(), &Env::of(env.iter().copied()))
+        };
+        assert_eq!(asked("a", &[]).as_deref(), Some("https://sts.example/"));
+        assert_eq!(asked("b", &[]).as_deref(), Some("https://all.example/"));
+        assert_eq!((asked("c", &[]), asked("d", &[]), asked("e", &[])), (None, None, None));
+        for variable in [
+            ("AWS_ENDPOINT_URL_STS", "https://x/"),
+            ("AWS_ENDPOINT_URL", "https://x/"),
+            ("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true"),
+        ] {
+            assert_eq!(asked("a", &[variable]), None, "{variable:?}");
+        }
+    }
+
+    #[test]
+    fn profiles_that_sign_in_by_themselves() {
+        let signs_in = |text: &str| settings(&format!("[profile a]\n{text}"), "a").unwrap().is_some_and(|entry| entry.signs_in);
+        let role = "role_arn = arn:aws:iam::1:role/a\n";
+        assert!(
+            signs_in("sso_session = x")
+                && signs_in("sso_account_id = 1")
+                && signs_in(&format!("{role}web_identity_token_file = /t"))
+        );
+        assert!(!signs_in(&format!("{role}sso_session = x")), "a role comes before a portal, as in botocore");
+        assert!(!signs_in("web_identity_token_file = /t") && !signs_in("credential_process = x"));
     }
 }

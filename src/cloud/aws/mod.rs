@@ -23,10 +23,10 @@ use async_trait::async_trait;
 
 use super::chain::{ChainError, Keys, Plan, RoleCall};
 use super::trust::{BadTrust, Form, Trust};
-use super::{Cloud, CloudError, ConsoleLink, ConsoleWish, Endpoint, Place, SessionWish, Store, Trusted};
+use super::{Cloud, CloudError, ConsoleLink, ConsoleWish, Endpoint, Place, SessionWish, Store, Trusted, vending};
 use crate::types::{
-    Assertion, Choice, CloudAccountId, CloudId, Credentials, Offer, PortalToken, ProfileName, Region, RoleArn, RoleWish, Secret,
-    ServiceProvider, SessionDuration, Timestamp, WebIdentity, WebUrl,
+    Assertion, Choice, CloudAccountId, CloudId, Credentials, Offer, PortalKind, PortalToken, ProfileName, Region, RoleArn,
+    RoleWish, Secret, ServiceProvider, SessionDuration, Timestamp, WebIdentity, WebUrl,
 };
 use crate::world::{Env, EnvChange, Paths, Transport};
 
@@ -76,13 +76,19 @@ impl Cloud for Aws {
 
     async fn assume(&self, choice: &Choice, wish: &SessionWish, net: &dyn Transport) -> Result<Credentials, CloudError> {
         match choice.assertion() {
-            Assertion::Portal(_) => portal::role_credentials(choice, wish, net).await,
+            Assertion::Portal(token) => match token.kind {
+                PortalKind::Cloud => portal::role_credentials(choice, wish, net).await,
+                PortalKind::Tvm => vending::role_credentials(choice, wish, net).await,
+            },
             Assertion::Saml(_) | Assertion::Oidc(_) => sts::assume(choice, wish, net).await,
         }
     }
 
     fn portal(&self, token: &PortalToken, env: &Env) -> Result<Endpoint, CloudError> {
-        portal::endpoint(token, env)
+        match token.kind {
+            PortalKind::Cloud => portal::endpoint(token, env),
+            PortalKind::Tvm => Ok(vending::endpoint(token)),
+        }
     }
 
     async fn portal_offer(
@@ -92,23 +98,29 @@ impl Cloud for Aws {
         at: &WebUrl,
         net: &dyn Transport,
     ) -> Result<Offer, CloudError> {
-        portal::offer(token, wish, at, net).await
+        match token.kind {
+            PortalKind::Cloud => portal::offer(token, wish, at, net).await,
+            PortalKind::Tvm => vending::offer(self.id(), token, wish, at, |_| None, net).await,
+        }
     }
 
     async fn portal_sign_out(&self, token: &PortalToken, at: &WebUrl, net: &dyn Transport) -> Result<(), CloudError> {
-        portal::sign_out(token, at, net).await
+        match token.kind {
+            PortalKind::Cloud => portal::sign_out(token, at, net).await,
+            PortalKind::Tvm => vending::sign_out(token, at, net).await,
+        }
     }
 
     fn plan(
         &self,
         name: &ProfileName,
-        login: &ProfileName,
+        login: Option<&ProfileName>,
         paths: &Paths,
         env: &Env,
         now: Timestamp,
     ) -> Result<Plan, ChainError> {
         let profiles = profile::Profiles { credentials: paths.aws_credentials(env), config: paths.aws_config(env) };
-        chain::plan(&profiles, name, login, now)
+        chain::plan(&profiles, name, login, env, now)
     }
 
     /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles.html#iam-term-role-chaining>

@@ -52,7 +52,7 @@ sso_start_url = https://d-1234567890.awsapps.com/start
 "#;
 
 fn of(name: &str) -> Result<Option<SsoProfile>, String> {
-    sso_profile(CONFIG, "~/.aws/config", name).map_err(|error| error.to_string())
+    profile_that_signs_in(CONFIG, "~/.aws/config", name).map_err(|error| error.to_string())
 }
 
 fn said(name: &str) -> [Option<String>; 6] {
@@ -108,5 +108,34 @@ fn a_mistyped_key_is_worth_a_word() {
             "`sso_acount_id` in profile `typo` is read by nobody",
             "`sso_registration_scope` in sso-session `my-sso` is read by nobody; did you mean `sso_registration_scopes`?"
         ]
+    );
+}
+
+#[test]
+fn a_token_in_a_file_is_a_sign_in_too() {
+    let text = "[profile pod]\nrole_arn = arn:aws:iam::1:role/a\nweb_identity_token_file = /t\nrole_session_name = me\nsso_session = no\nendpoint_url = https://x/\n";
+    let found = profile_that_signs_in(text, "~/.aws/config", "pod").unwrap().unwrap().found;
+    let own = ["oidc_source", "oidc_token_file", "oidc_session_name"].map(|key| found.draft.other(key));
+    assert_eq!(own, [Some("file"), Some("/t"), Some("me")], "before a portal, as in botocore");
+    assert_eq!((found.draft.get(Key::Provider), found.draft.get(Key::Role)), (Some("OIDC"), Some("arn:aws:iam::1:role/a")));
+    assert_eq!(found.draft.get(Key::StsEndpoint), Some("https://x/"));
+    let role = "[profile role]\nrole_arn = arn:aws:iam::1:role/a\nsource_profile = pod\n";
+    assert!(profile_that_signs_in(role, "~/.aws/config", "role").unwrap().is_none());
+}
+
+#[test]
+fn another_address_is_said_and_not_passed_over() {
+    let asked = |more: &str| {
+        let own = "sso_start_url = https://d-1.awsapps.com/start\nsso_region = us-east-1\n";
+        let text = format!(
+            "[profile a]\n{own}{more}\n[services lab]\nsso_oidc =\n  endpoint_url = https://x/\n[services s3]\ns3 =\n  endpoint_url = https://x/\n"
+        );
+        profile_that_signs_in(&text, "~/.aws/config", "a").err().map(|error| error.to_string()).unwrap_or_default()
+    };
+    assert!(asked("endpoint_url = https://x/").contains("another address for sign-ins by `endpoint_url`"));
+    assert!(asked("services = lab").contains("by `sso_oidc` of `[services lab]`"));
+    assert_eq!(
+        (asked("services = s3"), asked("endpoint_url = https://x/\nignore_configured_endpoint_urls = true")),
+        Default::default()
     );
 }

@@ -6,6 +6,7 @@ use super::NAME;
 use super::visit::{Place, Visit};
 use super::wire::{self, Client, Granted, Told};
 use crate::idp::SignInError;
+use crate::idp::paste::Pasting;
 use crate::oidc::{Pkce, code};
 use crate::types::Secret;
 
@@ -42,9 +43,10 @@ impl Visit<'_, '_> {
             ("code_challenge", pkce.challenge.as_str()),
         ]);
         let through = waiting.start(&address)?;
-        self.show_address(place, &address, &through);
+        let opened = self.show_address(place, &address, &through);
+        let elsewhere = Pasting::new(self.session.answers, self.session.machine.env, opened);
         let from = code::From { who: place.start.host(), issuer: None, must_name_itself: false };
-        let code = code::receive(&mut waiting, self.session.clock, code::PATIENCE, from).await?;
+        let code = code::receive(&mut waiting, self.session.clock, code::PATIENCE, from, &elsewhere).await?;
         code::attend(waiting, self.exchange(place, client, &code, &back, &pkce)).await
     }
 

@@ -14,6 +14,7 @@
 
 mod browse;
 mod device;
+mod known;
 mod start;
 mod token;
 mod visit;
@@ -135,7 +136,7 @@ impl Provider for IdentityCenter {
             region: region.or(named),
             scopes,
             store,
-            device: settings.switch(NAME, DEVICE)?,
+            device: settings.own(DEVICE).map(|_| settings.switch(NAME, DEVICE)).transpose()?,
             auto_login: settings.switch(NAME, AUTO)?,
             port: port.transpose()?,
         }))
@@ -164,8 +165,8 @@ struct Configured {
     region: Option<Region>,
     scopes: Vec<String>,
     store: Store,
-    /// Whether the person signs in on another device.
-    device: bool,
+    /// Whether the person signs in on another device, if the account says; else where no browser can be shown.
+    device: Option<bool>,
     /// Whether whoever asks for keys without a person may start a sign-in.
     auto_login: bool,
     /// The port that the browser is led back to.

@@ -34,7 +34,7 @@ fn a_browser_is_shown_where_there_may_be_one() {
         region: None,
         scopes: Vec::new(),
         store: Store::Shared,
-        device: false,
+        device: None,
         auto_login: false,
         port: None,
     };

@@ -5,17 +5,19 @@ use std::time::Duration;
 
 use super::token::{self, Held, Shared, State};
 use super::wire::{self, Client, Granted, Refusal, Told};
-use super::{Configured, NAME, REGION, Store, start};
+use super::{Configured, NAME, REGION, Store, known, start};
 use crate::ask::{NoAnswer, Question, Topic};
 use crate::http::Policy;
 use crate::idp::{Session, SignInError, portal};
-use crate::types::{Partition, PortalToken, Region, Secret, Timestamp, WebUrl};
+use crate::types::{Partition, PortalKind, PortalToken, Region, Secret, Timestamp, WebUrl};
 use crate::vault::Kind;
 use crate::world::file::{self, FileError};
 use crate::world::{Request, TransportError, is_busy};
 
 /// The pause before a half-written file is looked at again.
 const MOMENT: Duration = Duration::from_millis(50);
+/// The least time between two tries to renew a token that still serves: botocore's.
+const GAP: Duration = Duration::from_secs(60);
 /// How much life a registration must have left.
 const REGISTRATION: i64 = 15 * 60;
 /// How often a refusal to know this program is met with a new registration.
@@ -77,6 +79,7 @@ impl Visit<'_, '_> {
         let renewed = match &held {
             Some(held) => match state(self, held) {
                 State::Good => return Ok(self.handed(held.clone())),
+                State::Ending if !self.may_try() => return Ok(self.handed(held.clone())),
                 State::Ending => match self.renew(held).await {
                     // The old one is good for some minutes more.
                     Ok(None) | Err(_) => return Ok(self.handed(held.clone())),
@@ -96,7 +99,13 @@ impl Visit<'_, '_> {
 
     fn handed(&self, held: Held) -> PortalToken {
         let region = held.region.or_else(|| self.portal.region.clone());
-        PortalToken { access: held.access, start: self.portal.start.clone(), region, expires: held.expires }
+        PortalToken {
+            kind: PortalKind::Cloud,
+            access: held.access,
+            start: self.portal.start.clone(),
+            region,
+            expires: held.expires,
+        }
     }
 
     /// The token that rests, as it is.
@@ -119,6 +128,21 @@ impl Visit<'_, '_> {
     /// By what processes wait for each other's sign-ins at this portal for this person.
     fn turns(&self) -> PathBuf {
         portal::queue(self.session, &self.portal.key)
+    }
+
+    /// Whether a renewal that is not urgent may be tried: a service that does not answer is not asked by each of many processes. Notes the try.
+    fn may_try(&self) -> bool {
+        let path = self.turns().with_extension("tried");
+        let now = self.now();
+        let last = file::read(&path).ok().flatten().and_then(|text| Timestamp::from_unix(text.trim().parse().ok()?));
+        // A note of the future is one of another clock.
+        if last.is_some_and(|last| last <= now && now.since(last) < GAP) {
+            return false;
+        }
+        if let Err(error) = file::replace(&path, &now.unix().to_string()) {
+            tracing::debug!(%error, "the try is not noted");
+        }
+        true
     }
 
     /// Whether another process is signing in, or renewing.
@@ -194,12 +218,12 @@ impl Visit<'_, '_> {
         let machine = self.session.machine;
         let headless = self.portal.is_headless(machine.env);
         // Where there is neither a screen nor a terminal nobody reads a code, unless they ask for one.
-        let is_seen = self.portal.device || !headless || self.session.answers.can_ask(Topic::Field(REGION));
+        let is_seen = self.portal.device == Some(true) || !headless || self.session.answers.can_ask(Topic::Field(REGION));
         if !is_seen || (!machine.may_send_person && !self.portal.auto_login) {
             return Err(SignInError::NeedsSignIn { at: self.portal.start.host().to_owned() });
         }
         let place = self.place().await?;
-        let by_device = self.portal.device || headless;
+        let by_device = self.portal.device.unwrap_or(headless);
         let grant = if by_device { wire::DEVICE } else { wire::CODE };
         let mut tries = 0;
         loop {
@@ -304,7 +328,13 @@ impl Visit<'_, '_> {
         let name = portal::file_name(&["client", grant, place.service.expose().as_str(), &self.portal.key, &scopes]);
         let path = self.session.machine.paths.portal_cache().join(format!("{name}.json"));
         let kept = || serde_json::from_str::<Client>(&file::read(&path).ok()??).ok();
-        if let Some(client) = kept().filter(|client| !anew && client.expires - self.now().unix() > REGISTRATION) {
+        let of_aws_client = || {
+            let (start, session) = (self.portal.written.as_str(), self.portal.session.as_deref());
+            let wanted = known::For { start, region: &place.region, session, scopes: &self.portal.scopes, grant };
+            known::registration(&self.session.machine.paths.aws_sso_cache(), &wanted)
+        };
+        let is_fresh = |client: &Client| !anew && client.expires - self.now().unix() > REGISTRATION;
+        if let Some(client) = kept().filter(is_fresh).or_else(|| of_aws_client().filter(is_fresh)) {
             return Ok(client);
         }
         let name = wire::client_name(self.portal.session.as_deref());
@@ -349,24 +379,26 @@ impl Visit<'_, '_> {
         wire::read::<Granted>(&answer, "the sign-in")
     }
 
-    /// Opens the address in the person's browser by way of `through`, which tells nobody anything, and shows it in case that fails.
-    pub(super) fn show_address(&self, place: &Place, address: &WebUrl, through: &WebUrl) {
+    /// Opens the address in the person's browser by way of `through`, which tells nobody anything, and shows it in case that fails. Whether
+    /// it was opened.
+    pub(super) fn show_address(&self, place: &Place, address: &WebUrl, through: &WebUrl) -> bool {
         let answers = self.session.answers;
         let own = start::may_open(address);
-        match own && self.open(through) {
+        // Without a screen whatever opens is no browser that the person sees.
+        let opened = own && !self.portal.is_headless(self.session.machine.env) && self.open(through);
+        match opened {
             true => answers.notify(&format!(
                 "Sign in to {} with your browser. If it did not open, this is the address:",
                 place.start.host()
             )),
-            false => {
-                answers.notify(&format!("Sign in to {} with a browser of this machine, at this address:", place.start.host()))
-            }
+            false => answers.notify(&format!("Sign in to {} with a browser, at this address:", place.start.host())),
         }
         // For the person alone: whoever knows it could answer in their place.
         answers.notify(&format!("  {}", address.expose()));
         if !own {
             answers.notify("note: the address is not one of AWS's own, so no browser is opened; do you know it?");
         }
+        opened
     }
 
     /// Whether a browser was opened.

@@ -7,6 +7,7 @@ use super::source::Way;
 use super::{Configured, Expected, Got, SignInError};
 use crate::ask::{Question, Topic};
 use crate::idp::Session;
+use crate::idp::paste::Pasting;
 use crate::oidc::{
     Client, ClientAuth, Endpoints, OidcError, Pkce, SigningKey, Tokens, code, device, discover, json as read_json, request,
 };
@@ -170,14 +171,16 @@ impl Configured {
             }
             Err(why) => Err((why, format!("\n  {address}"))),
         };
+        let is_open = opened.is_ok();
         if let Err((why, address)) = opened {
             session.answers.notify(&format!(
-                "No browser could be opened: {}. Open the address in one on this machine; on another, `--oidc device` is the way.{address}",
+                "No browser could be opened: {}. Open the address in one; `--oidc device` is another way.{address}",
                 Untrusted::new(why.to_string())
             ));
         }
+        let elsewhere = Pasting::new(session.answers, session.machine.env, is_open);
         let from = code::From { who: &who, issuer: Some(&endpoints.issuer), must_name_itself: endpoints.names_itself };
-        let code = code::receive(&mut waiting, session.clock, code::PATIENCE, from).await?;
+        let code = code::receive(&mut waiting, session.clock, code::PATIENCE, from, &elsewhere).await?;
         let redirect = waiting.redirect_uri();
         let fields = [
             ("grant_type", "authorization_code"),
@@ -203,8 +206,14 @@ impl Configured {
             .answers
             .notify(&format!("{notice}\nApprove it only because you have just started this yourself, on this machine."));
         let who = device.url.host().to_owned();
-        let mut ask =
-            device::Standard { browser: &mut session.browser, endpoints, client, clock: session.clock, device: &device };
+        let mut ask = device::Standard {
+            browser: &mut session.browser,
+            endpoints,
+            client,
+            clock: session.clock,
+            device: &device,
+            fields: &[],
+        };
         Ok(device::poll(session.clock, &device, &who, &mut ask).await?)
     }
 

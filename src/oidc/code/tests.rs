@@ -22,6 +22,12 @@ impl Door for Scripted {
         4711
     }
 
+    fn lead(&mut self, to: &WebUrl) -> io::Result<WebUrl> {
+        Ok(to.clone())
+    }
+
+    async fn led(&mut self) {}
+
     async fn visitor(&mut self) -> Visitor {
         match self.visitors.pop_front() {
             Some(visitor) => visitor,
@@ -36,8 +42,7 @@ struct Noted(Answers);
 impl Reply for Noted {
     async fn send(self: Box<Self>, bytes: Vec<u8>) {
         let text = String::from_utf8(bytes).unwrap();
-        let all = ["cache-control: no-store", "referrer-policy: no-referrer", "content-security-policy: default-src 'none'"];
-        for header in &all[..if text.contains("<h1>") { 3 } else { 2 }] {
+        for header in ["cache-control: no-store", "referrer-policy: no-referrer", "content-security-policy: default-src 'none'"] {
             assert!(text.contains(header), "{text}");
         }
         let status = text.split(' ').nth(1).unwrap().to_owned();
@@ -86,29 +91,13 @@ fn waiting(answers: &Answers, lines: &[&str]) -> Waiting {
         door: Box::new(Scripted { visitors }),
         redirect: Redirect::parse("http://127.0.0.1/callback").unwrap(),
         state: Secret::from(STATE),
-        start: None,
     }
-}
-
-#[tokio::test]
-async fn a_browser_is_led_to_the_issuer_once() {
-    let answers = Answers::default();
-    let mut waiting = waiting(&answers, &[]);
-    let to = WebUrl::parse("https://idp.example/auth?state=0123456789abcdef").unwrap();
-    let here = waiting.start(&to).unwrap();
-    assert!(here.to_string().starts_with("http://127.0.0.1:4711/") && here.path().len() == 33, "{here}");
-    let line = format!("GET {}", here.path());
-    let lines = [line.as_str(), &line, "GET /callback?code=good&state=STATE"];
-    waiting.door = Box::new(Scripted { visitors: lines.iter().map(|line| visitor(&answers, line, "127.0.0.1:4711")).collect() });
-    let code = receive(&mut waiting, &Hourglass { runs: false }, Duration::from_secs(600), PLAIN).await.unwrap();
-    assert_eq!(code.expose(), "good");
-    assert_eq!(*answers.lock().unwrap(), ["302 ", "404 Not here", "200 Signed in"]);
 }
 
 async fn told(lines: &[&str], from: From<'_>) -> (String, Vec<String>) {
     let answers = Answers::default();
     let mut waiting = waiting(&answers, lines);
-    let outcome = receive(&mut waiting, &Hourglass { runs: true }, Duration::from_secs(600), from).await;
+    let outcome = receive(&mut waiting, &Hourglass { runs: true }, Duration::from_secs(600), from, &Nobody).await;
     let told = outcome.map_or_else(|error| error.to_string(), |code| code.expose().clone());
     let answers = answers.lock().unwrap().clone();
     (told, answers)
@@ -142,9 +131,57 @@ async fn a_name_that_points_here_is_not_ours() {
     for (host, expected) in
         [("127.0.0.1:4711", true), ("localhost:4711", true), ("evil.example:4711", false), ("127.0.0.1", false), ("", false)]
     {
-        let judged = judge(&visitor(&answers, "GET /cb?code=c&state=STATE", host), 4711, "/cb", &Secret::from(STATE), PLAIN);
+        let waiting = waiting(&answers, &[]);
+        let judged = judge(&visitor(&answers, "GET /callback?code=c&state=STATE", host), &waiting, PLAIN);
         assert_eq!(matches!(judged, Brought::Code(_)), expected, "{host}");
     }
+}
+
+/// A person who pastes one text after the other, and what they were told.
+struct Pasted(Mutex<VecDeque<&'static str>>, Mutex<Vec<&'static str>>);
+
+#[async_trait]
+impl Elsewhere for Pasted {
+    async fn pasted(&self, complaint: Option<&'static str>) -> Secret<String> {
+        self.1.lock().unwrap().extend(complaint);
+        let next = self.0.lock().unwrap().pop_front();
+        match next {
+            Some(text) => Secret::new(text.replace("STATE", STATE)),
+            None => std::future::pending().await,
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_person_brings_the_address_of_a_browser_elsewhere() {
+    let told = async |texts: &[&'static str]| {
+        let person = Pasted(Mutex::new(texts.iter().copied().collect()), Mutex::default());
+        let mut waiting = waiting(&Answers::default(), &[]);
+        let outcome = receive(&mut waiting, &Hourglass { runs: true }, Duration::from_secs(600), PLAIN, &person).await;
+        let complaints = person.1.lock().unwrap().len();
+        (outcome.map_or_else(|error| error.to_string(), |code| code.expose().clone()), complaints)
+    };
+    let good = "http://127.0.0.1:4711/callback?code=good&state=STATE";
+    for text in
+        [good, "  <http://127.0.0.1:4711/callback?code=good&state=STATE> ", "127.0.0.1:4711/callback?state=STATE&code=good"]
+    {
+        assert_eq!(told(&[text]).await, ("good".to_owned(), 0), "{text}");
+    }
+    let others = [
+        "",
+        "good",
+        "https://idp.example/auth?state=STATE",
+        "http://127.0.0.1:4711/callback?code=evil&state=of-another-sign-in",
+        "http://127.0.0.1:4712/callback?code=evil&state=STATE",
+        "http://127.0.0.1:4711/other?code=evil&state=STATE",
+        good,
+    ];
+    assert_eq!(told(&others).await, ("good".to_owned(), 6));
+    let denied = "http://127.0.0.1:4711/callback?error=access_denied&state=STATE";
+    assert_eq!(told(&[denied]).await.0, "the sign-in at idp.example was denied");
+    let foreign = "http://127.0.0.1:4711/callback?code=c&state=STATE&iss=https%3A%2F%2Fevil.example";
+    assert!(told(&[foreign]).await.0.contains("it comes from \"https://evil.example\""));
+    assert!(told(&[]).await.0.starts_with("nobody finished the sign-in"));
 }
 
 #[tokio::test]
@@ -185,7 +222,7 @@ async fn whoever_comes_again_is_told_so() {
     let lines =
         ["GET /callback?code=good&state=STATE", "GET /callback?code=good&state=STATE", "GET /callback?code=other&state=STATE"];
     let mut waiting = waiting(&answers, &lines);
-    let code = receive(&mut waiting, &Hourglass { runs: false }, Duration::from_secs(600), PLAIN).await.unwrap();
+    let code = receive(&mut waiting, &Hourglass { runs: false }, Duration::from_secs(600), PLAIN, &Nobody).await.unwrap();
     let exchange = async {
         tokio::task::yield_now().await;
         code.expose().clone()

@@ -205,7 +205,8 @@ async fn sso(
     let asked = asked(&app, &who, &visit, &role, &wanted).await?;
     app.keys.ring(&app.store, visit.now).await?;
     let address = visit.address.to_string();
-    let wish = wish(&who, &visit, &asked, Channel::Console, &address);
+    let given = told.params();
+    let wish = Wish { given: Some(&given), ..wish(&who, &visit, &asked, Channel::Console, &address) };
     let console = app.vending.console(&wish).await.map_err(|error| refused(&app, &told, error))?;
     told.is_written();
     app.metrics.count("saml2cloud_vends_total", "done");
@@ -242,6 +243,7 @@ fn wish<'w>(who: &'w Who, visit: &'w Visit, asked: &'w Asked, channel: Channel, 
         auth: who.auth,
         request: Some(&visit.request),
         source_ip: Some(address),
+        given: None,
     }
 }
 
@@ -289,7 +291,8 @@ async fn credentials(
     app.keys.ring(&app.store, visit.now).await?;
     let channel = if who.auth == AuthKind::Bearer { Channel::Cli } else { Channel::Web };
     let address = visit.address.to_string();
-    let wish = wish(&who, &visit, &asked, channel, &address);
+    let given = told.params();
+    let wish = Wish { given: Some(&given), ..wish(&who, &visit, &asked, channel, &address) };
     let handed = app.vending.keys(&wish, policy).await.map_err(|error| refused(&app, &told, error))?;
     told.is_written();
     app.metrics.count("saml2cloud_vends_total", "done");

@@ -1,9 +1,11 @@
 //! A command line on the person's own machine asks, through their browser.
 
+use std::time::Duration;
+
 use axum::Extension;
 use axum::extract::State;
 use axum::http::header::{CONTENT_SECURITY_POLICY, LOCATION};
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::{HeaderValue, StatusCode, Uri};
 use axum::response::{IntoResponse as _, Response};
 use serde::Deserialize;
 use url::{Host, Url};
@@ -17,6 +19,9 @@ use crate::server::problem::{Code, Problem};
 use crate::tvm::model::Bearer;
 use crate::tvm::store::codes::NewCode;
 
+/// How old a sign-in may be where the person proves anew who they are: as long as it takes to come back here.
+const JUST_NOW: Duration = Duration::from_secs(60);
+
 /// What the command line asks for.
 #[derive(Debug, Deserialize)]
 pub(in crate::server) struct Asked {
@@ -26,6 +31,9 @@ pub(in crate::server) struct Asked {
     pub(in crate::server) code_challenge: String,
     pub(in crate::server) code_challenge_method: String,
     pub(in crate::server) state: String,
+    /// `login`: the person proves anew who they are, although they are signed in (OpenID Connect Core §3.1.2.1).
+    #[serde(default)]
+    prompt: Option<String>,
     /// What the person said.
     #[serde(default)]
     decision: String,
@@ -72,9 +80,14 @@ fn is_loopback(uri: &Url) -> bool {
 pub(super) async fn page(
     who: Who,
     Extension(visit): Extension<Visit>,
+    here: Uri,
     QueryOf(asked): QueryOf<Asked>,
 ) -> Result<Response, Problem> {
     let uri = asked.check()?;
+    let is_just_proven = || who.authn_at().is_some_and(|at| visit.now.since(at) <= JUST_NOW);
+    if asked.prompt.as_deref() == Some("login") && !is_just_proven() {
+        return Ok(pages::to_prove_anew(&here));
+    }
     let mut response = pages::authorize(&visit, &who, &asked, &uri);
     // The form is posted here, and the answer to it sends the browser on to the command line.
     response.headers_mut().insert(CONTENT_SECURITY_POLICY, posting_to(&uri, true));

@@ -22,14 +22,6 @@ pub(crate) enum Tongue {
 }
 
 impl Tongue {
-    /// As it is written in pages and cookies.
-    pub(crate) fn word(self) -> &'static str {
-        match self {
-            Self::English => "en",
-            Self::Chinese => "zh-CN",
-        }
-    }
-
     /// What the person chose, else what their browser asks for (RFC 9110 §12.5.4), else English.
     pub(crate) fn of(headers: &HeaderMap) -> Self {
         if let Some(chosen) = super::known::cookie(headers, "lang") {
@@ -116,6 +108,11 @@ impl Told {
     /// Something that did not stand in the request: what came of it, why it was refused.
     pub fn add(&self, name: &str, value: impl Into<Value>) {
         self.draft().params.insert(name.to_owned(), value.into());
+    }
+
+    /// The parameters as they are now, for an event that the store writes.
+    pub fn params(&self) -> Value {
+        Value::Object(self.draft().params.clone())
     }
 
     /// The GID, where it is known.

@@ -110,6 +110,14 @@ pub(super) fn to_sign_in(wanted: &Uri) -> Response {
     (StatusCode::SEE_OTHER, [(LOCATION, format!("/saml/login?{query}"))]).into_response()
 }
 
+/// The same for whoever is signed in and has to prove anew who they are.
+pub(super) fn to_prove_anew(wanted: &Uri) -> Response {
+    let path = wanted.path_and_query().map_or("/", |path| path.as_str());
+    let query =
+        url::form_urlencoded::Serializer::new(String::new()).append_pair("fresh", "1").append_pair("return", path).finish();
+    (StatusCode::SEE_OTHER, [(LOCATION, format!("/saml/login?{query}"))]).into_response()
+}
+
 #[derive(Template)]
 #[template(path = "signed_out.html", config = "src/server/pages/askama.toml")]
 struct SignedOut<'p> {

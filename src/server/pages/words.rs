@@ -25,7 +25,6 @@ words! {
     my_roles: "My roles", "我的角色";
     command_lines: "Command lines", "命令行登录";
     menu: "Account menu", "账户菜单";
-    language: "Language", "语言";
     sign_out: "Sign out", "退出登录";
     signed_in_as: "Signed in as", "当前用户";
 

@@ -137,6 +137,12 @@ keys! {
         "For how many days events and lines of the vend ledger are kept, 180 at the least. What goes is replaced by a signed statement, so a signing key of purpose `audit` has to be active.";
     TWO_PERSON = "approval.two_person", "`false`",
         "Whether root owners, preset roles, root-level horizontal roles and signing keys need a second super admin. Roles of risk `high` are handed out only while this is on.";
+    VISIBILITY = "users.visibility", "`subtree`",
+        "Whom owners see in the pool. `subtree`: people who are at home at or below a node that they own, and beyond that one person at a time by the exact GID. `global`: everybody.";
+    BROAD = "horizontal.broad_percent", "`50`",
+        "How much of the system roles below its node a naming rule may match, in percent, before it has to be confirmed, 1 to 100. A rule that fits any name has to be confirmed always.";
+    PRESETS_GO = "presets.allow_delete", "`false`",
+        "Whether super admins may delete preset roles, by repeating the name and giving a reason.";
     ALIBABA_ACS = "cloud.alibaba.acs", "Alibaba Cloud's", "Where console sign-ins of that cloud are posted: the recipient of its assertions.";
     ALIBABA_AUDIENCE = "cloud.alibaba.audience", "Alibaba Cloud's", "The audience of assertions for that cloud.";
     ALIBABA_STS = "cloud.alibaba.sts", "Alibaba Cloud's", "The address of that cloud's STS.";

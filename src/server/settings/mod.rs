@@ -5,6 +5,7 @@ mod database;
 mod draft;
 mod keys;
 mod networks;
+mod rules;
 mod service;
 mod trail;
 
@@ -13,6 +14,7 @@ use std::path::{Path, PathBuf};
 use self::draft::Draft;
 use self::keys::{KEYS, PREFIX};
 pub use self::networks::Networks;
+pub use self::rules::HouseRules;
 pub use self::service::{AccessLog, CloudSettings, IdpSettings, KeySettings, Limits, SamlNames, ServerSettings, SessionSettings};
 pub use self::trail::TrailSettings;
 use crate::tvm::store::Open;
@@ -99,6 +101,8 @@ pub struct Settings {
     pub trail: TrailSettings,
     /// Whether some changes need a second super admin.
     pub two_person: bool,
+    /// Rules that each house sets for itself.
+    pub rules: HouseRules,
 }
 
 impl Settings {
@@ -123,6 +127,7 @@ impl Settings {
             clouds: draft.clouds()?,
             trail: draft.trail(env)?,
             two_person: draft.flag(&keys::TWO_PERSON, false)?,
+            rules: draft.rules()?,
         })
     }
 }

@@ -44,7 +44,7 @@ pub(super) async fn acs(
     form: Result<FormBody<Posted>, Problem>,
 ) -> Result<Response, Problem> {
     let idp = corporate(&app)?;
-    let FormBody(posted) = form.map_err(|problem| refused(&told, "form", problem.detail))?;
+    let FormBody(posted) = form.map_err(|problem| refused(&told, "incomplete", problem.detail))?;
     let now = app.now();
     let settings = &app.settings;
     let acs = ours(&app, "saml/acs");

@@ -143,6 +143,14 @@ impl Ini {
         self.pairs(section).into_iter().rev().find(|(name, _)| *name == key).map(|(_, value)| value)
     }
 
+    /// What is indented below a key of a section, as `name = value`: the blocks of AWS's configuration.
+    pub fn nested(&self, section: &str, key: &str) -> Vec<(&str, &str)> {
+        let of_key = |index: &usize| self.pair(*index).is_some_and(|(name, _)| name.eq_ignore_ascii_case(key));
+        let below = |index: usize| self.lines[index + 1..].iter().take_while(|line| line.kind == Kind::Continuation);
+        let lines = self.within(section).filter(of_key).flat_map(below);
+        lines.filter_map(|line| line.raw.split_once(['=', ':'])).map(|(name, value)| (name.trim(), value.trim())).collect()
+    }
+
     /// Whether there is such a section.
     pub fn has(&self, section: &str) -> bool {
         self.sections().contains(&section)

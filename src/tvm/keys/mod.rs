@@ -18,7 +18,7 @@ pub use certificate::{CertificateError, Facts};
 pub use generate::Size;
 pub use life::{By, Imported, NewKey, activate, enrol, import, mint, retire};
 pub use remote::{Kms, KmsPlace};
-pub use ring::{Keepers, KeysError, Live, Ring};
+pub use ring::{Keepers, KeysError, Live, Ring, published};
 pub use seal::{Seal, SealError};
 
 use super::model::{KeyId, Version};

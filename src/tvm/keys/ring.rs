@@ -157,10 +157,15 @@ impl Ring {
 
     /// The certificates to publish for this purpose, in DER: that of the key that signs, then those to come, then those that go.
     pub fn certificates(&self, purpose: Purpose) -> Vec<Vec<u8>> {
-        let of = |state| self.published.iter().filter(move |key| key.purpose == purpose && key.state == state);
-        let all = of(State::Active).chain(of(State::Pending)).chain(of(State::Retiring));
-        all.map(|key| key.certificate.clone()).collect()
+        published(&self.published, purpose)
     }
+}
+
+/// The certificates to publish for a purpose, as [`Ring::certificates`] gives them.
+pub fn published(keys: &[SigningKey], purpose: Purpose) -> Vec<Vec<u8>> {
+    let of = |state| keys.iter().filter(move |key| key.purpose == purpose && key.state == state);
+    let all = of(State::Active).chain(of(State::Pending)).chain(of(State::Retiring));
+    all.map(|key| key.certificate.clone()).collect()
 }
 
 /// The ring of a running service: another one takes its place when keys have changed.

@@ -32,6 +32,8 @@ pub struct Wish<'w> {
     pub request: Option<&'w str>,
     /// From where.
     pub source_ip: Option<&'w str>,
+    /// What else was given, for the trail: a JSON object, secrets masked.
+    pub given: Option<&'w serde_json::Value>,
 }
 
 /// Why they do not get it.
@@ -142,6 +144,7 @@ struct Asked {
     request: Option<String>,
     source_ip: Option<String>,
     two_person: bool,
+    given: serde_json::Value,
 }
 
 impl Asked {
@@ -155,6 +158,7 @@ impl Asked {
             auth: wish.auth,
             request: wish.request.map(str::to_owned),
             source_ip: wish.source_ip.map(str::to_owned),
+            given: wish.given.cloned().unwrap_or_default(),
         }
     }
 
@@ -196,11 +200,11 @@ impl Asked {
     /// Decides, and writes the line; the event is for the caller.
     async fn begin(&self, tx: &mut Tx<'_>) -> Result<(Result<Permit, Refusal>, Event)> {
         let now = tx.now();
-        let mut params = serde_json::json!({
-            "role": self.role.as_str(),
-            "channel": self.channel.word(),
-            "duration": self.duration.map(SessionDuration::seconds),
-        });
+        // What was given comes first: what was understood wins over it.
+        let mut params = if self.given.is_object() { self.given.clone() } else { serde_json::json!({}) };
+        params["role"] = self.role.as_str().into();
+        params["channel"] = self.channel.word().into();
+        params["duration"] = self.duration.map(SessionDuration::seconds).into();
         let Some(terms) = access::terms(tx, &self.user, &self.role).await? else {
             let gid = users::by_id(tx, &self.user).await.ok().map(|user| user.gid);
             params["refused"] = Refusal::NotYours.code().into();

@@ -1,6 +1,7 @@
 """seed.py URL ACCOUNT ISSUER: roles that a web identity may take, signed for by botocore.
 
-`Web` wants alice or a machine of the lab as the subject, `Machine` a machine only; both want their audience.
+`Web` wants alice or a machine of the lab as the subject, `Machine` a machine only; both want their audience. `Chained` lets `Web` in,
+`Guarded` too but for who knows an external ID, `Twice` lets `Chained` in.
 """
 import json, sys
 import botocore.session
@@ -14,6 +15,12 @@ for role, subjects in (("Web", ["alice", "lab-machine", "lab-machine-post", "lab
     trust = {"Version": "2012-10-17", "Statement": [
         {"Effect": "Allow", "Principal": {"Federated": "arn:aws:iam::%s:oidc-provider/%s" % (account, host)}, "Action": "sts:AssumeRoleWithWebIdentity",
          "Condition": {"StringEquals": {host + ":aud": audiences, host + ":sub": subjects}}}]}
+    iam.create_role(RoleName=role, AssumeRolePolicyDocument=json.dumps(trust), MaxSessionDuration=43200)
+    iam.put_role_policy(RoleName=role, PolicyName="some", PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Action": ["s3:*", "sts:*"], "Resource": "*"}]}))
+for role, by, told in (("Chained", "Web", {}), ("Guarded", "Web", {"StringEquals": {"sts:ExternalId": "lab:42"}}), ("Twice", "Chained", {})):
+    allow = {"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::%s:role/%s" % (account, by)}, "Action": "sts:AssumeRole"}
+    trust = {"Version": "2012-10-17", "Statement": [allow | ({"Condition": told} if told else {})]}
     iam.create_role(RoleName=role, AssumeRolePolicyDocument=json.dumps(trust), MaxSessionDuration=43200)
     iam.put_role_policy(RoleName=role, PolicyName="some", PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [
         {"Effect": "Allow", "Action": ["s3:*", "sts:*"], "Resource": "*"}]}))

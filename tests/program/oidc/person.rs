@@ -9,6 +9,7 @@ use sandbox::{Fault, Token};
 
 use super::{ACME, account};
 use crate::call::{Call, check_clean, check_secrets};
+use crate::pty::{CTRL_C, ENTER, Pty};
 use crate::support::{AWS, CLOUDS, Cloud, Room};
 
 /// A program that runs, and what it has said so far.
@@ -237,6 +238,39 @@ mod browser {
         let address = running.waits_for("https://id.acme.example/authorize?");
         opens(&room.sandbox.visit(&address, true)).unwrap();
         running.ends(&room, 0);
+    }
+
+    /// Over SSH the person's browser ends at an address that it cannot open, and they bring it.
+    #[test]
+    fn a_browser_on_another_machine() {
+        let room = Room::new();
+        browser_account(&room, AWS, "");
+        let start = || {
+            let mut pty =
+                Pty::start(&room, &room.call("login -a web --force").var("SSH_CONNECTION", "192.0.2.1 1 192.0.2.2 22"), false);
+            pty.waits_for("No browser could be opened");
+            let shown = pty.waits_until("If that browser is on another machine");
+            let address =
+                shown.split_whitespace().find(|word| word.starts_with("https://id.acme.example/authorize?")).unwrap().to_owned();
+            pty.asks("? Address ");
+            (pty, room.sandbox.visit(&address, true))
+        };
+        let (mut pty, back) = start();
+        let stale = back.replace("state=", "state=x");
+        pty.types(&stale).types(ENTER).waits_for("That is not where this sign-in ends");
+        pty.asks("? Address ").types(&back).types(ENTER);
+        let ended = pty.ends();
+        assert_eq!((ended.code, ended.is_sane), (0, true), "{}", ended.shown);
+        let code = back.split("code=").nth(1).unwrap().split('&').next().unwrap();
+        assert!(!ended.shown.contains(code), "what is pasted is not shown");
+        // A browser that comes by itself ends the question, and the terminal is as it was.
+        let (pty, back) = start();
+        opens(&back).unwrap();
+        let ended = pty.ends();
+        assert_eq!((ended.code, ended.is_sane), (0, true), "{}", ended.shown);
+        let (mut pty, _) = start();
+        pty.types("http://127.0").types(CTRL_C);
+        pty.ends().was_interrupted();
     }
 
     #[test]

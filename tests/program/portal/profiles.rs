@@ -83,3 +83,114 @@ fn the_console_of_such_a_profile() {
     assert_eq!(desk.tabs(), tabs, "the sign-in is there");
     assert!(!desk.room.home().join(AWS.profiles).exists());
 }
+
+/// A role on top of a portal's, on top of a role that stands on it, and what leads nowhere.
+const CHAINS: &str = "
+[profile deploy]
+role_arn = arn:aws:iam::012345678987:role/Ship
+source_profile = legacy
+region = eu-central-1
+[profile audit]
+role_arn = arn:aws:iam::210987654321:role/Inspect
+source_profile = deploy
+role_session_name = looks
+[profile both]
+role_arn = arn:aws:iam::012345678987:role/Ship
+source_profile = legacy
+sso_session = acme
+[profile one]
+role_arn = arn:aws:iam::012345678987:role/Ship
+source_profile = two
+[profile two]
+role_arn = arn:aws:iam::012345678987:role/Ship
+source_profile = one
+[profile alone]
+role_arn = arn:aws:iam::012345678987:role/Ship
+[profile machine]
+role_arn = arn:aws:iam::012345678987:role/Ship
+credential_source = Ec2InstanceMetadata
+[profile user]
+role_arn = arn:aws:iam::012345678987:role/Ship
+source_profile = keys
+[profile keys]
+aws_access_key_id = AKIAEXAMPLE
+aws_secret_access_key = x
+[profile elsewhere]
+sso_start_url = https://acme.awsapps.com/start
+sso_region = us-east-1
+endpoint_url = https://portal.example/
+[profile of-account]
+role_arn = arn:aws:iam::012345678987:role/Ship
+source_profile = written
+";
+
+/// A desk with these profiles, and roles that let the portal's role in.
+fn chained() -> Desk {
+    let desk = Desk::new();
+    desk.room.write(".aws/config", &format!("{CONFIG}{CHAINS}"));
+    let portal = "arn:aws:iam::012345678987:role/aws-reserved/sso.amazonaws.com/AWSReservedSSO_AcmeJumpCloudAdminRO";
+    let ship = "arn:aws:iam::012345678987:role/Ship";
+    desk.room.sandbox.trust(sandbox::Trust::new(ship, &[portal]));
+    desk.room.sandbox.trust(sandbox::Trust::new("arn:aws:iam::210987654321:role/Inspect", &[ship]));
+    desk
+}
+
+#[test]
+fn a_role_stands_on_a_sign_in_at_the_portal() {
+    let desk = chained();
+    let whose = |line: &str| {
+        let done = desk.call(&format!("exec {line} -- printenv AWS_ACCESS_KEY_ID")).run().exits(0);
+        desk.room.sandbox.whose(done.stdout.trim()).unwrap()
+    };
+    let deployed = "arn:aws:sts::012345678987:assumed-role/Ship/";
+    assert!(whose("-p deploy").starts_with(deployed));
+    assert_eq!(whose("-p audit"), "arn:aws:sts::210987654321:assumed-role/Inspect/looks");
+    assert!(whose("-p both").starts_with(deployed), "a role comes before a portal, as in botocore");
+    assert_eq!(desk.tabs(), 1, "one sign-in for all of them");
+    assert!(!desk.room.home().join(AWS.profiles).exists() && desk.room.read(".aws/config").contains(CHAINS));
+
+    let env = desk.call("exec -p deploy -- env").shows_keys().run().exits(0);
+    assert!(env.stdout.contains("AWS_REGION=eu-central-1") && !env.stdout.contains("AWS_PROFILE="), "{}", env.stdout);
+    let keys = desk.call("credential-process -p deploy").shows_keys().run().exits(0);
+    let keys: serde_json::Value = serde_json::from_str(&keys.stdout).unwrap();
+    assert!(desk.room.sandbox.whose(keys["AccessKeyId"].as_str().unwrap()).unwrap().starts_with(deployed));
+    let lines = desk.call("script -p deploy").shows_keys().run().exits(0);
+    assert!(lines.stdout.contains("eu-central-1") && lines.stdout.contains("AWS_ACCESS_KEY_ID="), "{}", lines.stdout);
+    let link = desk.call("console -p deploy --link").shows_keys().run().exits(0);
+    assert!(link.stdout.starts_with("https://eu-central-1.signin.aws.amazon.com/"), "{}", link.stdout);
+    // Fresh keys need nobody; without them, and without a sign-in, nobody is sent anywhere.
+    desk.call("logout -p deploy").run().exits(0);
+    std::fs::remove_dir_all(desk.room.home().join(".cache")).unwrap();
+    desk.call("credential-process -p deploy").run().exits(4).says(&["acme.awsapps.com"]);
+    // The client does the rest by itself, once the person is signed in.
+    desk.call("login -p deploy").run().exits(0).says(&["Signed in at acme.awsapps.com.", "--profile deploy"]);
+}
+
+#[test]
+fn an_account_may_borrow_a_portals_profile() {
+    let desk = chained();
+    desk.account("production", &format!("role_arn = \"{ROLE}\""));
+    let done = desk.call("exec -a production --exec-profile deploy -- printenv AWS_ACCESS_KEY_ID").run().exits(0);
+    done.says(&["assumed with the keys of profile legacy, which signs in at acme.awsapps.com"]);
+    // And a profile whose source is what an account writes begins at that account's login.
+    let written = desk.room.read(".saml2aws").replace("aws_profile = \"production\"", "aws_profile = \"written\"");
+    desk.room.write(".saml2aws", &written);
+    let done = desk.call("exec -p of-account -- printenv AWS_ACCESS_KEY_ID").run();
+    let done = done.exits(0);
+    assert!(desk.room.sandbox.whose(done.stdout.trim()).unwrap().contains(":assumed-role/Ship/"));
+}
+
+#[test]
+fn a_chain_that_leads_nowhere_is_told_in_the_clients_words() {
+    let desk = chained();
+    for (profile, words) in [
+        ("one", ["Infinite loop in credential configuration", "`one` → `two` → `one`"]),
+        ("alone", ["profile `alone` is missing source_profile or credential_source", "no account"]),
+        ("machine", ["`credential_source = Ec2InstanceMetadata`", "a machine's own"]),
+        ("user", ["profile `user` takes the keys that profile `keys` holds", "by itself"]),
+        ("elsewhere", ["another address for sign-ins by `endpoint_url`", "`AWS_ENDPOINT_URL_SSO_OIDC`"]),
+    ] {
+        desk.call(&format!("exec -p {profile} -- touch ran")).run().exits(2).says(&words);
+    }
+    assert!(desk.tabs() == 0 && !desk.room.home().join("ran").exists());
+}

@@ -8,6 +8,9 @@ use serde_json::Value;
 use super::{Desk, OIDC, PORTAL, SHARED, START};
 use crate::call::{check_clean, check_secrets};
 
+/// What botocore calls the registration for the session `acme` at [`START`] in us-east-1.
+const REGISTRATION: &str = "a46244aec25f6b3f79a11fb31a50b6fecac1633a";
+
 #[test]
 fn thirty_at_once_are_one_sign_in() {
     let desk = Desk::with_account("");
@@ -83,10 +86,41 @@ fn a_token_that_ends_soon_is_renewed_and_serves_meanwhile() {
     desk.room.sandbox.fault(OIDC, Fault::Status(503, String::new(), "text/plain".to_owned()));
     desk.call("login -a production --force").run().exits(0);
     assert_eq!(desk.token(), before, "the renewal failed, and the token is still good");
+    // Whoever comes within a minute does not try again.
     desk.room.sandbox.clear_faults();
+    desk.room.sandbox.clear_requests();
+    desk.call("login -a production --force").run().exits(0);
+    assert_eq!((desk.token(), desk.asked(&format!("POST {OIDC}/token"))), (before.clone(), 0));
+    // A minute later.
+    let portal = desk.room.home().join(".cache/saml2cloud/portal");
+    let notes = std::fs::read_dir(portal).unwrap().map(|entry| entry.unwrap().path());
+    for note in notes.filter(|path| path.extension().is_some_and(|e| e == "tried")) {
+        let last: i64 = std::fs::read_to_string(&note).unwrap().parse().unwrap();
+        std::fs::write(note, (last - 60).to_string()).unwrap();
+    }
     desk.call("login -a production --force").run().exits(0);
     assert_ne!(desk.token()["accessToken"], before["accessToken"]);
     assert_eq!(desk.tabs(), 1);
+}
+
+#[test]
+fn a_registration_of_the_aws_client_serves_too() {
+    let desk = Desk::with_account("sso_session = \"acme\"");
+    desk.call("login -a production").run().exits(0);
+    let portal = desk.room.home().join(".cache/saml2cloud/portal");
+    let own = std::fs::read_dir(&portal).unwrap().map(|entry| entry.unwrap().path());
+    let own = own.filter(|path| path.extension().is_some_and(|e| e == "json")).map(|path| std::fs::read_to_string(path).unwrap());
+    let own: Value = serde_json::from_str(&own.last().unwrap()).unwrap();
+    // As it would have written it, and ours is not there.
+    std::fs::remove_dir_all(&portal).unwrap();
+    let theirs = serde_json::json!({"clientId": own["clientId"], "clientSecret": own["clientSecret"], "expiresAt": "2999-01-01T00:00:00Z",
+        "scopes": ["sso:account:access"], "grantTypes": ["authorization_code", "refresh_token"]});
+    desk.room.write(&format!(".aws/sso/cache/{REGISTRATION}.json"), &theirs.to_string());
+    desk.call("login -a production --force").run().exits(0);
+    desk.room.sandbox.end_portal_sessions();
+    desk.call("login -a production --force").run().exits(0);
+    assert_eq!((desk.tabs(), desk.asked(&format!("POST {OIDC}/client/register"))), (2, 1));
+    assert_eq!(desk.room.read(&format!(".aws/sso/cache/{REGISTRATION}.json")), theirs.to_string());
 }
 
 #[test]

@@ -13,20 +13,14 @@ mod rules;
 mod variants;
 
 use base64::engine::general_purpose::STANDARD;
-use ring::rand::SystemRandom;
-use ring::rsa::KeyPair;
-use ring::signature::RSA_PKCS1_SHA256;
 
 use super::*;
+use crate::saml::testing::{der, rsa};
 
 const ENTITY: &str = "https://cam.corp.example/saml";
 const ACS: &str = "https://cam.corp.example/saml/acs";
 const IDP: &str = "https://idp.corp.example/saml";
 const SMARTCARD: &str = "urn:oasis:names:tc:SAML:2.0:ac:classes:SmartcardPKI";
-
-fn der(pem: &str) -> Vec<u8> {
-    STANDARD.decode(pem.lines().filter(|line| !line.starts_with('-')).collect::<String>()).unwrap()
-}
 
 /// Every pinned certificate of the tests; the stranger's is none of them.
 fn certificates() -> Vec<Vec<u8>> {
@@ -101,14 +95,6 @@ fn signed(response: &str) -> String {
     format!("{}{signature}{}", &response[..place], &response[place..])
 }
 
-/// The identity provider's signature of a message.
-fn rsa(message: &[u8]) -> Vec<u8> {
-    let key = KeyPair::from_pkcs8(&der(fixture!("idp.key.pem"))).unwrap();
-    let mut signature = vec![0; key.public().modulus_len()];
-    key.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), message, &mut signature).unwrap();
-    signature
-}
-
 const GOOD: &[(&str, &str)] = &[
     ("assertion", fixture!("good-assertion.xml")),
     ("both", fixture!("good-both.xml")),
@@ -129,6 +115,7 @@ const GOOD: &[(&str, &str)] = &[
 fn what_is_right_is_taken() {
     for (name, xml) in GOOD {
         let login = judge(xml).unwrap_or_else(|refused| panic!("{name}: {refused}"));
+        crate::saml::testing::hand_out("taken", &format!("good-{name}.xml"), xml);
         assert_eq!((login.name_id.value.as_str(), login.one("gid")), ("E1001", Some("E1001")), "{name}");
         assert_eq!(login.attributes["groups"], ["ops", "net & dns"], "{name}");
         assert_eq!(login.one("groups"), None);

@@ -4,6 +4,7 @@
 use roxmltree::{Document, Node};
 
 use super::*;
+use crate::saml::testing::hand_out;
 
 /// An element by the places of its bytes.
 #[derive(Clone, Copy)]
@@ -117,6 +118,7 @@ fn no_variant_yields_another_name() {
             tried += 1;
             let Ok(login) = Gate.verify(&STANDARD.encode(&variant), &expected, now()) else { return };
             taken += 1;
+            hand_out("taken", &format!("element-{taken:05}.xml"), &variant);
             let name = (login.name_id.value.as_str(), login.one("gid"));
             assert_eq!(name, ("E1001", Some("E1001")), "{variant}");
         });
@@ -125,4 +127,67 @@ fn no_variant_yields_another_name() {
     println!("{tried} variants, {taken} taken");
     // A few are harmless: what was moved is where it was, or nothing that anybody signed.
     assert!((1..tried / 50).contains(&taken), "{taken} of {tried}");
+}
+
+/// A sequence of numbers that looks random and is the same every time.
+struct Numbers(u64);
+
+impl Numbers {
+    fn below(&mut self, bound: usize) -> usize {
+        // xorshift64*
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33) as usize % bound
+    }
+}
+
+#[test]
+fn no_changed_byte_yields_another_name() {
+    let certificates = certificates();
+    let mut numbers = Numbers(0x5EED);
+    let marks = [
+        "<",
+        ">",
+        "\"",
+        "'",
+        "&",
+        "<!---->",
+        "&#69;",
+        "E6666",
+        " ",
+        "/",
+        "=",
+        "<x/>",
+        "xmlns=\"urn:x\"",
+        "ID=\"_assertion\"",
+        "\u{feff}",
+    ];
+    let mut taken = 0;
+    for (_, xml) in GOOD {
+        for _ in 0..300 {
+            let mut bytes = xml.as_bytes().to_vec();
+            for _ in 0..=numbers.below(2) {
+                let at = numbers.below(bytes.len());
+                match numbers.below(4) {
+                    0 => bytes[at] ^= 1 << numbers.below(7),
+                    1 => drop(bytes.remove(at)),
+                    2 => drop(bytes.splice(at..at, marks[numbers.below(marks.len())].bytes())),
+                    _ => {
+                        let end = (at + numbers.below(400)).min(bytes.len());
+                        let piece = bytes[at..end].to_vec();
+                        let to = numbers.below(bytes.len());
+                        bytes.splice(to..to, piece);
+                    }
+                }
+            }
+            let Ok(text) = String::from_utf8(bytes) else { continue };
+            let Ok(login) = judge(&text) else { continue };
+            taken += 1;
+            hand_out("taken", &format!("byte-{taken:05}.xml"), &text);
+            assert_eq!((login.name_id.value.as_str(), login.one("gid")), ("E1001", Some("E1001")), "{text}");
+        }
+    }
+    // White space and comments between elements, what stands in KeyInfo: some changes mean nothing.
+    assert!(taken > 0);
 }

@@ -176,3 +176,7 @@ CREATE TABLE setting (
     value         TEXT NOT NULL,
     version       BIGINT NOT NULL DEFAULT 1
 );
+
+-- Super admins may change the catalogue; a change names the version that it was made from.
+ALTER TABLE preset_role ADD COLUMN version BIGINT NOT NULL DEFAULT 1;
+CREATE INDEX cloud_role_preset ON cloud_role (preset_key);
