@@ -134,9 +134,15 @@ pub(super) fn limit(given: Option<u32>) -> Result<u32, Problem> {
 /// Nobody here made it.
 pub(super) fn cursor<T: DeserializeOwned>(given: Option<&str>) -> Result<Option<T>, Problem> {
     let Some(text) = given.filter(|text| !text.is_empty()) else { return Ok(None) };
-    let bytes = URL_SAFE_NO_PAD.decode(text).ok();
+    // A zero character is none that a database takes.
+    let bytes = URL_SAFE_NO_PAD.decode(text).ok().filter(|bytes| !bytes.windows(6).any(|part| part == br"\u0000"));
     let place = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
     place.map(Some).ok_or_else(|| Problem::field("cursor", "is not one that was given out"))
+}
+
+/// The cursor of a place in a list.
+pub(super) fn cursor_of(place: &impl Serialize) -> Option<String> {
+    serde_json::to_vec(place).ok().map(|bytes| URL_SAFE_NO_PAD.encode(bytes))
 }
 
 /// A page of a list.
@@ -160,18 +166,13 @@ impl<T> Page<T> {
         let is_more = entries.len() > limit;
         entries.truncate(limit);
         let last = entries.last().filter(|_| is_more).map(place);
-        Self { items: entries.into_iter().map(show).collect(), next: last.as_ref().and_then(mark) }
+        Self { items: entries.into_iter().map(show).collect(), next: last.as_ref().and_then(cursor_of) }
     }
 
     /// Of entries, where the search has come as far as `place` and may find more after it.
     pub(super) fn until<E>(entries: Vec<E>, place: &impl Serialize, show: impl FnMut(E) -> T) -> Self {
-        Self { items: entries.into_iter().map(show).collect(), next: mark(place) }
+        Self { items: entries.into_iter().map(show).collect(), next: cursor_of(place) }
     }
-}
-
-/// A place as a cursor.
-fn mark(place: &impl Serialize) -> Option<String> {
-    serde_json::to_vec(place).ok().map(|bytes| URL_SAFE_NO_PAD.encode(bytes))
 }
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ mod session;
 mod settings;
 mod signin;
 mod tls;
+pub mod trail;
 
 pub use self::app::{App, Inner, Parts, routes};
 pub use self::guard::{Csrf, Limiter, Rate, Told, Who};
@@ -29,8 +30,8 @@ pub use self::route::{Access, Pace, Route, Row, Spec};
 pub use self::run::{Running, start};
 pub use self::session::{InDatabase, Sessions};
 pub use self::settings::{
-    AccessLog, CloudSettings, IdpSettings, KeySettings, Limits, Networks, SamlNames, ServerSettings, SessionSettings, Settings,
-    SettingsError, configuration,
+    AccessLog, CloudSettings, HouseRules, IdpSettings, KeySettings, Limits, Networks, SamlNames, ServerSettings, SessionSettings,
+    Settings, SettingsError, configuration,
 };
 pub use self::signin::Corporate;
 pub use crate::tvm::store::StoreError;

@@ -15,6 +15,7 @@ const FILL: &str = "
         SELECT 'n' || i, 'account', 0, 'p' || i % 500, 'management', '/r/p' || i % 500 || '/', '/r/p' || i % 500 || '/n' || i || '/', 3, 'n' || i, 'n' || i,
         'aws', 'x' || i, 'active', i, i, 'u' || i FROM generate_series(1, 9000) i;
     INSERT INTO node_owner (node_id, user_id, granted_at) SELECT 'n' || i, 'u' || i % 900, i FROM generate_series(1, 9000) i;
+    INSERT INTO preset_role (role_key, scope, title_zh, title_en, plane, risk) SELECT 'p' || i, 'account', 'x', 'x', 'cloud', 'normal' FROM generate_series(1, 9000) i;
     INSERT INTO cloud_role (id, node_id, class, name, arn, plane, state, created_at, updated_at)
         SELECT 'r' || i, 'n' || i % 3000, CASE i % 3 WHEN 0 THEN 'custom' ELSE 'system' END, 'x' || i, 'arn' || i, 'cloud', 'active', i, i FROM generate_series(1, 9000) i;
     INSERT INTO user_group (id, node_id, class, role_id, name, name_norm, created_at)

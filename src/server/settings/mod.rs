@@ -5,14 +5,18 @@ mod database;
 mod draft;
 mod keys;
 mod networks;
+mod rules;
 mod service;
+mod trail;
 
 use std::path::{Path, PathBuf};
 
 use self::draft::Draft;
 use self::keys::{KEYS, PREFIX};
 pub use self::networks::Networks;
+pub use self::rules::HouseRules;
 pub use self::service::{AccessLog, CloudSettings, IdpSettings, KeySettings, Limits, SamlNames, ServerSettings, SessionSettings};
+pub use self::trail::TrailSettings;
 use crate::tvm::store::Open;
 use crate::types::Untrusted;
 use crate::world::Env;
@@ -93,8 +97,12 @@ pub struct Settings {
     pub keys: KeySettings,
     /// What of the clouds is not as usual.
     pub clouds: Vec<CloudSettings>,
+    /// Where the trail is told, and how long it is kept.
+    pub trail: TrailSettings,
     /// Whether some changes need a second super admin.
     pub two_person: bool,
+    /// Rules that each house sets for itself.
+    pub rules: HouseRules,
 }
 
 impl Settings {
@@ -117,7 +125,9 @@ impl Settings {
             limits: draft.limits()?,
             keys: draft.keys(env)?,
             clouds: draft.clouds()?,
+            trail: draft.trail(env)?,
             two_person: draft.flag(&keys::TWO_PERSON, false)?,
+            rules: draft.rules()?,
         })
     }
 }

@@ -66,7 +66,7 @@ pub struct Ask {
     pub limit: u32,
 }
 
-fn read(row: &AnyRow) -> Result<Row> {
+pub(super) fn read(row: &AnyRow) -> Result<Row> {
     Ok(Row {
         chain: row.text("chain")?,
         seq: row.number("seq")?,

@@ -36,8 +36,8 @@ pub(super) use declare;
 /// Every statement that serves requests.
 pub fn statements() -> Vec<Statement> {
     use super::{
-        access, audit, codes, groups, horizontals, idempotency, keys, nodes, roles, saml, secrets, sessions, tokens, told, users,
-        vends,
+        access, audit, bindings, catalogue, codes, effect, export, groups, horizontals, idempotency, insight, keys, lists, nodes,
+        people, proposals, roles, saml, secrets, sessions, tokens, told, trail, tree, users, vends,
     };
     let all = [
         users::STATEMENTS,
@@ -54,7 +54,17 @@ pub fn statements() -> Vec<Statement> {
         codes::STATEMENTS,
         idempotency::STATEMENTS,
         keys::STATEMENTS,
+        people::STATEMENTS,
+        tree::STATEMENTS,
+        insight::STATEMENTS,
+        effect::STATEMENTS,
+        catalogue::STATEMENTS,
+        bindings::STATEMENTS,
+        lists::STATEMENTS,
+        trail::STATEMENTS,
         told::STATEMENTS,
+        export::STATEMENTS,
+        proposals::STATEMENTS,
         secrets::STATEMENTS,
     ];
     all.concat()

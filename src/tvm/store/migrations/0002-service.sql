@@ -167,10 +167,16 @@ CREATE TABLE proposal (
     decided_at    BIGINT,
     CHECK (decided_by IS NULL OR status = 'withdrawn' OR decided_by <> proposed_by)
 );
-CREATE INDEX proposal_status ON proposal (status, created_at);
+CREATE INDEX proposal_status ON proposal (status, id);
+CREATE INDEX proposal_open ON proposal (created_at) WHERE status = 'open';
+CREATE INDEX proposal_subject ON proposal (subject, kind, decided_at);
 
 CREATE TABLE setting (
     name          TEXT COLLATE BINARY NOT NULL PRIMARY KEY,
     value         TEXT NOT NULL,
     version       BIGINT NOT NULL DEFAULT 1
 );
+
+-- Super admins may change the catalogue; a change names the version that it was made from.
+ALTER TABLE preset_role ADD COLUMN version BIGINT NOT NULL DEFAULT 1;
+CREATE INDEX cloud_role_preset ON cloud_role (preset_key);
