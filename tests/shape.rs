@@ -116,6 +116,7 @@ fn every_provider_has_the_same_shape() {
         "identity_center/mod.rs",
         "oidc/mod.rs",
         "okta/mod.rs",
+        "tvm/mod.rs",
     ] {
         let text = fs::read_to_string(source().join("idp").join(name)).unwrap();
         let doc: Vec<&str> = text.lines().take_while(|line| line.starts_with("//!")).collect();

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use saml2cloud::cloud::{self, Store, StoreError};
 use saml2cloud::types::{
-    CloudId, Credentials, PortalSession, PortalToken, ProfileName, Region, Role, RoleArn, Timestamp, WebUrl,
+    CloudId, Credentials, PortalKind, PortalSession, PortalToken, ProfileName, Region, Role, RoleArn, Timestamp, WebUrl,
 };
 use saml2cloud::world::{Env, Paths};
 
@@ -72,6 +72,7 @@ impl Place {
         let role = Role::parse("1234567890123456/Admin").unwrap();
         let credentials = Credentials { assumed: role.to_string(), role, ..self.credentials(1) };
         let token = PortalToken {
+            kind: PortalKind::Cloud,
             access: "access token".into(),
             start: WebUrl::parse(at).unwrap(),
             region: None,

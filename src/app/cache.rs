@@ -52,10 +52,7 @@ struct Entry {
 /// The fresh credentials of the wished role that this machine has, without any network: from our own cache, else from the profile
 /// if that says whose they are. Without a wish, those of the role that was taken last.
 pub fn cached(world: &World<'_>, account: &Account, freshness: Freshness) -> Option<Credentials> {
-    let role = match exact(account) {
-        Some(role) => role,
-        None => last_role(world.paths, account).filter(|role| account.role.is(role))?,
-    };
+    let role = wished(world.paths, account)?;
     let now = world.clock.now();
     // A profile that another tool wrote is as good as our own cache. Keys of ours under another name are not: they are another person's,
     // or a policy limits them, which the profile does not tell.
@@ -69,9 +66,22 @@ pub fn cached(world: &World<'_>, account: &Account, freshness: Freshness) -> Opt
     read(world.paths, account, &role).filter(is_met).or_else(|| from_profile().filter(is_met))
 }
 
+/// The role that the account means, as far as it is known without asking anybody: the one that it names, else the one that was taken last
+/// for this wish.
+pub(super) fn wished(paths: &Paths, account: &Account) -> Option<Role> {
+    let last = || last_role(paths, account).filter(|role| account.role.is(role));
+    exact(account).or_else(last).or_else(|| named_role(paths, account))
+}
+
 /// The role that was taken last.
-pub(super) fn last_role(paths: &Paths, account: &Account) -> Option<Role> {
+fn last_role(paths: &Paths, account: &Account) -> Option<Role> {
     Role::parse(&file::read(&last(paths, account)).ok()??)
+}
+
+/// The role that was taken last for the wish of these words, where they name the cloud account by what it is called: only whoever lists
+/// the roles knows that.
+fn named_role(paths: &Paths, account: &Account) -> Option<Role> {
+    Role::parse(&file::read(&named(paths, account)?).ok()??)
 }
 
 /// The fresh credentials of a chain's last role. Another profile, another word in one, or another role of the login is another entry.
@@ -101,7 +111,7 @@ fn chain_entry(paths: &Paths, account: &Account, plan: &Plan) -> PathBuf {
 
 /// The very role that the account names, where it names one.
 pub(super) fn exact(account: &Account) -> Option<Role> {
-    if account.is_portal() {
+    if account.has_portal_roles() {
         return account.role.at_portal().map(Role::Portal);
     }
     match &account.role {
@@ -145,6 +155,9 @@ fn read_entry(path: &Path, role: &Role) -> Option<Credentials> {
 /// [`FileError`]; a login is good without this.
 pub(super) fn keep(paths: &Paths, account: &Account, credentials: &Credentials) -> Result<(), FileError> {
     file::replace(&entry(paths, account, &credentials.role), written(account, credentials).expose())?;
+    if let Some(path) = named(paths, account).filter(|_| !account.role.is(&credentials.role)) {
+        file::replace(&path, credentials.role.as_str())?;
+    }
     file::replace(&last(paths, account), credentials.role.as_str())
 }
 
@@ -193,6 +206,12 @@ pub(super) fn forget(paths: &Paths, account: &Account) -> Result<Option<Timestam
 /// Which role was taken last.
 fn last(paths: &Paths, account: &Account) -> PathBuf {
     paths.credentials_cache().join(format!("{}.last", name(account, "")))
+}
+
+/// Which role was taken for a wish with a cloud account's name in it.
+fn named(paths: &Paths, account: &Account) -> Option<PathBuf> {
+    let RoleWish::Name(wish) = &account.role else { return None };
+    wish.contains('/').then(|| paths.credentials_cache().join(format!("{}.last", name(account, &format!("wish {wish}")))))
 }
 
 /// Where it is noted what large files of profiles say of the profile for a role.

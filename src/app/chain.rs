@@ -135,8 +135,7 @@ pub fn begins(world: &World<'_>, profile: &ProfileName) -> Result<Option<Source>
 }
 
 fn plan(world: &World<'_>, account: &Account, profile: &ProfileName) -> Result<Plan, Error> {
-    let last = || cache::last_role(world.paths, account).filter(|role| account.role.is(role));
-    let role = cache::exact(account).or_else(last);
+    let role = cache::wished(world.paths, account);
     let login = role.as_ref().map_or(&account.profile, |role| account.profile_for(role));
     plan_for(world, account, profile, Some(login))
 }

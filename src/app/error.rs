@@ -1,6 +1,6 @@
 //! Everything that can go wrong in a use case: whose fault it is, and what to do.
 
-use super::hint::{chain_hint, config_hint, network_hint, not_assumed_hint, sign_in_hint, token_hint};
+use super::hint::{chain_hint, config_hint, network_hint, not_assumed_hint, sign_in_hint, token_hint, vending_hint};
 use crate::cloud::{ChainError, CloudError, Lack, StoreError};
 use crate::config::ConfigError;
 use crate::http::BrowseError;
@@ -192,6 +192,7 @@ impl Error {
                     .to_owned()
             }
             Self::Cloud(CloudError::SignedOut { .. }) => "`saml2cloud logout`, then `saml2cloud login`, begins a new session".to_owned(),
+            Self::Cloud(error @ (CloudError::Vending { .. } | CloudError::ProofDue { .. })) => return vending_hint(error),
             Self::Cloud(CloudError::Refused { status: 429, .. }) => {
                 "the portal takes about twenty requests a second from a person; try again in a minute".to_owned()
             }
@@ -237,7 +238,9 @@ fn cloud_kind(error: &CloudError) -> Kind {
         | CloudError::BadRoles { .. }
         | CloudError::ConsoleRefused { .. }
         | CloudError::NoAccess { .. } => Kind::Refused,
-        CloudError::SignedOut { .. } => Kind::NeedsPerson,
+        CloudError::SignedOut { .. } | CloudError::ProofDue { .. } => Kind::NeedsPerson,
+        CloudError::Vending { status, .. } if *status >= 500 => Kind::Other,
+        CloudError::Vending { .. } => Kind::Refused,
         CloudError::Response(crate::saml::BadResponse::Failed(_)) => Kind::Refused,
         CloudError::Endpoint { .. }
         | CloudError::NotConfigured { .. }

@@ -36,6 +36,44 @@ pub(super) fn not_assumed_hint(why: &CloudError, has_external_id: bool) -> Optio
     })
 }
 
+/// What to do where a token vending machine gave no keys, by its word for the reason.
+pub(super) fn vending_hint(error: &CloudError) -> Option<String> {
+    let (code, wait) = match error {
+        CloudError::ProofDue { .. } => {
+            return Some(
+                "the sign-in that was just made was not anew: does the identity provider ask for the password again?".to_owned(),
+            );
+        }
+        CloudError::Vending { code, wait, .. } => (code.raw(), *wait),
+        _ => return None,
+    };
+    Some(match code {
+        "not_in_pool" => "an owner of a cloud account, or an administrator of that server, adds people".to_owned(),
+        "not_found" | "forbidden" => {
+            "`saml2cloud list-roles` shows the roles that you may take now; an owner of the account grants others".to_owned()
+        }
+        "window_too_short" => {
+            "your membership ends in less than fifteen minutes, the shortest session there is; whoever granted it can prolong it"
+                .to_owned()
+        }
+        "consent_required" => "an administrator of that server can say when a second person's consent can be given".to_owned(),
+        "not_vended" => "the owners of the account hand this role out by hand".to_owned(),
+        "rate_limited" => match wait {
+            Some(wait) => format!("try again in {} seconds", wait.as_secs().max(1)),
+            None => "try again in a minute".to_owned(),
+        },
+        "store_unavailable" | "audit_unavailable" | "kms_unavailable" => {
+            "nothing was handed out; keys that you have stay good. Try again in a while, or tell whoever runs that server".to_owned()
+        }
+        "cloud_error" | "provider_missing" => {
+            "the cloud account does not take what that server signs: its owners look at the account's identity provider there and \
+             at the role's trust"
+                .to_owned()
+        }
+        _ => return None,
+    })
+}
+
 /// Whether a refusal is about the keys that asked, and not about the role.
 fn is_about_keys(code: &str) -> bool {
     code.starts_with("ExpiredToken")
@@ -221,7 +259,7 @@ pub(super) fn token_hint(refused: &CloudError, claims: &Claims, now: Timestamp) 
 pub(super) fn network_hint(error: &TransportError) -> Option<String> {
     Some(match error {
         TransportError::Untrusted { .. } => {
-            "a company's own authority is added with `SSL_CERT_FILE`; `--skip-verify` trusts any certificate of the identity provider".to_owned()
+            "a company's own authority is added with `SSL_CERT_FILE`; `--skip-verify` trusts any certificate of the identity provider, and never of a portal".to_owned()
         }
         TransportError::Unreachable { .. } | TransportError::Late { .. } => {
             "is the network up? A proxy is set with `HTTPS_PROXY`, and hosts beside it with `NO_PROXY`".to_owned()

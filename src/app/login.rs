@@ -11,13 +11,16 @@ use crate::config::Account;
 use crate::http::Policy;
 use crate::idp::SignInError;
 use crate::types::{
-    Assertion, Choice, CloudAccountId, Credentials, Offer, OfferedRole, PortalSession, Role, RoleWish, SessionDuration, Unchosen,
-    Untrusted,
+    Assertion, Choice, CloudAccountId, Credentials, Offer, OfferedRole, PortalKind, PortalSession, Role, RoleWish,
+    SessionDuration, Unchosen, Untrusted,
 };
 use crate::world::{Tls, Transport, World};
 
 /// How long the cloud's sign-in page may take to tell account names, which are only a decoration.
 const ALIASES: Duration = Duration::from_secs(2);
+
+/// By how many seconds keys may be shorter than wished without a word: clocks differ, and requests take time.
+const SLACK: u64 = 60;
 
 /// What a person wishes of one login.
 #[derive(Debug, Clone, Copy, Default)]
@@ -245,20 +248,23 @@ async fn assume(run: &Run<'_>, account: &Account, offer: &Offer, choice: &Choice
         (_, Role::Arn(role)) => (cloud.endpoint(role, &account.place, world.env)?, false),
         (_, Role::Portal(_)) => return Err(CloudError::Mismatch.into()),
     };
+    let is_vended = matches!(choice.offered(), OfferedRole::Vended { .. });
     if endpoint.foreign {
         witness.tell(&Event::ForeignEndpoint { url: &endpoint.url });
     }
     let by = match choice.assertion() {
         Assertion::Saml(_) => "SAML assertion",
         Assertion::Oidc(_) => "ID token",
+        Assertion::Portal(token) if token.kind == PortalKind::Tvm => "your sign-in",
         Assertion::Portal(_) => "portal session",
     };
     witness.tell(&Event::Requesting { cloud: account.cloud, by });
     // Always verified: what the account says of its identity provider does not reach here.
     let transport: Box<dyn Transport> = match is_portal {
         // Asking for keys changes nothing.
-        true => Box::new(portal::transport(run)?.with_posts()),
-        false => world.network.open(&Tls::default())?,
+        true if !is_vended => Box::new(portal::transport(run)?.with_posts()),
+        // Each time is a line in the ledger of whoever vends: only what gave no keys for sure is asked again, below.
+        _ => world.network.open(&Tls::default())?,
     };
     let policy = policy(world, account)?;
     let wish = |duration| SessionWish {
@@ -270,7 +276,7 @@ async fn assume(run: &Run<'_>, account: &Account, offer: &Offer, choice: &Choice
     };
     let duration = account.duration.or(offer.duration()).unwrap_or(SessionDuration::DEFAULT);
     // A role that was granted a moment ago may not be known everywhere; what else passes, the way to a portal waits for by itself.
-    let passes = |error: &CloudError| match is_portal {
+    let passes = |error: &CloudError| match is_portal && !is_vended {
         true => matches!(error, CloudError::NoAccess { .. }),
         false => error.is_passing(),
     };
@@ -280,7 +286,10 @@ async fn assume(run: &Run<'_>, account: &Account, offer: &Offer, choice: &Choice
         loop {
             let outcome = cloud.assume(choice, &wish(duration), &*transport).await;
             match pauses.next().filter(|_| outcome.as_ref().is_err_and(passes)) {
-                Some(pause) => world.clock.sleep(pause).await,
+                Some(pause) => {
+                    let asked_for = outcome.as_ref().err().map(CloudError::wait).unwrap_or_default();
+                    world.clock.sleep(pause.max(asked_for)).await;
+                }
                 None => return outcome,
             }
         }
@@ -294,6 +303,12 @@ async fn assume(run: &Run<'_>, account: &Account, offer: &Offer, choice: &Choice
         }
         outcome => outcome,
     };
+    if let (true, Some(wished), Ok(credentials)) = (is_vended, account.duration, &outcome) {
+        let given = credentials.expires.since(credentials.issued).as_secs();
+        if given + SLACK < u64::from(wished.seconds()) {
+            witness.tell(&Event::Capped { wished, given });
+        }
+    }
     outcome.map_err(|error| match (error, choice.assertion()) {
         // Whoever reads the refusal needs to know what was refused, and may see everything of it but itself.
         (refused @ CloudError::Refused { .. }, Assertion::Oidc(token)) => {

@@ -26,7 +26,7 @@ pub async fn logout(run: &Run<'_>, account: &Account) -> Result<SignedOut, Error
     let cloud = cloud::find(account.cloud);
     let mut token_until = None;
     let portal = match sign_in::left(run, account).await? {
-        Some(Assertion::Portal(token)) if !cloud.ends_portal_sessions() => {
+        Some(Assertion::Portal(token)) if !cloud.ends_portal_sessions(&token) => {
             token_until = Some(token.expires);
             None
         }

@@ -88,6 +88,20 @@ pub enum Event<'e> {
     },
     /// Another process is signing in; this one waits for it.
     Waiting,
+    /// Whoever hands out the keys wants the person to prove anew who they are.
+    ProofDue {
+        /// Who.
+        host: &'e str,
+        /// Their words.
+        said: &'e Untrusted,
+    },
+    /// The keys last less than was wished.
+    Capped {
+        /// What was wished.
+        wished: SessionDuration,
+        /// What was given, in seconds.
+        given: u64,
+    },
     /// The identity provider is not verified.
     Unverified {
         /// Its host.

@@ -7,7 +7,8 @@ use super::{Error, Event, Run, cache};
 use crate::cloud::{self, CloudError};
 use crate::config::Account;
 use crate::http::Retrying;
-use crate::types::{Assertion, Offer, PortalToken, RoleWish, Secret};
+use crate::idp::Standing;
+use crate::types::{Assertion, Offer, PortalToken, RoleWish};
 use crate::world::file::{self, Lock};
 use crate::world::{Tls, Transport};
 
@@ -22,29 +23,39 @@ const PAUSE: Duration = Duration::from_millis(400);
 /// # Errors
 /// [`Error`].
 pub async fn sign_in(run: &Run<'_>, account: &Account, anew: bool) -> Result<PortalToken, Error> {
-    token(run, account, anew, &[]).await
+    token(run, account, Standing { anew, ..Standing::default() }).await
 }
 
-async fn token(run: &Run<'_>, account: &Account, anew: bool, refused: &[Secret<String>]) -> Result<PortalToken, Error> {
-    match portal_token(run, account, anew, refused).await? {
+async fn token(run: &Run<'_>, account: &Account, standing: Standing<'_>) -> Result<PortalToken, Error> {
+    match portal_token(run, account, standing).await? {
         Assertion::Portal(token) => Ok(token),
         _ => Err(CloudError::Mismatch.into()),
     }
 }
 
-/// Does something with the token. A portal that refuses it costs one renewal, if there is one, and then one sign-in.
+/// Does something with the token. A portal that refuses it costs one renewal, if there is one, and then one sign-in; one that wants the
+/// person to prove who they are costs one too.
 pub(super) async fn with_token<T>(
     run: &Run<'_>,
     account: &Account,
     work: impl AsyncFn(PortalToken) -> Result<T, Error>,
 ) -> Result<T, Error> {
     let mut refused = Vec::new();
-    let tries = if account.provider()?.renews() { 2 } else { 1 };
+    let mut tries = if account.provider()?.renews() { 2 } else { 1 };
+    let mut proof = false;
     loop {
-        let token = token(run, account, false, &refused).await?;
+        let token = token(run, account, Standing { anew: false, proof, refused: &refused }).await?;
         let access = token.access.clone();
         match work(token).await {
-            Err(Error::Cloud(CloudError::SignedOut { .. })) if refused.len() < tries => refused.push(access),
+            Err(Error::Cloud(CloudError::SignedOut { .. })) if tries > 0 => {
+                tries -= 1;
+                refused.push(access);
+            }
+            Err(Error::Cloud(CloudError::ProofDue { host, said })) if !proof => {
+                run.witness.tell(&Event::ProofDue { host: &host, said: &said });
+                proof = true;
+                refused.push(access);
+            }
             outcome => return outcome,
         }
     }

@@ -110,19 +110,13 @@ fn skips_verification(account: &Account) -> bool {
     account.idp.skip_verify && !account.is_portal()
 }
 
-/// The token of a sign-in portal. `refused` are access tokens that the portal refused in this run.
-pub(super) async fn portal_token(
-    run: &Run<'_>,
-    account: &Account,
-    anew: bool,
-    refused: &[Secret<String>],
-) -> Result<Assertion, Error> {
+/// The token of a sign-in portal.
+pub(super) async fn portal_token(run: &Run<'_>, account: &Account, standing: Standing<'_>) -> Result<Assertion, Error> {
     let idp = account.open_idp()?;
-    if refused.is_empty() {
+    if standing.refused.is_empty() {
         begin(run, account);
     }
     let memory = memory(run, account, String::new());
-    let standing = Standing { anew, refused };
     with_session(run, account, &[], &memory, standing, async |session| Ok(idp.sign_in(session).await?)).await
 }
 

@@ -1,6 +1,9 @@
-//! `serve`: what is done with the service's database from the shell of the machine that serves.
+//! `serve`: the service itself, and what is done with its database from the shell of the machine that serves.
+
+mod keys;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use clap::Subcommand;
 
@@ -8,7 +11,7 @@ use super::report::Failure;
 use super::show;
 use crate::server::{self, First, Settings};
 use crate::types::Untrusted;
-use crate::world::{Clock as _, Env, SystemClock};
+use crate::world::{Clock as _, Env, HttpNetwork, SystemClock};
 
 #[derive(clap::Args)]
 #[command(
@@ -16,7 +19,7 @@ use crate::world::{Clock as _, Env, SystemClock};
 )]
 pub(super) struct Serve {
     #[command(subcommand)]
-    command: Command,
+    command: Option<Command>,
 }
 
 #[derive(Subcommand)]
@@ -27,6 +30,8 @@ enum Command {
     Check,
     /// The audit trail
     Audit(Audit),
+    /// The keys that the service signs with
+    Keys(keys::Keys),
 }
 
 #[derive(clap::Args)]
@@ -58,52 +63,88 @@ struct Audit {
 enum AuditCommand {
     /// Walk the trail from its first event to its last; name the first one that is not what was written
     Verify,
+    /// Let go of events and lines of the vend ledger that are older than `audit.days`, with a signed statement in their place
+    Cut,
+    /// Print everything that is kept about one person, as JSON
+    Person {
+        /// Who they are at the corporate identity provider
+        #[arg(long, value_name = "GID")]
+        gid: String,
+    },
 }
 
 impl Serve {
     /// Runs it.
     pub(super) fn run(&self, config: Option<&str>, env: &Env) -> Result<(), Failure> {
         let settings = Settings::load(config.map(Path::new), env).map_err(server::ServeError::from)?;
+        let Some(command) = &self.command else {
+            let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::Runtime)?;
+            return runtime.block_on(serve(settings, env));
+        };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::Runtime)?;
         runtime.block_on(async {
             tokio::select! {
                 biased;
                 _ = tokio::signal::ctrl_c() => Err(Failure::Interrupted),
-                outcome = self.work(&settings) => outcome,
+                outcome = work(command, &settings, env) => outcome,
             }
         })
     }
+}
 
-    async fn work(&self, settings: &Settings) -> Result<(), Failure> {
-        let now = SystemClock.now();
-        match &self.command {
-            Command::Init(own) => {
-                let first = First {
-                    gid: &own.gid,
-                    alias: own.alias.as_deref(),
-                    email: own.email.as_deref(),
-                    root: &own.root,
-                    account: own.account.as_deref(),
-                };
-                let begun = server::init(settings, &first, now).await?;
-                show::talk(&format!("The database {} has its schema.", Untrusted::new(begun.place)));
-                show::talk(&format!("{} owns the root node `{}` and is the first super admin.", begun.gid, begun.root));
-                Ok(())
-            }
-            Command::Check => {
-                let found = server::check(settings, now).await?;
-                let width = found.iter().map(|finding| finding.what.len()).max().unwrap_or_default();
-                let line = |finding: &server::Finding| {
-                    let state = if finding.is_good { "ok     " } else { "missing" };
-                    format!("{state}  {:width$}  {}\n", finding.what, Untrusted::new(finding.said.clone()))
-                };
-                show::data(&found.iter().map(line).collect::<String>())?;
-                if found.iter().all(|finding| finding.is_good) { Ok(()) } else { Err(Failure::Incomplete) }
-            }
-            Command::Audit(Audit { command: AuditCommand::Verify }) => {
-                let walked = server::verify(settings, now).await?;
-                show::data(&format!("events: {}, chains: {}; every event is as it was written\n", walked.events, walked.chains))
-            }
+/// Starts the service and stays until it is told to end.
+async fn serve(settings: Settings, env: &Env) -> Result<(), Failure> {
+    crate::world::harden();
+    let mut running = server::start(settings, env, Arc::new(SystemClock), Arc::new(HttpNetwork)).await?;
+    running.hear_signals().map_err(Failure::Runtime)?;
+    show::talk(&format!("Serving {} on {}", running.url(), running.address()));
+    running.serve(std::future::pending()).await;
+    show::talk("Stopped.");
+    Ok(())
+}
+
+async fn work(command: &Command, settings: &Settings, env: &Env) -> Result<(), Failure> {
+    let now = SystemClock.now();
+    match command {
+        Command::Init(own) => {
+            let first = First {
+                gid: &own.gid,
+                alias: own.alias.as_deref(),
+                email: own.email.as_deref(),
+                root: &own.root,
+                account: own.account.as_deref(),
+            };
+            let begun = server::init(settings, &first, now).await?;
+            show::talk(&format!("The database {} has its schema.", Untrusted::new(begun.place)));
+            show::talk(&format!("{} owns the root node `{}` and is the first super admin.", begun.gid, begun.root));
+            Ok(())
+        }
+        Command::Check => {
+            let found = server::check(settings, now).await?;
+            let width = found.iter().map(|finding| finding.what.len()).max().unwrap_or_default();
+            let line = |finding: &server::Finding| {
+                let state = if finding.is_good { "ok     " } else { "missing" };
+                format!("{state}  {:width$}  {}\n", finding.what, Untrusted::new(finding.said.clone()))
+            };
+            show::data(&found.iter().map(line).collect::<String>())?;
+            if found.iter().all(|finding| finding.is_good) { Ok(()) } else { Err(Failure::Incomplete) }
+        }
+        Command::Keys(keys) => keys.run(settings, env, now).await,
+        Command::Audit(Audit { command: AuditCommand::Verify }) => {
+            let walked = server::verify(settings, now).await?;
+            let signed = if walked.checkpoints > 0 { format!(", checkpoints: {}", walked.checkpoints) } else { String::new() };
+            show::data(&format!(
+                "events: {}, chains: {}{signed}; every event is as it was written\n",
+                walked.events, walked.chains
+            ))
+        }
+        Command::Audit(Audit { command: AuditCommand::Cut }) => {
+            let gone = server::trail::cut(settings, env, &HttpNetwork, now).await?;
+            show::talk(&format!("{} events of {} chains and {} lines of the ledger went.", gone.events, gone.chains, gone.lines));
+            Ok(())
+        }
+        Command::Audit(Audit { command: AuditCommand::Person { gid } }) => {
+            show::data(&format!("{}\n", server::trail::person(settings, gid, now).await?))
         }
     }
 }

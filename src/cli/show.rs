@@ -221,6 +221,15 @@ impl Witness for Talk {
                 self.say(&format!("Requesting {name} credentials using {by}"));
             }
             Event::Waiting => self.say("Waiting for another saml2cloud that is signing in ..."),
+            Event::ProofDue { host, said } => {
+                let why = if said.is_empty() { String::new() } else { format!(": \"{said}\"") };
+                self.say(&format!("{host} wants you to sign in again for this{why}"));
+            }
+            Event::Capped { wished, given } => talk(&format!(
+                "note: these keys last {} minutes and not {}: the role, its account or your own membership allows no more",
+                given.div_ceil(60),
+                u64::from(wished.seconds()).div_ceil(60)
+            )),
             Event::Unverified { host } => {
                 talk(&format!("warning: no certificate of the identity provider ({host} and where it leads) is verified"))
             }

@@ -58,7 +58,7 @@ pub struct Hop {
 
 impl Hop {
     /// A role and nothing else.
-    pub(super) fn new(profile: &ProfileName, role: RoleArn) -> Self {
+    pub fn new(profile: &ProfileName, role: RoleArn) -> Self {
         Self {
             profile: profile.clone(),
             role,

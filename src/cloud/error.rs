@@ -1,9 +1,14 @@
 //! What can go wrong with a cloud and its files.
 
+use std::time::Duration;
+
 use super::Lack;
 use crate::saml::BadResponse;
 use crate::types::{CloudId, PortalRole, Untrusted};
 use crate::world::{TransportError, is_busy};
+
+/// The longest wait that is waited for.
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
 /// Why a cloud gave no credentials.
 #[derive(Debug, thiserror::Error)]
@@ -51,6 +56,30 @@ pub enum CloudError {
         role: Option<PortalRole>,
         /// In its words.
         said: Untrusted,
+    },
+    /// A token vending machine wants the person to prove anew who they are.
+    #[error("{host} wants you to sign in again before it hands out these keys{}", quoted(.said))]
+    ProofDue {
+        /// Who wants it.
+        host: String,
+        /// In its words.
+        said: Untrusted,
+    },
+    /// A token vending machine said no.
+    #[error("{host} refused: {code}{}{}", quoted(.said), request(.request_id))]
+    Vending {
+        /// Who refused.
+        host: String,
+        /// The HTTP status.
+        status: u16,
+        /// Its word for the reason.
+        code: Untrusted,
+        /// Its sentence.
+        said: Untrusted,
+        /// Its number for the request.
+        request_id: Untrusted,
+        /// How long it asks to wait before the next request.
+        wait: Option<Duration>,
     },
     /// An answer that is not the portal's.
     #[error("the sign-in portal at {host} gave an answer that is not one (HTTP {status}): {why}")]
@@ -141,6 +170,14 @@ pub enum CloudError {
 }
 
 impl CloudError {
+    /// How long whoever refused asks to wait.
+    pub fn wait(&self) -> Duration {
+        match self {
+            Self::Vending { wait, .. } => wait.unwrap_or_default(),
+            _ => Duration::ZERO,
+        }
+    }
+
     /// Whether the same call may well succeed a moment later.
     pub fn is_passing(&self) -> bool {
         match self {
@@ -151,6 +188,8 @@ impl CloudError {
                     || matches!(code.raw(), "ServiceUnavailable" | "IDPCommunicationError")
             }
             Self::Garbled { status, .. } | Self::NoSigninToken { status, .. } => is_busy(*status),
+            // A cloud that failed behind it was asked again already, there.
+            Self::Vending { status, wait, .. } => matches!(status, 429 | 503) && wait.is_none_or(|wait| wait <= LONGEST_WAIT),
             Self::Transport(error) => matches!(error, TransportError::Unreachable { .. }),
             _ => false,
         }

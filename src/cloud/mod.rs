@@ -8,9 +8,12 @@ mod canonical;
 mod chain;
 mod console;
 mod error;
+#[cfg(feature = "serve")]
+pub mod kms;
 mod store;
 mod together;
 pub mod trust;
+mod vending;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -96,8 +99,8 @@ pub trait Cloud: Sync {
         Err(CloudError::NoPortal(self.id()))
     }
 
-    /// Whether the session at the cloud's portal can be ended from here. Where it cannot, what is kept of it here is all that can go.
-    fn ends_portal_sessions(&self) -> bool {
+    /// Whether the session at the portal that gave this token can be ended from here. Where it cannot, what is kept of it here is all that can go.
+    fn ends_portal_sessions(&self, _token: &PortalToken) -> bool {
         true
     }
 
@@ -178,6 +181,9 @@ pub trait Cloud: Sync {
 
     /// The one JSON document that a program of credentials prints: `credential_process` on AWS, mode `External` on Alibaba Cloud.
     fn process_document(&self, credentials: &Credentials) -> Secret<String>;
+
+    /// A file of the cloud's own tools with this one profile in it.
+    fn profile_document(&self, credentials: &Credentials, profile: &ProfileName, region: Option<&Region>) -> Secret<String>;
 
     /// What the cloud has to be told about an identity provider, as infrastructure code.
     ///

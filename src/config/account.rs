@@ -148,6 +148,7 @@ impl Account {
         let provider = provider_word(needed(Key::Provider)?)?;
         let portal_of = idp::find(provider).and_then(|provider| provider.portal_of());
         let is_portal = portal_of.is_some();
+        let is_vended = !is_portal && idp::find(provider).is_some_and(|provider| provider.is_portal());
         if let Some(own) = portal_of.filter(|own| *own != cloud) {
             return Err(bad(
                 Key::Provider,
@@ -162,6 +163,9 @@ impl Account {
         }
         if let Some(key) = [Key::PolicyFile, Key::PolicyArns].into_iter().find(|key| is_portal && draft.get(*key).is_some()) {
             return Err(bad(key, "the roles of a sign-in portal cannot be limited further".to_owned()));
+        }
+        if is_vended && draft.get(Key::PolicyArns).is_some() {
+            return Err(bad(Key::PolicyArns, "a token vending machine takes the policy itself (`policy_file`)".to_owned()));
         }
         let clouds = || {
             WebUrl::parse(&format!("https://{}/", crate::cloud::find(cloud).service_provider(None, None).web_identity.audience))
@@ -251,8 +255,13 @@ impl Account {
         self.is_portal() && self.own.iter().any(|(key, mode)| *key == PROFILE_MODE && mode.trim() == "CloudSSO")
     }
 
-    /// Whether its roles and keys come from a cloud's own sign-in portal.
+    /// Whether its roles and keys come from a sign-in portal: a cloud's own, or a token vending machine.
     pub fn is_portal(&self) -> bool {
+        idp::find(self.provider).is_some_and(|provider| provider.is_portal())
+    }
+
+    /// Whether its roles are those of a cloud's own sign-in portal, which have no full names: `ACCOUNT/NAME`.
+    pub fn has_portal_roles(&self) -> bool {
         idp::find(self.provider).is_some_and(|provider| provider.portal_of().is_some())
     }
 

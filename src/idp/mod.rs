@@ -15,6 +15,7 @@ mod oidc;
 mod okta;
 mod paste;
 mod portal;
+mod tvm;
 
 pub use browser::BrowserError;
 pub use field::{Field, Settings, SettingsError};
@@ -65,7 +66,11 @@ pub trait Provider: Sync {
     }
     /// The second factors, by the words of `--mfa`; the first is the default.
     fn methods(&self) -> &'static [Method];
-    /// The cloud whose own sign-in portal it is, if it is one: its roles are `ACCOUNT/NAME`, and its keys come from the portal.
+    /// Whether roles and keys come from whoever the person signs in at, for the token that the sign-in gives.
+    fn is_portal(&self) -> bool {
+        self.portal_of().is_some()
+    }
+    /// The cloud whose own sign-in portal it is, if it is one: its roles are `ACCOUNT/NAME`.
     fn portal_of(&self) -> Option<CloudId> {
         None
     }
@@ -115,6 +120,7 @@ pub static PROVIDERS: &[&dyn Provider] = &[
     &jumpcloud::PROVIDER,
     &oidc::PROVIDER,
     &okta::PROVIDER,
+    &tvm::PROVIDER,
 ];
 
 /// The names that the old tools know and that we do not speak to yet. Accounts may name them; a sign-in says so.
@@ -176,6 +182,8 @@ pub struct Session<'s> {
 pub struct Standing<'s> {
     /// Whether the person wants a new sign-in although the last one is still good.
     pub anew: bool,
+    /// Whether the person has to prove anew who they are, although their session at the identity provider may be good.
+    pub proof: bool,
     /// Access tokens that a portal refused in this run.
     pub refused: &'s [Secret<String>],
 }

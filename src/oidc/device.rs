@@ -175,6 +175,8 @@ pub struct Standard<'a, 't> {
     pub clock: &'a dyn Clock,
     /// What about.
     pub device: &'a Device,
+    /// What is told beside it, each time.
+    pub fields: &'a [(&'a str, &'a str)],
 }
 
 #[async_trait]
@@ -182,7 +184,8 @@ impl Ask for Standard<'_, '_> {
     type Granted = Tokens;
 
     async fn ask(&mut self) -> Polled<Tokens> {
-        let fields = [("grant_type", GRANT), ("device_code", self.device.code.expose().as_str())];
+        let mut fields = vec![("grant_type", GRANT), ("device_code", self.device.code.expose().as_str())];
+        fields.extend_from_slice(self.fields);
         let answer = match send(self.browser, &self.endpoints.token, self.client, self.clock.now(), &fields).await {
             Ok(answer) => answer,
             Err(error) => return Polled::Unheard(error),
@@ -190,6 +193,10 @@ impl Ask for Standard<'_, '_> {
         let (who, step) = (self.endpoints.token.host().to_owned(), "the device flow");
         match read(&answer) {
             Told::Tokens(tokens) => Polled::Done(*tokens),
+            // Whatever a busy server says of it, unless it says it in the words of this flow.
+            Told::Error { code, said } if is_busy(answer.status) && !is_of_flow(&code) => {
+                Polled::Unheard(OidcError::Refused { who, step, error: Untrusted::new(code), said })
+            }
             Told::Error { code, said } => meaning(&who, &code, said, self.device),
             Told::Garbled(why) => {
                 let error = OidcError::Garbled { who, step, status: answer.status, why: Untrusted::new(why) };
@@ -197,6 +204,11 @@ impl Ask for Standard<'_, '_> {
             }
         }
     }
+}
+
+/// Whether a code is one of the device flow's own.
+fn is_of_flow(code: &str) -> bool {
+    matches!(code, "authorization_pending" | "slow_down" | "access_denied" | "expired_token")
 }
 
 /// What a code of an error means while a device flow runs.

@@ -56,6 +56,14 @@ struct Failure {
     error_description: Option<String>,
 }
 
+/// An error of a server that has one way to say no for all of its addresses (RFC 9457), with a word for programs.
+#[derive(Deserialize)]
+struct Problem {
+    code: String,
+    #[serde(default)]
+    detail: Option<String>,
+}
+
 /// Asks for tokens. Redirects are not followed: a secret goes to one address only.
 ///
 /// # Errors
@@ -106,7 +114,10 @@ pub(super) fn read(answer: &Response) -> Told {
     }
     match json::<Failure>(text) {
         Ok(failure) => Told::Error { code: failure.error, said: Untrusted::new(failure.error_description.unwrap_or_default()) },
-        Err(why) => Told::Garbled(why),
+        Err(why) => match json::<Problem>(text) {
+            Ok(problem) => Told::Error { code: problem.code, said: Untrusted::new(problem.detail.unwrap_or_default()) },
+            Err(_) => Told::Garbled(why),
+        },
     }
 }
 
@@ -146,6 +157,7 @@ mod tests {
                 "invalid_grant: code \\u{1b} expired",
             ),
             (401, r#"{"error":"invalid_client"}"#, "invalid_client: "),
+            (429, r#"{"status":429,"code":"rate_limited","detail":"too many"}"#, "rate_limited: too many"),
             (500, "{}", "it is not the JSON that was expected"),
         ] {
             assert_eq!(told(status, body), expected, "{body}");

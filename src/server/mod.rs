@@ -1,8 +1,39 @@
 //! The service: its configuration, and what is done with its database from the shell of the machine that serves.
 
+mod api;
+mod app;
+mod command;
+mod cookies;
+mod extract;
+mod guard;
+mod health;
+pub mod keys;
+mod metrics;
+mod once;
+mod pages;
+mod problem;
+mod ring;
+mod route;
+mod run;
+mod session;
 mod settings;
+mod signin;
+mod tls;
+pub mod trail;
 
-pub use self::settings::{Settings, SettingsError, configuration};
+pub use self::app::{App, Inner, Parts, routes};
+pub use self::guard::{Csrf, Limiter, Rate, Told, Who};
+pub use self::metrics::Metrics;
+pub use self::problem::{Code, FieldError, Problem, Ref};
+pub use self::ring::Keys;
+pub use self::route::{Access, Pace, Route, Row, Spec};
+pub use self::run::{Running, start};
+pub use self::session::{InDatabase, Sessions};
+pub use self::settings::{
+    AccessLog, CloudSettings, HouseRules, IdpSettings, KeySettings, Limits, Networks, SamlNames, ServerSettings, SessionSettings,
+    Settings, SettingsError, configuration,
+};
+pub use self::signin::Corporate;
 pub use crate::tvm::store::StoreError;
 
 use crate::tvm::audit::{AuthKind, Event};
@@ -24,6 +55,41 @@ pub enum ServeError {
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The signing keys.
+    #[error(transparent)]
+    Keys(#[from] crate::tvm::keys::KeysError),
+    /// The certificate of the service.
+    #[error(transparent)]
+    Tls(#[from] tls::TlsError),
+    /// The corporate identity provider's files.
+    #[error("`{}`: {why}", path.display())]
+    Idp {
+        /// Which file.
+        path: std::path::PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A file cannot be read.
+    #[error(transparent)]
+    File(#[from] crate::world::file::FileError),
+    /// A signing key that ought to sign and cannot.
+    #[error("a signing key cannot be used")]
+    KeysUnusable,
+    /// An address that cannot be used.
+    #[error(transparent)]
+    Address(#[from] crate::types::BadUrl),
+    /// The way to the clouds.
+    #[error(transparent)]
+    Network(#[from] crate::world::TransportError),
+    /// The port.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// Where.
+        address: std::net::SocketAddr,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
     /// It begins once.
     #[error("the database {place} has its root node already: `{name}`")]
     Begun {
@@ -39,13 +105,18 @@ impl ServeError {
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Settings(error) => return error.hint(),
+            Self::Keys(error) => return error.hint().map(str::to_owned),
             Self::Store(StoreError::Schema(_)) => "`saml2cloud serve init` makes the schema".to_owned(),
             Self::Store(StoreError::Unreachable { .. }) => "is the server up, and `database.url` right?".to_owned(),
             Self::Store(StoreError::Broken(_)) => {
                 "what follows that event may be untrue as well; a copy of the database that was made before shows what stood there".to_owned()
             }
             Self::Begun { .. } => "nothing was changed; `saml2cloud serve check` shows what is there".to_owned(),
-            Self::Given(_) | Self::Store(_) => return None,
+            Self::Listen { .. } => "`server.listen` names the address and the port".to_owned(),
+            Self::Tls(_) => "`server.certificate_file` and `server.key_file` name them".to_owned(),
+            Self::Idp { .. } => "`idp.metadata_file` and `idp.certificate_file` name what the identity provider's administrators give out".to_owned(),
+            Self::KeysUnusable => "`saml2cloud serve keys list` shows them; `keys.passphrase_file` opens those in the database".to_owned(),
+            Self::Given(_) | Self::Store(_) | Self::File(_) | Self::Address(_) | Self::Network(_) => return None,
         })
     }
 }

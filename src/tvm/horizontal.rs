@@ -138,6 +138,11 @@ impl Rule {
         &self.pattern
     }
 
+    /// Whether it says nothing: names that have nothing in common keep to it.
+    pub fn fits_anything(&self) -> bool {
+        ["a", "Zq7", "0_x-y.z@w", "wholly-made-up"].iter().all(|name| self.fits(name))
+    }
+
     /// Whether a role's name keeps to it.
     pub fn fits(&self, name: &str) -> bool {
         self.compiled.is_match(name)
@@ -300,6 +305,24 @@ mod tests {
         assert_eq!(Rule::new(Matcher::Exact, &"x".repeat(257)).unwrap_err(), BadRule::Long);
         for bad in ["(", "a)(b", "[", r"\1", "(?=a)", "((a{99}){99}){99}"] {
             assert!(matches!(Rule::new(Matcher::Regex, bad), Err(BadRule::Regex(_))), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_rule_that_fits_anything_is_known() {
+        for (matcher, pattern) in [
+            (Matcher::Regex, ".*"),
+            (Matcher::Regex, ".+"),
+            (Matcher::Glob, "*"),
+            (Matcher::Glob, "?*"),
+            (Matcher::Regex, "a?.*"),
+        ] {
+            assert!(Rule::new(matcher, pattern).unwrap().fits_anything(), "{pattern}");
+        }
+        for (matcher, pattern) in
+            [(Matcher::Prefix, "a"), (Matcher::Glob, "*-admin"), (Matcher::Regex, "[a-z]+"), (Matcher::Exact, "x")]
+        {
+            assert!(!Rule::new(matcher, pattern).unwrap().fits_anything(), "{pattern}");
         }
     }
 

@@ -24,7 +24,7 @@ pub use duration::{BadDuration, SessionDuration};
 pub use names::{AccountName, BadName, CloudAccountId, CloudId, ProfileName, Region, SessionName, Username};
 pub use offer::{Choice, Offer, OfferedRole, RoleWish, Unchosen};
 pub use partition::Partition;
-pub use portal::{PortalSession, PortalToken};
+pub use portal::{PortalKind, PortalSession, PortalToken};
 pub use role::{PortalRole, Role};
 pub use secret::Secret;
 pub use switch::{NoSwitch, switch};

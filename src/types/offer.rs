@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::{Assertion, BadArn, CloudAccountId, IdpArn, PortalRole, PortalSession, Role, RoleArn, SessionDuration};
+use super::{
+    Assertion, BadArn, CloudAccountId, IdpArn, PortalRole, PortalSession, Region, Role, RoleArn, SessionDuration, Untrusted,
+};
 
 /// A role that the assertion allows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,13 +23,22 @@ pub enum OfferedRole {
         /// What the portal wants it to be called in a request: its name (AWS), or an ID (Alibaba Cloud).
         id: String,
     },
+    /// A role that a token vending machine hands out.
+    Vended {
+        /// The role.
+        role: RoleArn,
+        /// What the machine calls it in a request.
+        id: String,
+        /// The region that tools use when nobody names one, where the role's partition tells it (Alibaba Cloud).
+        home: Option<Region>,
+    },
 }
 
 impl OfferedRole {
     /// The role's full name.
     pub fn role(&self) -> Role {
         match self {
-            Self::Federated { role, .. } => Role::Arn(role.clone()),
+            Self::Federated { role, .. } | Self::Vended { role, .. } => Role::Arn(role.clone()),
             Self::Portal { role, .. } => Role::Portal(role.clone()),
         }
     }
@@ -35,7 +46,7 @@ impl OfferedRole {
     /// The cloud account it belongs to.
     pub fn account(&self) -> &CloudAccountId {
         match self {
-            Self::Federated { role, .. } => role.account(),
+            Self::Federated { role, .. } | Self::Vended { role, .. } => role.account(),
             Self::Portal { role, .. } => role.account(),
         }
     }
@@ -59,7 +70,8 @@ pub enum RoleWish {
     Any,
     /// This very role.
     Arn(RoleArn),
-    /// The role of this name, perhaps with the account before it (`123456789012/Admin`), whichever cloud account or path it is in.
+    /// The role of this name, perhaps with the account before it (`123456789012/Admin`; `production/Admin`, where whoever lists the roles
+    /// tells what accounts are called), whichever cloud account or path it is in.
     Name(String),
 }
 
@@ -70,7 +82,10 @@ impl RoleWish {
     /// [`BadArn`] for what cannot be one of these.
     pub fn parse(text: &str) -> Result<Self, BadArn> {
         let text = text.trim();
-        let is_name = !text.is_empty() && !text.contains(':') && text.len() <= 576 && text.bytes().all(|b| b.is_ascii_graphic());
+        // Roles have plain names; what a company calls its accounts is in its own language.
+        let is_text =
+            text.bytes().all(|b| b.is_ascii_graphic()) || (text.contains('/') && Untrusted::new(text).to_string() == text);
+        let is_name = !text.is_empty() && !text.contains(':') && text.len() <= 576 && is_text;
         if is_name { Ok(Self::Name(text.to_owned())) } else { RoleArn::parse(text).map(Self::Arn) }
     }
 
@@ -153,7 +168,7 @@ impl Offer {
         if self.roles.is_empty() {
             return Err(Unchosen::None);
         }
-        let mut wished = self.roles.iter().filter(|offered| wish.is(&offered.role()));
+        let mut wished = self.roles.iter().filter(|offered| wish.is(&offered.role()) || self.is_in_named_account(wish, offered));
         match (wished.next(), wished.next()) {
             (Some(offered), None) => Ok(self.take(offered)),
             (Some(_), Some(_)) => Err(Unchosen::Ambiguous),
@@ -163,6 +178,14 @@ impl Offer {
                 RoleWish::Any => String::new(),
             })),
         }
+    }
+
+    /// Whether the wish is for this role by what its account is called.
+    fn is_in_named_account(&self, wish: &RoleWish, offered: &OfferedRole) -> bool {
+        let (RoleWish::Name(wished), Some(account)) = (wish, self.names.get(offered.account())) else { return false };
+        let role = offered.role();
+        let names = [role.name(), role.name().rsplit('/').next().unwrap_or_default()];
+        wished.strip_prefix(account.as_str()).and_then(|rest| rest.strip_prefix('/')).is_some_and(|rest| names.contains(&rest))
     }
 
     /// Takes the role at `index` of [`Offer::roles`], for a person who picked it from the list.
@@ -249,5 +272,20 @@ mod tests {
         assert_eq!(by(&["team/a", "b"], "2/a").unwrap_err(), Unchosen::Absent("a role called `2/a`".to_owned()));
         assert_eq!(by(&["x/a", "y/a"], "a").unwrap_err(), Unchosen::Ambiguous);
         assert!(RoleWish::parse("arn:aws:iam::1:user/x").is_err() && RoleWish::parse("a b").is_err());
+        assert!(RoleWish::parse("a/\u{202e}b").is_err() && RoleWish::parse("生产 1/b").is_ok());
+    }
+
+    #[test]
+    fn an_account_is_known_by_its_name_too() {
+        let names = BTreeMap::from([(CloudAccountId::parse("1").unwrap(), "生产 1/eu".to_owned())]);
+        let offer =
+            Offer::new(Assertion::Saml(SamlResponse::new("x")), vec![offered("team/a"), offered("b")], None).with_names(names);
+        let by = |text: &str| offer.choose(&RoleWish::parse(text).unwrap()).map(|c| c.role().name().to_owned());
+        for text in ["生产 1/eu/a", "生产 1/eu/team/a", "1/a"] {
+            assert_eq!(by(text).unwrap(), "team/a", "{text}");
+        }
+        for text in ["生产 1/a", "生产 1/eu/", "生产 1/eu/c"] {
+            assert_eq!(by(text).unwrap_err(), Unchosen::Absent(format!("a role called `{text}`")));
+        }
     }
 }

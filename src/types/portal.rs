@@ -1,13 +1,25 @@
-//! What a cloud's own sign-in portal hands over after a sign-in.
+//! What a sign-in portal hands over after a sign-in: a cloud's own, or a token vending machine.
 
 use super::{Region, Secret, Timestamp, WebUrl};
+
+/// Whose portal it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum PortalKind {
+    /// The cloud's own.
+    #[default]
+    Cloud,
+    /// A token vending machine's, `saml2cloud serve`: it stands beside the clouds, and its roles have their full names.
+    Tvm,
+}
 
 /// The access token of a sign-in portal. It stands in for an assertion: whoever has it may take every role that the portal offers.
 #[derive(Debug, Clone)]
 pub struct PortalToken {
     /// The access token.
     pub access: Secret<String>,
-    /// The portal's start page.
+    /// Whose portal it is of.
+    pub kind: PortalKind,
+    /// The portal's start page; the base of its addresses, ending in `/`, where it is a token vending machine.
     pub start: WebUrl,
     /// The region that the portal lives in, where portals have one.
     pub region: Option<Region>,

@@ -44,6 +44,12 @@ impl Timestamp {
         Self(self.0.saturating_add(by).unwrap_or(jiff::Timestamp::MAX))
     }
 
+    /// Earlier by `by`; the beginning of time at the least.
+    #[must_use]
+    pub fn before(self, by: Duration) -> Self {
+        Self(self.0.saturating_sub(by).unwrap_or(jiff::Timestamp::MIN))
+    }
+
     /// How long from `earlier` to here; zero when this is not later.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::try_from(self.0.duration_since(earlier.0)).unwrap_or_default()
@@ -94,5 +100,6 @@ mod tests {
         assert_eq!((t.unix_millis() % 1000, Timestamp::from_unix_millis(t.unix_millis())), (500, Some(t)));
         assert_eq!(t.after(Duration::from_secs(60)).since(t), Duration::from_secs(60));
         assert_eq!(t.since(t.after(Duration::from_secs(60))), Duration::ZERO);
+        assert_eq!(t.after(Duration::from_secs(60)).before(Duration::from_secs(60)), t);
     }
 }

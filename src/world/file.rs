@@ -55,6 +55,39 @@ pub fn read(path: &Path) -> Result<Option<String>, FileError> {
     Ok(Some(text))
 }
 
+/// The bytes of a file; nothing if there is none.
+///
+/// # Errors
+/// The file cannot be read, or is larger than 16 MiB.
+#[allow(clippy::disallowed_methods, reason = "files are read here")]
+pub fn read_bytes(path: &Path) -> Result<Option<Vec<u8>>, FileError> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(FileError::new("read", path)(error)),
+    };
+    let mut bytes = Vec::new();
+    let read = file.take(LARGEST + 1).read_to_end(&mut bytes).map_err(FileError::new("read", path))?;
+    if read as u64 > LARGEST {
+        return Err(FileError::new("read", path)(io::Error::new(io::ErrorKind::FileTooLarge, "it is larger than 16 MiB")));
+    }
+    Ok(Some(bytes))
+}
+
+/// Whether nobody but its owner can read a file. Where files have no such modes, the folder has to see to it.
+#[allow(clippy::disallowed_methods, reason = "files are looked at here")]
+pub fn is_private(path: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        fs::metadata(path).is_ok_and(|data| data.permissions().mode() & 0o077 == 0)
+    }
+    #[cfg(not(unix))]
+    {
+        fs::metadata(path).is_ok()
+    }
+}
+
 /// Edits a file as in a database: `change` gets the old text (nothing if there is no file) and returns the
 /// new one, or nothing to leave all as it is. The folder is made (0700) when it is missing.
 ///

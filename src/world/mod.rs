@@ -5,6 +5,7 @@
 
 mod certificates;
 mod clock;
+mod daemon;
 mod env;
 pub mod file;
 mod folder;
@@ -15,12 +16,17 @@ mod launch;
 mod listen;
 mod mark;
 mod net;
+#[cfg(feature = "serve")]
+mod outbound;
+#[cfg(feature = "serve")]
+pub mod outlet;
 mod paths;
 mod piped;
 pub mod tty;
 
 pub use certificates::certificates;
 pub use clock::{Clock, SystemClock};
+pub use daemon::{Heard, Signals, open_port, tell};
 pub use env::{Env, machine_name};
 pub use folder::Folder;
 pub use handover::{HandOverError, hand_over};
@@ -31,6 +37,8 @@ pub(crate) use listen::is_same;
 pub use listen::{Door, Listener, Reply, SystemListener, Visitor};
 pub use mark::Mark;
 pub use net::{HttpNetwork, Method, Network, Request, Response, Tls, Transport, TransportError, init_tls, is_busy};
+#[cfg(feature = "serve")]
+pub use outbound::{Listed, is_public, open_outbound};
 pub use paths::Paths;
 pub use piped::{Piped, find_program};
 

@@ -169,7 +169,7 @@ impl Network for HttpNetwork {
     }
 }
 
-fn client(tls: &Tls) -> reqwest::ClientBuilder {
+pub(super) fn client(tls: &Tls) -> reqwest::ClientBuilder {
     reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())
         .connect_timeout(CONNECT)
@@ -188,7 +188,7 @@ pub(super) async fn connect(tls: rustls::ClientConfig, url: &WebUrl) -> Result<(
     client.get(url.expose().clone()).send().await.map(drop).map_err(|error| explain(url.host(), &error))
 }
 
-struct HttpTransport(reqwest::Client);
+pub(super) struct HttpTransport(pub(super) reqwest::Client);
 
 #[async_trait]
 impl Transport for HttpTransport {

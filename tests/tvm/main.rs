@@ -6,10 +6,17 @@
 
 mod access;
 mod audit;
+mod exchange;
 mod horizontals;
+mod idempotency;
+mod keys;
 mod place;
 mod plans;
+mod proposals;
 mod races;
 mod schema;
+mod signins;
+mod together;
+mod told;
 mod tree;
 mod vends;

@@ -47,6 +47,14 @@ impl Ground {
         Self { open: Open { place, connections: 4 }, _folder: tempfile::tempdir().unwrap(), server: Some((server, name)) }
     }
 
+    /// One more of the same kind; on a server it stays behind.
+    pub(crate) async fn another(like: &Self) -> Self {
+        match &like.server {
+            None => Self::sqlite(),
+            Some((server, _)) => Self::postgres(server.as_str()).await,
+        }
+    }
+
     pub(crate) async fn store(&self) -> Store {
         self.open.migrate().await.unwrap();
         self.open.open(now()).await.unwrap()

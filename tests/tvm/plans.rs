@@ -15,6 +15,7 @@ const FILL: &str = "
         SELECT 'n' || i, 'account', 0, 'p' || i % 500, 'management', '/r/p' || i % 500 || '/', '/r/p' || i % 500 || '/n' || i || '/', 3, 'n' || i, 'n' || i,
         'aws', 'x' || i, 'active', i, i, 'u' || i FROM generate_series(1, 9000) i;
     INSERT INTO node_owner (node_id, user_id, granted_at) SELECT 'n' || i, 'u' || i % 900, i FROM generate_series(1, 9000) i;
+    INSERT INTO preset_role (role_key, scope, title_zh, title_en, plane, risk) SELECT 'p' || i, 'account', 'x', 'x', 'cloud', 'normal' FROM generate_series(1, 9000) i;
     INSERT INTO cloud_role (id, node_id, class, name, arn, plane, state, created_at, updated_at)
         SELECT 'r' || i, 'n' || i % 3000, CASE i % 3 WHEN 0 THEN 'custom' ELSE 'system' END, 'x' || i, 'arn' || i, 'cloud', 'active', i, i FROM generate_series(1, 9000) i;
     INSERT INTO user_group (id, node_id, class, role_id, name, name_norm, created_at)
@@ -33,6 +34,24 @@ const FILL: &str = "
     INSERT INTO audit_chain (chain, seq, hash) SELECT 'c' || i, 9, '' FROM generate_series(1, 2000) i;
     INSERT INTO audit_event (chain, seq, ts, kind, actor_gid, auth_kind, params, node_path, outcome, prev_hash, hash)
         SELECT 'c' || i % 2000, i, i, 'k' || i % 500, 'g' || i % 500, 'system', '{}', '/r/p' || i % 500 || '/', 'done', '', '' FROM generate_series(1, 9000) i;
+    INSERT INTO session (id_hash, user_id, csrf_hash, created_at, seen_at, expires_at, name_id)
+        SELECT 's' || i, 'u' || i % 900, 'x', i, i, i, 'n' || i % 900 FROM generate_series(1, 9000) i;
+    INSERT INTO saml_request (id, browser_hash, relay_state, return_to, force_authn, created_at, expires_at)
+        SELECT 'r' || i, 'x', 'x' || i, '/', 0, i, i FROM generate_series(1, 9000) i;
+    INSERT INTO saml_seen (issuer, assertion_id, expires_at) SELECT 'i', 'a' || i, i FROM generate_series(1, 9000) i;
+    INSERT INTO api_token (id, token_hash, user_id, kind, origin_hash, created_at, expires_at)
+        SELECT 't' || i, 'x' || i, 'u' || i % 900, 'cli', 'o' || i, i, i FROM generate_series(1, 9000) i;
+    INSERT INTO cli_code (code_hash, user_id, challenge, redirect_uri, created_at, expires_at)
+        SELECT 'c' || i, 'u' || i % 900, 'x', 'x', i, i FROM generate_series(1, 9000) i;
+    INSERT INTO device_login (device_hash, code_hash, status, user_id, interval_s, created_at, expires_at)
+        SELECT 'd' || i, 'x' || i, 'pending', 'u' || i % 900, 5, i, i FROM generate_series(1, 9000) i;
+    INSERT INTO idempotency (user_id, idem_key, route, request_hash, created_at, expires_at)
+        SELECT 'u' || i % 900, 'k' || i, 'x', 'x', i, i FROM generate_series(1, 9000) i;
+    INSERT INTO audit_told (place, chain, seq, checkpoint, told_at) SELECT 'p', 'c' || i, i, i, i FROM generate_series(1, 9000) i;
+    INSERT INTO audit_checkpoint (chain, seq, hash, ts, key_id, signature) SELECT 'c' || i % 900, i, 'x', i, 'k', 'x' FROM generate_series(1, 9000) i;
+    INSERT INTO account_secret (node_id, access_key_id, sealed, rotated_at) SELECT 'n' || i, 'x', 'x', i FROM generate_series(1, 9000) i;
+    INSERT INTO proposal (id, kind, subject, params, proposed_by, status, created_at, expires_at)
+        SELECT 'p' || i, 'k' || i % 9, 's' || i % 900, '{}', 'u' || i % 900, CASE i % 90 WHEN 0 THEN 'open' ELSE 'agreed' END, i, i FROM generate_series(1, 9000) i;
     SET session_replication_role = DEFAULT;
     ANALYZE;
 ";
@@ -67,9 +86,11 @@ fn no_request_walks_through_a_table() {
             // What a statement worked out itself is walked through; `mine` is the set of a person's own roles.
             let walks = |line: &&String| match dialect {
                 Dialect::Sqlite => {
-                    line.starts_with("SCAN ") && !["SCAN mine", "SCAN (subquery"].iter().any(|own| line.starts_with(own))
+                    // There are a few signing keys a year.
+                    let fine = ["SCAN mine", "SCAN (subquery", "SCAN signing_key"];
+                    line.starts_with("SCAN ") && !fine.iter().any(|own| line.starts_with(own))
                 }
-                Dialect::Postgres => line.contains("Seq Scan"),
+                Dialect::Postgres => line.contains("Seq Scan") && !line.contains("signing_key"),
             };
             for line in plan.iter().filter(walks) {
                 wrong.push(format!("{}: {line}\n  {}", statement.name, statement.sql));

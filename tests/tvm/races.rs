@@ -9,7 +9,7 @@ use tokio::sync::Barrier;
 use crate::place::{Acme, change, later, on_both, person};
 
 /// How often. Enough for both orders to come up; `tests/real/serve` asks for more.
-fn rounds() -> usize {
+pub(crate) fn rounds() -> usize {
     std::env::var("SAML2CLOUD_TEST_ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(15)
 }
 
@@ -19,7 +19,7 @@ async fn second(ground: &crate::place::Ground) -> Store {
 }
 
 /// A change that is tried again while others are at it.
-async fn insist<T>(
+pub(crate) async fn insist<T>(
     store: &Store,
     work: impl AsyncFn(&mut saml2cloud::tvm::store::Tx<'_>) -> Result<T, StoreError>,
 ) -> Result<T, StoreError> {

@@ -5,7 +5,7 @@ use saml2cloud::tvm::ledger::Outcome;
 use saml2cloud::tvm::model::{Class, Node, Risk, Role, Source, VendMethod, Vending};
 use saml2cloud::tvm::store::groups::Membership;
 use saml2cloud::tvm::store::vends::{self, Channel, Completion, NewVend};
-use saml2cloud::tvm::store::{StoreError, access, nodes, roles, users};
+use saml2cloud::tvm::store::{StoreError, access, nodes, roles};
 use saml2cloud::tvm::vend::{self, Refusal, Wish};
 use saml2cloud::types::{IdpArn, SessionDuration};
 use sqlx::Executor as _;
@@ -21,14 +21,14 @@ fn a_line_is_begun_completed_once_and_found_again() {
         let how = Membership { source: Source::Manual, by: None, ends: None, reason: "" };
         change(store, async |tx| tx.join(&reader.group, &acme.bob, how).await).await.unwrap();
         let mut conn = store.read().await.unwrap();
-        let bob = users::by_id(&mut conn, &acme.bob).await.unwrap();
+        let terms = access::terms(&mut conn, &acme.bob, &reader.id).await.unwrap().unwrap();
         let grants = access::grants(&mut conn, &acme.bob, &reader.id, now()).await.unwrap();
         drop(conn);
         let vend = NewVend {
-            user: &bob,
-            role: &reader,
+            user: &acme.bob,
+            role: &reader.id,
+            terms: &terms,
             grants: &grants,
-            method: VendMethod::Saml,
             channel: Channel::Cli,
             lifetime: SessionDuration::DEFAULT,
             request: Some("r-1"),
@@ -36,7 +36,8 @@ fn a_line_is_begun_completed_once_and_found_again() {
         };
         let nothing = NewVend { grants: &[], ..vend.clone() };
         assert!(matches!(change(store, async |tx| tx.open_vend(&nothing).await).await, Err(StoreError::NotFound("grant"))));
-        let never = NewVend { method: VendMethod::None, ..vend.clone() };
+        let by_hand = access::Terms { method: VendMethod::None, ..terms.clone() };
+        let never = NewVend { terms: &by_hand, ..vend.clone() };
         assert!(matches!(change(store, async |tx| tx.open_vend(&never).await).await, Err(StoreError::NotFound("grant"))));
         let mut ids = Vec::new();
         for at in 0..3 {
@@ -89,9 +90,10 @@ fn a_permit_is_given_for_what_is_granted_and_for_no_longer() {
             auth: AuthKind::Bearer,
             request: Some("r-1"),
             source_ip: Some("192.0.2.1"),
+            given: None,
         };
         let refused = async |wanted: Refusal| {
-            assert_eq!(vend::begin(store, &wish, now()).await.unwrap().unwrap_err(), wanted);
+            assert_eq!(vend::begin(store, &wish, false, now()).await.unwrap().unwrap_err(), wanted);
             let (kind, outcome, params) = last(&acme).await;
             assert_eq!((kind.as_str(), outcome.as_str(), params["refused"].as_str()), ("vend", "refused", Some(wanted.code())));
         };
@@ -123,7 +125,7 @@ fn a_permit_is_given_for_what_is_granted_and_for_no_longer() {
         let ours = Vending { provider: provider("arn:aws:iam::111111111111:saml-provider/cam"), ..Vending::default() };
         node(ours.clone()).await.unwrap();
 
-        let permit = vend::begin(store, &wish, now()).await.unwrap().unwrap();
+        let permit = vend::begin(store, &wish, false, now()).await.unwrap().unwrap();
         assert_eq!((permit.lifetime().seconds(), permit.session_name(), permit.method()), (5000, "bob", VendMethod::Saml));
         assert_eq!((permit.role(), permit.provider()), (reader.arn.as_ref().unwrap(), ours.provider.as_ref()));
         let (kind, outcome, params) = last(&acme).await;
@@ -135,15 +137,15 @@ fn a_permit_is_given_for_what_is_granted_and_for_no_longer() {
         assert_eq!(last(&acme).await.2["access_key_id"], "STS.1");
 
         node(Vending { max_session: of(1800), ..ours.clone() }).await.unwrap();
-        assert_eq!(vend::begin(store, &wish, now()).await.unwrap().unwrap().lifetime().seconds(), 1800);
+        assert_eq!(vend::begin(store, &wish, false, now()).await.unwrap().unwrap().lifetime().seconds(), 1800);
         role(|role| role.max_session = SessionDuration::try_from(900).ok()).await;
-        assert_eq!(vend::begin(store, &wish, now()).await.unwrap().unwrap().lifetime().seconds(), 900);
+        assert_eq!(vend::begin(store, &wish, false, now()).await.unwrap().unwrap().lifetime().seconds(), 900);
         role(|role| role.risk = Risk::High).await;
         refused(Refusal::NeedsConsent).await;
         role(|role| role.method = Some(VendMethod::None)).await;
         refused(Refusal::ByHandOnly).await;
         role(|role| (role.risk, role.method) = (Risk::Normal, None)).await;
-        let Err(Refusal::TooShort(_)) = vend::begin(store, &wish, later(4101)).await.unwrap() else { panic!("too short") };
+        let Err(Refusal::TooShort(_)) = vend::begin(store, &wish, false, later(4101)).await.unwrap() else { panic!("too short") };
         store.verify().await.unwrap();
     });
 }
@@ -171,15 +173,16 @@ fn nothing_is_handed_out_that_the_trail_does_not_tell() {
             auth: AuthKind::Session,
             request: None,
             source_ip: None,
+            given: None,
         };
-        vend::begin(store, &wish, now()).await.unwrap().unwrap();
+        vend::begin(store, &wish, false, now()).await.unwrap().unwrap();
         let mut conn = crate::audit::raw(ground).await;
         conn.execute("ALTER TABLE audit_event RENAME TO audit_event_away").await.unwrap();
-        assert!(vend::begin(store, &wish, now()).await.is_err());
+        assert!(vend::begin(store, &wish, false, now()).await.is_err());
         let lines = vends::by_user(&mut store.read().await.unwrap(), &acme.bob, i64::MAX, 10).await.unwrap();
         assert_eq!(lines.len(), 1);
         conn.execute("ALTER TABLE audit_event_away RENAME TO audit_event").await.unwrap();
         drop(conn);
-        vend::begin(store, &wish, now()).await.unwrap().unwrap();
+        vend::begin(store, &wish, false, now()).await.unwrap().unwrap();
     });
 }

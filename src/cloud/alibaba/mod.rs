@@ -6,6 +6,8 @@
 
 mod chain;
 mod console;
+#[cfg(feature = "serve")]
+pub(super) mod kms;
 mod portal;
 mod profile;
 mod sign;
@@ -20,10 +22,10 @@ use async_trait::async_trait;
 
 use super::chain::{ChainError, Plan, RoleCall};
 use super::trust::{BadTrust, Form, Trust};
-use super::{Cloud, CloudError, ConsoleLink, ConsoleWish, Endpoint, Place, SessionWish, Store};
+use super::{Cloud, CloudError, ConsoleLink, ConsoleWish, Endpoint, Place, SessionWish, Store, vending};
 use crate::types::{
-    Assertion, Choice, CloudAccountId, CloudId, Credentials, Offer, PortalToken, ProfileName, Region, RoleArn, RoleWish, Secret,
-    ServiceProvider, SessionDuration, Timestamp, WebIdentity, WebUrl,
+    Assertion, Choice, CloudAccountId, CloudId, Credentials, Offer, PortalKind, PortalToken, ProfileName, Region, RoleArn,
+    RoleWish, Secret, ServiceProvider, SessionDuration, Timestamp, WebIdentity, WebUrl,
 };
 use crate::world::{Env, EnvChange, Paths, Transport};
 
@@ -73,13 +75,19 @@ impl Cloud for Alibaba {
 
     async fn assume(&self, choice: &Choice, wish: &SessionWish, net: &dyn Transport) -> Result<Credentials, CloudError> {
         match choice.assertion() {
-            Assertion::Portal(_) => portal::role_credentials(choice, wish, net).await,
+            Assertion::Portal(token) => match token.kind {
+                PortalKind::Cloud => portal::role_credentials(choice, wish, net).await,
+                PortalKind::Tvm => vending::role_credentials(choice, wish, net).await,
+            },
             Assertion::Saml(_) | Assertion::Oidc(_) => sts::assume(choice, wish, net).await,
         }
     }
 
     fn portal(&self, token: &PortalToken, _: &Env) -> Result<Endpoint, CloudError> {
-        portal::endpoint(token)
+        match token.kind {
+            PortalKind::Cloud => portal::endpoint(token),
+            PortalKind::Tvm => Ok(vending::endpoint(token)),
+        }
     }
 
     async fn portal_offer(
@@ -89,12 +97,22 @@ impl Cloud for Alibaba {
         at: &WebUrl,
         net: &dyn Transport,
     ) -> Result<Offer, CloudError> {
-        portal::offer(token, wish, at, net).await
+        match token.kind {
+            PortalKind::Cloud => portal::offer(token, wish, at, net).await,
+            PortalKind::Tvm => vending::offer(self.id(), token, wish, at, signin::home_of, net).await,
+        }
     }
 
     /// CloudSSO has no request for it; the portal's own page has.
-    fn ends_portal_sessions(&self) -> bool {
-        false
+    fn ends_portal_sessions(&self, token: &PortalToken) -> bool {
+        token.kind == PortalKind::Tvm
+    }
+
+    async fn portal_sign_out(&self, token: &PortalToken, at: &WebUrl, net: &dyn Transport) -> Result<(), CloudError> {
+        match token.kind {
+            PortalKind::Cloud => Err(CloudError::NoPortal(self.id())),
+            PortalKind::Tvm => vending::sign_out(token, at, net).await,
+        }
     }
 
     fn plan(
@@ -239,6 +257,10 @@ impl Cloud for Alibaba {
             })
             .to_string(),
         )
+    }
+
+    fn profile_document(&self, credentials: &Credentials, profile: &ProfileName, region: Option<&Region>) -> Secret<String> {
+        profile::document(credentials, profile, region)
     }
 
     fn trust(&self, trust: &Trust, form: Form) -> Result<String, BadTrust> {

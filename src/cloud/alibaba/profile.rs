@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use crate::cloud::{Held, Store, StoreError};
-use crate::types::{Credentials, PortalSession, ProfileName, Region, RoleArn, Timestamp, WebUrl};
+use crate::types::{Credentials, PortalSession, ProfileName, Region, RoleArn, Secret, Timestamp, WebUrl};
 use crate::world::file;
 
 /// What belongs to one mode and another must not carry along: a stale second source of credentials, or its secrets.
@@ -205,6 +205,12 @@ fn written(
     put(TOKEN, token.access.expose().as_str().into());
     put(TOKEN_EXPIRES, token.expires.unix().into());
     object
+}
+
+/// A file with this profile alone.
+pub(super) fn document(credentials: &Credentials, profile: &ProfileName, region: Option<&Region>) -> Secret<String> {
+    let object = written(Map::new(), profile, credentials, None, region);
+    Secret::new(pretty(&json!({"current": profile.as_str(), "profiles": [object], "meta_path": ""}), ""))
 }
 
 /// Where `part`, a piece of `text`, begins in it.

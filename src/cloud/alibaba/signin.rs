@@ -28,6 +28,16 @@ pub(super) fn home_region(reading: &Reading) -> Option<Region> {
     Region::parse(if international { HOME_INTERNATIONAL } else { HOME_CHINA }).ok()
 }
 
+/// The same by a token vending machine's word for the site.
+pub(super) fn home_of(partition: &str) -> Option<Region> {
+    let home = match partition {
+        "alibaba" => HOME_CHINA,
+        "alibaba-intl" => HOME_INTERNATIONAL,
+        _ => return None,
+    };
+    Region::parse(home).ok()
+}
+
 #[derive(Deserialize)]
 struct RolePage {
     #[serde(rename = "AccountAliasList", default)]

@@ -5,6 +5,8 @@
 
 mod chain;
 mod console;
+#[cfg(feature = "serve")]
+pub(super) mod kms;
 mod portal;
 mod profile;
 mod sign;
@@ -19,10 +21,10 @@ use async_trait::async_trait;
 
 use super::chain::{ChainError, Plan, RoleCall};
 use super::trust::{BadTrust, Form, Trust};
-use super::{Cloud, CloudError, ConsoleLink, ConsoleWish, Endpoint, Place, SessionWish, Store};
+use super::{Cloud, CloudError, ConsoleLink, ConsoleWish, Endpoint, Place, SessionWish, Store, vending};
 use crate::types::{
-    Assertion, Choice, CloudAccountId, CloudId, Credentials, Offer, PortalToken, ProfileName, Region, RoleArn, RoleWish, Secret,
-    ServiceProvider, SessionDuration, Timestamp, WebIdentity, WebUrl,
+    Assertion, Choice, CloudAccountId, CloudId, Credentials, Offer, PortalKind, PortalToken, ProfileName, Region, RoleArn,
+    RoleWish, Secret, ServiceProvider, SessionDuration, Timestamp, WebIdentity, WebUrl,
 };
 use crate::world::{Env, EnvChange, Paths, Transport};
 
@@ -72,13 +74,19 @@ impl Cloud for Aws {
 
     async fn assume(&self, choice: &Choice, wish: &SessionWish, net: &dyn Transport) -> Result<Credentials, CloudError> {
         match choice.assertion() {
-            Assertion::Portal(_) => portal::role_credentials(choice, wish, net).await,
+            Assertion::Portal(token) => match token.kind {
+                PortalKind::Cloud => portal::role_credentials(choice, wish, net).await,
+                PortalKind::Tvm => vending::role_credentials(choice, wish, net).await,
+            },
             Assertion::Saml(_) | Assertion::Oidc(_) => sts::assume(choice, wish, net).await,
         }
     }
 
     fn portal(&self, token: &PortalToken, env: &Env) -> Result<Endpoint, CloudError> {
-        portal::endpoint(token, env)
+        match token.kind {
+            PortalKind::Cloud => portal::endpoint(token, env),
+            PortalKind::Tvm => Ok(vending::endpoint(token)),
+        }
     }
 
     async fn portal_offer(
@@ -88,11 +96,17 @@ impl Cloud for Aws {
         at: &WebUrl,
         net: &dyn Transport,
     ) -> Result<Offer, CloudError> {
-        portal::offer(token, wish, at, net).await
+        match token.kind {
+            PortalKind::Cloud => portal::offer(token, wish, at, net).await,
+            PortalKind::Tvm => vending::offer(self.id(), token, wish, at, |_| None, net).await,
+        }
     }
 
     async fn portal_sign_out(&self, token: &PortalToken, at: &WebUrl, net: &dyn Transport) -> Result<(), CloudError> {
-        portal::sign_out(token, at, net).await
+        match token.kind {
+            PortalKind::Cloud => portal::sign_out(token, at, net).await,
+            PortalKind::Tvm => vending::sign_out(token, at, net).await,
+        }
     }
 
     fn plan(
@@ -192,6 +206,10 @@ impl Cloud for Aws {
             })
             .to_string(),
         )
+    }
+
+    fn profile_document(&self, credentials: &Credentials, profile: &ProfileName, region: Option<&Region>) -> Secret<String> {
+        profile::document(credentials, profile, region)
     }
 
     fn trust(&self, trust: &Trust, form: Form) -> Result<String, BadTrust> {

@@ -52,17 +52,7 @@ impl Store for Profiles {
             if !force {
                 check_section(&ini, profile)?;
             }
-            let expires = credentials.expires.local_rfc3339();
-            let mut pairs = vec![
-                (KEY_ID, credentials.key_id.as_str()),
-                (SECRET, credentials.secret.expose().as_str()),
-                (TOKEN, credentials.token.expose().as_str()),
-                (SECURITY_TOKEN, credentials.token.expose().as_str()),
-                (PRINCIPAL, credentials.assumed.as_str()),
-                (EXPIRES, expires.as_str()),
-            ];
-            pairs.extend(region.map(|region| ("region", region.as_str())));
-            ini.set(profile.as_str(), &pairs, WIDTH);
+            write(&mut ini, credentials, profile, region);
             Ok(Some(ini.to_string()))
         })
     }
@@ -103,6 +93,28 @@ impl Store for Profiles {
             session_until: None,
         }
     }
+}
+
+/// Puts keys into a profile's section.
+fn write(ini: &mut Ini, credentials: &Credentials, profile: &ProfileName, region: Option<&Region>) {
+    let expires = credentials.expires.local_rfc3339();
+    let mut pairs = vec![
+        (KEY_ID, credentials.key_id.as_str()),
+        (SECRET, credentials.secret.expose().as_str()),
+        (TOKEN, credentials.token.expose().as_str()),
+        (SECURITY_TOKEN, credentials.token.expose().as_str()),
+        (PRINCIPAL, credentials.assumed.as_str()),
+        (EXPIRES, expires.as_str()),
+    ];
+    pairs.extend(region.map(|region| ("region", region.as_str())));
+    ini.set(profile.as_str(), &pairs, WIDTH);
+}
+
+/// A file with this profile alone.
+pub(super) fn document(credentials: &Credentials, profile: &ProfileName, region: Option<&Region>) -> Secret<String> {
+    let mut ini = Ini::parse("");
+    write(&mut ini, credentials, profile, region);
+    Secret::new(ini.to_string())
 }
 
 /// `arn:aws:sts::123456789012:assumed-role/NAME/SESSION` is a session of a role with that account and name; the

@@ -11,7 +11,7 @@ use crate::http::{BrowseError, Policy};
 use crate::idp::{Session, SignInError, portal};
 use crate::oidc::device::{Ask, Device, Polled, poll};
 use crate::oidc::{OidcError, Pkce};
-use crate::types::{PortalToken, Secret, Timestamp, Untrusted};
+use crate::types::{PortalKind, PortalToken, Secret, Timestamp, Untrusted};
 use crate::vault::Kind;
 use crate::world::file::Lock;
 use crate::world::{TransportError, is_busy, machine_name};
@@ -85,7 +85,13 @@ impl Visit<'_, '_> {
         let kept: Kept = serde_json::from_str(text.expose()).ok()?;
         let expires = Timestamp::from_unix(kept.expires).filter(|end| *end > self.now())?;
         let is_of_it = kept.sign_in_url == self.portal.url.expose().as_str() && !kept.access_token.expose().is_empty();
-        is_of_it.then(|| PortalToken { access: kept.access_token, start: self.portal.url.clone(), region: None, expires })
+        is_of_it.then(|| PortalToken {
+            kind: PortalKind::Cloud,
+            access: kept.access_token,
+            start: self.portal.url.clone(),
+            region: None,
+            expires,
+        })
     }
 
     fn keep(&self, token: &PortalToken) {
@@ -115,7 +121,13 @@ impl Visit<'_, '_> {
             status: 200,
             why: Untrusted::new("its access token is none"),
         })?;
-        Ok(PortalToken { access, start: self.portal.url.clone(), region: None, expires: granted.expires(self.now()) })
+        Ok(PortalToken {
+            kind: PortalKind::Cloud,
+            access,
+            start: self.portal.url.clone(),
+            region: None,
+            expires: granted.expires(self.now()),
+        })
     }
 
     /// Asks for a code, three times where the portal fails by itself.

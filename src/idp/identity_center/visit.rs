@@ -9,7 +9,7 @@ use super::{Configured, NAME, REGION, Store, known, start};
 use crate::ask::{NoAnswer, Question, Topic};
 use crate::http::Policy;
 use crate::idp::{Session, SignInError, portal};
-use crate::types::{Partition, PortalToken, Region, Secret, Timestamp, WebUrl};
+use crate::types::{Partition, PortalKind, PortalToken, Region, Secret, Timestamp, WebUrl};
 use crate::vault::Kind;
 use crate::world::file::{self, FileError};
 use crate::world::{Request, TransportError, is_busy};
@@ -99,7 +99,13 @@ impl Visit<'_, '_> {
 
     fn handed(&self, held: Held) -> PortalToken {
         let region = held.region.or_else(|| self.portal.region.clone());
-        PortalToken { access: held.access, start: self.portal.start.clone(), region, expires: held.expires }
+        PortalToken {
+            kind: PortalKind::Cloud,
+            access: held.access,
+            start: self.portal.start.clone(),
+            region,
+            expires: held.expires,
+        }
     }
 
     /// The token that rests, as it is.

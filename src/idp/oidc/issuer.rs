@@ -206,8 +206,14 @@ impl Configured {
             .answers
             .notify(&format!("{notice}\nApprove it only because you have just started this yourself, on this machine."));
         let who = device.url.host().to_owned();
-        let mut ask =
-            device::Standard { browser: &mut session.browser, endpoints, client, clock: session.clock, device: &device };
+        let mut ask = device::Standard {
+            browser: &mut session.browser,
+            endpoints,
+            client,
+            clock: session.clock,
+            device: &device,
+            fields: &[],
+        };
         Ok(device::poll(session.clock, &device, &who, &mut ask).await?)
     }
 

@@ -1,12 +1,14 @@
 //! The words: people, the node tree, roles, groups. A value of these types needs no further checking.
 
 mod account;
+mod bearer;
 mod names;
 mod node;
 mod person;
 mod role;
 
 pub use account::{CloudAccount, Partition};
+pub use bearer::{Bearer, Digest, UserCode};
 pub use names::{Alias, BadText, Description, Email, Gid, Label};
 pub use node::{Kind, NewNode, Node, NodeState, Path, Vending};
 pub use person::{NewUser, Source, Status, User};
@@ -72,6 +74,12 @@ ids!(
     VendId,
     /// A chain of audit events: one a process.
     ChainId,
+    /// A token of the command line, or of a service.
+    TokenId,
+    /// Something that a second person has to agree to.
+    ProposalId,
+    /// A signing key.
+    KeyId,
 );
 
 /// How many times a row was changed. A change names the version it was made from.

@@ -138,6 +138,21 @@ pub struct NewRole {
 }
 
 impl NewRole {
+    /// Its name in the account.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What it will let its holders do here.
+    pub fn power(&self) -> Option<CamPower> {
+        self.power
+    }
+
+    /// The entry of the catalogue that it follows.
+    pub fn preset(&self) -> Option<&str> {
+        self.preset.as_deref()
+    }
+
     /// A role that is in the account.
     ///
     /// # Errors

@@ -6,8 +6,10 @@ use super::row::Read as _;
 use super::sql::declare;
 use super::{Conn, Result, StoreError};
 use crate::tvm::authorize::{Actor, Owned};
-use crate::tvm::model::{CamPower, CloudAccount, GroupId, HorizontalId, Partition, Path, RoleId, Status, UserId};
-use crate::types::{RoleArn, Timestamp};
+use crate::tvm::model::{
+    CamPower, CloudAccount, Gid, GroupId, HorizontalId, NodeId, Partition, Path, Risk, RoleId, Status, UserId, VendMethod,
+};
+use crate::types::{IdpArn, RoleArn, SessionDuration, Timestamp};
 
 /// Neither the account `n` nor anything above it is suspended. There are few such nodes, and an index of them alone.
 macro_rules! open {
@@ -30,14 +32,18 @@ declare! {
     POWERS("ti") = open!("SELECT r.cam_power, n.path FROM group_member m JOIN user_group g ON g.id = m.group_id JOIN cloud_role r ON r.id = g.role_id
         JOIN node n ON n.id = r.node_id WHERE m.user_id = $1 AND (m.expires_at IS NULL OR m.expires_at > $2)
         AND r.cam_power IS NOT NULL AND r.state = 'active'");
-    USABLE("t") = open!("SELECT r.id FROM cloud_role r JOIN node n ON n.id = r.node_id
-        WHERE r.id = $1 AND r.state = 'active' AND r.arn IS NOT NULL");
-    DIRECT("tti") = "SELECT m.group_id, m.expires_at FROM user_group g JOIN group_member m ON m.group_id = g.id
-        WHERE g.role_id = $1 AND m.user_id = $2 AND (m.expires_at IS NULL OR m.expires_at > $3)";
-    HORIZONTAL("tti") = "SELECT DISTINCT x.hrole_id, m.group_id, m.source, m.expires_at FROM horizontal_role_match x
+    // Everything that a vend is decided on but the grants, in one answer.
+    TERMS("tt") = open!("SELECT u.gid, r.arn, r.vend_method AS role_method, r.risk, r.max_session_s AS role_max, n.id AS node_id, n.path, n.partition_key, n.account_uid,
+        n.vend_method AS node_method, n.saml_provider, n.max_session_s AS node_max FROM cam_user u JOIN cloud_role r ON r.id = $2 JOIN node n ON n.id = r.node_id
+        WHERE u.id = $1 AND u.status = 'active' AND u.deleted_at IS NULL AND r.state = 'active' AND r.arn IS NOT NULL");
+    WAYS("tti") = "SELECT m.group_id, CAST(NULL AS TEXT) AS hrole_id, m.source, m.expires_at FROM user_group g JOIN group_member m ON m.group_id = g.id
+        WHERE g.role_id = $1 AND m.user_id = $2 AND (m.expires_at IS NULL OR m.expires_at > $3)
+        UNION SELECT m.group_id, x.hrole_id, m.source, m.expires_at FROM horizontal_role_match x
         JOIN horizontal_role_group b ON b.hrole_id = x.hrole_id JOIN group_member m ON m.group_id = b.group_id
-        WHERE x.role_id = $1 AND x.state = 'active' AND m.user_id = $2 AND (m.expires_at IS NULL OR m.expires_at > $3)";
-    MINE("tittti") = open!("SELECT r.id, r.name, r.arn, n.name AS node_name, n.name_norm, n.partition_key, n.account_uid FROM (
+        WHERE x.role_id = $1 AND x.state = 'active' AND m.user_id = $2 AND (m.expires_at IS NULL OR m.expires_at > $3)
+        ORDER BY hrole_id NULLS FIRST, group_id, source";
+    MINE("tittti") = open!("SELECT r.id, r.name, r.arn, r.max_session_s, n.id AS node_id, n.name AS node_name, n.name_norm, n.max_session_s AS node_max_session_s,
+            n.partition_key, n.account_uid FROM (
             SELECT g.role_id FROM group_member m JOIN user_group g ON g.id = m.group_id
             WHERE m.user_id = $1 AND (m.expires_at IS NULL OR m.expires_at > $2) AND g.role_id IS NOT NULL
             UNION
@@ -77,30 +83,79 @@ pub struct Grant {
     pub ends: Option<Timestamp>,
 }
 
+/// What a role is handed out by, and to whom.
+#[derive(Debug, Clone)]
+pub struct Terms {
+    /// Who the person is at the identity provider.
+    pub gid: Gid,
+    /// The role, in its cloud.
+    pub arn: RoleArn,
+    /// Whether handing it out needs more than a grant.
+    pub risk: Risk,
+    /// How keys are come by: as the role says, else as its node does.
+    pub method: VendMethod,
+    /// The role's account.
+    pub node: NodeId,
+    /// Where that is in the tree.
+    pub path: Path,
+    /// The account, in its cloud.
+    pub account: CloudAccount,
+    /// The account's entry for us.
+    pub provider: Option<IdpArn>,
+    /// The longest session: the role's, then the node's.
+    pub longest: [Option<SessionDuration>; 2],
+}
+
+fn read_terms(row: &AnyRow) -> Result<Terms> {
+    let partition = row.word("partition_key", Partition::from_word)?;
+    let of_node = row.word("node_method", VendMethod::from_word)?;
+    Ok(Terms {
+        gid: row.word("gid", |text| Gid::parse(text).ok())?,
+        arn: row.word("arn", |text| RoleArn::parse(text).ok())?,
+        risk: row.word("risk", Risk::from_word)?,
+        method: row.maybe_word("role_method", VendMethod::from_word)?.unwrap_or(of_node),
+        node: row.word("node_id", NodeId::parse)?,
+        path: row.word("path", Path::parse)?,
+        account: row.word("account_uid", |uid| CloudAccount::new(partition, uid).ok())?,
+        provider: row.maybe_word("saml_provider", |text| IdpArn::parse(text).ok())?,
+        longest: [row.maybe_session("role_max")?, row.maybe_session("node_max")?],
+    })
+}
+
+/// What a role that can be used now is handed out by, if the person may use any. Nothing where the role, its account or the person is stopped.
+///
+/// # Errors
+/// The database.
+pub async fn terms(conn: &mut Conn, user: &UserId, role: &RoleId) -> Result<Option<Terms>> {
+    let row = TERMS.ask().bind(user.as_str()).bind(role.as_str()).fetch_optional(conn).await?;
+    row.as_ref().map(read_terms).transpose()
+}
+
+/// Every way by which a person holds a role, whether or not it can be used now.
+///
+/// # Errors
+/// The database.
+pub async fn ways(conn: &mut Conn, user: &UserId, role: &RoleId, now: Timestamp) -> Result<Vec<Grant>> {
+    let read = |row: &AnyRow| {
+        Ok(Grant {
+            group: row.word("group_id", GroupId::parse)?,
+            horizontal: row.maybe_word("hrole_id", HorizontalId::parse)?,
+            ends: row.maybe_time("expires_at")?,
+        })
+    };
+    let rows = WAYS.ask().bind(role.as_str()).bind(user.as_str()).bind(now.unix_millis()).fetch_all(conn).await?;
+    rows.iter().map(read).collect()
+}
+
 /// Every way by which a person holds a role that can be used now. None means that they may not use it.
 ///
 /// # Errors
 /// The database.
 pub async fn grants(conn: &mut Conn, user: &UserId, role: &RoleId, now: Timestamp) -> Result<Vec<Grant>> {
-    let status = STATUS.ask().bind(user.as_str()).fetch_optional(&mut *conn).await?;
-    let status = status.map(|row| row.word("status", Status::from_word)).transpose()?;
-    if status != Some(Status::Active) || USABLE.ask().bind(role.as_str()).fetch_optional(&mut *conn).await?.is_none() {
-        return Ok(Vec::new());
+    match terms(&mut *conn, user, role).await? {
+        None => Ok(Vec::new()),
+        Some(_) => ways(conn, user, role, now).await,
     }
-    let millis = now.unix_millis();
-    let direct = DIRECT.ask().bind(role.as_str()).bind(user.as_str()).bind(millis).fetch_all(&mut *conn).await?;
-    let horizontal = HORIZONTAL.ask().bind(role.as_str()).bind(user.as_str()).bind(millis).fetch_all(conn).await?;
-    let direct = direct.iter().map(|row| {
-        Ok(Grant { group: row.word("group_id", GroupId::parse)?, horizontal: None, ends: row.maybe_time("expires_at")? })
-    });
-    let horizontal = horizontal.iter().map(|row| {
-        Ok(Grant {
-            group: row.word("group_id", GroupId::parse)?,
-            horizontal: Some(row.word("hrole_id", HorizontalId::parse)?),
-            ends: row.maybe_time("expires_at")?,
-        })
-    });
-    direct.chain(horizontal).collect()
 }
 
 /// When the last of these ways ends; nothing if one does not end.
@@ -123,10 +178,14 @@ pub struct Usable {
     pub name: String,
     /// Its full name.
     pub arn: RoleArn,
-    /// The name of its account's node.
+    /// Its account's node.
+    pub node_id: NodeId,
+    /// The name of that node.
     pub node: String,
     /// Its account.
     pub account: CloudAccount,
+    /// How long a session may last at the most; nothing where only the cloud has a limit.
+    pub max_session: Option<SessionDuration>,
     /// Where it stands in the list, for the page after it.
     pub place: (String, String, String),
 }
@@ -147,7 +206,12 @@ pub async fn mine(conn: &mut Conn, user: &UserId, now: Timestamp, after: (&str, 
             id,
             name,
             arn: row.word("arn", |text| RoleArn::parse(text).ok())?,
+            node_id: row.word("node_id", NodeId::parse)?,
             node: row.text("node_name")?,
+            max_session: [row.maybe_session("max_session_s")?, row.maybe_session("node_max_session_s")?]
+                .into_iter()
+                .flatten()
+                .min(),
             account: CloudAccount::new(partition, &row.text("account_uid")?)?,
         })
     };

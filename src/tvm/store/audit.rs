@@ -1,10 +1,13 @@
 //! The audit trail: written with every change, read by time, kind, person and place, and walked from end to end.
 
+use std::collections::BTreeMap;
+
 use sqlx::any::AnyRow;
 
 use super::row::Read as _;
 use super::sql::declare;
-use super::{Conn, Result, Store};
+use super::{Conn, Result, Store, keys, told};
+use crate::tvm::audit::checkpoint::{BadCheckpoint, Checkpoint};
 use crate::tvm::audit::{AuthKind, Broken, Event, Head, OPENED, Row, Walk};
 use crate::tvm::model::{ChainId, Gid, Path};
 use crate::types::Timestamp;
@@ -27,8 +30,11 @@ declare! {
         ORDER BY ts DESC, chain DESC, seq DESC LIMIT $8";
 }
 
-/// Rows that are in no chain. Only where the whole trail is walked.
-const STRAY: &str = "SELECT chain, seq FROM audit_event e WHERE NOT EXISTS (SELECT 1 FROM audit_chain c WHERE c.chain = e.chain) ORDER BY chain, seq LIMIT 1";
+/// Events and checkpoints that are in no chain. Only where the whole trail is walked.
+const STRAY: [&str; 2] = [
+    "SELECT chain, seq FROM audit_event e WHERE NOT EXISTS (SELECT 1 FROM audit_chain c WHERE c.chain = e.chain) ORDER BY chain, seq LIMIT 1",
+    "SELECT chain, seq FROM audit_checkpoint e WHERE NOT EXISTS (SELECT 1 FROM audit_chain c WHERE c.chain = e.chain) ORDER BY chain, seq LIMIT 1",
+];
 /// How many rows are held at once while a chain is walked.
 const PAGE: i64 = 1000;
 
@@ -60,7 +66,7 @@ pub struct Ask {
     pub limit: u32,
 }
 
-fn read(row: &AnyRow) -> Result<Row> {
+pub(super) fn read(row: &AnyRow) -> Result<Row> {
     Ok(Row {
         chain: row.text("chain")?,
         seq: row.number("seq")?,
@@ -98,20 +104,27 @@ pub(super) async fn open_chain(conn: &mut Conn, chain: &ChainId, now: Timestamp)
         None => serde_json::json!({"before": null}),
     };
     let row = Row::new(&Event::by(AuthKind::System, OPENED, params), chain, 1, now, "");
-    append(conn, &row).await?;
-    Ok(Head { chain: row.chain, seq: row.seq, hash: row.hash })
+    append(&mut *conn, &row).await?;
+    let head = Head { chain: row.chain, seq: row.seq, hash: row.hash };
+    advance(conn, 0, &head).await?;
+    Ok(head)
 }
 
 pub(super) async fn append(conn: &mut Conn, row: &Row) -> Result<()> {
     let ask = APPEND.ask().bind(&row.chain).bind(row.seq).bind(row.ts).bind(&row.kind).bind(row.actor_gid.as_deref());
     let ask = ask.bind(row.actor.as_deref()).bind(&row.auth).bind(row.source_ip.as_deref()).bind(&row.params);
     let ask = ask.bind(row.target_kind.as_deref()).bind(row.target.as_deref()).bind(row.at.as_deref()).bind(&row.outcome);
-    ask.bind(row.request.as_deref()).bind(&row.prev_hash).bind(&row.hash).execute(&mut *conn).await?;
-    let ask = ADVANCE.ask().bind(&row.chain).bind(row.seq).bind(&row.hash).bind(row.seq - 1);
+    ask.bind(row.request.as_deref()).bind(&row.prev_hash).bind(&row.hash).execute(conn).await?;
+    Ok(())
+}
+
+/// Writes down where the chain ends now.
+pub(super) async fn advance(conn: &mut Conn, from: i64, head: &Head) -> Result<()> {
+    let ask = ADVANCE.ask().bind(&head.chain).bind(head.seq).bind(&head.hash).bind(from);
     match ask.execute(conn).await?.rows_affected() {
         1 => Ok(()),
         // Somebody else wrote to the chain of this process, which nobody but an attacker does.
-        _ => Err(Broken::Torn { chain: row.chain.clone(), seq: row.seq }.into()),
+        _ => Err(Broken::Torn { chain: head.chain.clone(), seq: from + 1 }.into()),
     }
 }
 
@@ -132,6 +145,26 @@ pub async fn page(conn: &mut Conn, ask: &Ask) -> Result<Vec<Row>> {
     query.fetch_all(conn).await?.iter().map(read).collect()
 }
 
+/// Some events of a chain, in their order, after a place in it.
+pub(super) async fn events(conn: &mut Conn, chain: &str, after: i64, limit: i64) -> Result<Vec<Row>> {
+    EVENTS.ask().bind(chain).bind(after).bind(limit).fetch_all(conn).await?.iter().map(read).collect()
+}
+
+/// Where every chain ends.
+pub(super) async fn chains(conn: &mut Conn) -> Result<Vec<Head>> {
+    let mut all: Vec<Head> = Vec::new();
+    loop {
+        let after = all.last().map_or("", |head| head.chain.as_str()).to_owned();
+        let rows = CHAINS.ask().bind(after).bind(PAGE).fetch_all(&mut *conn).await?;
+        if rows.is_empty() {
+            return Ok(all);
+        }
+        for row in &rows {
+            all.push(read_head(row)?);
+        }
+    }
+}
+
 /// What a walk over the whole trail saw.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Walked {
@@ -139,53 +172,92 @@ pub struct Walked {
     pub chains: u64,
     /// How many events.
     pub events: u64,
+    /// How many checkpoints, each signed and met.
+    pub checkpoints: u64,
 }
 
-/// Walks every chain from its first event to its last.
+/// Walks every chain from its first event, or from where it was cut, to its last. Every checkpoint has to be signed, and met on the way.
 ///
 /// # Errors
 /// [`Broken`] names the first event that is not what was written.
 pub async fn verify(conn: &mut Conn) -> Result<Walked> {
     let mut walked = Walked::default();
-    let mut after = String::new();
-    loop {
-        let chains = CHAINS.ask().bind(after.as_str()).bind(PAGE).fetch_all(&mut *conn).await?;
-        let Some(last) = chains.last() else { break };
-        after = last.text("chain")?;
-        for row in &chains {
-            let head = read_head(row)?;
-            walked.events += walk(conn, &head).await?;
-            walked.chains += 1;
-        }
+    let mut certificates = BTreeMap::new();
+    for key in keys::all(&mut *conn).await? {
+        certificates.insert(key.id.to_string(), key.certificate);
     }
-    if let Some(row) = sqlx::query(STRAY).fetch_optional(conn).await? {
-        return Err(Broken::Torn { chain: row.text("chain")?, seq: row.number("seq")? }.into());
+    for head in chains(&mut *conn).await? {
+        let marks = marks(&mut *conn, &head.chain, &certificates).await?;
+        walked.events += walk(&mut *conn, &head, &marks).await?;
+        walked.checkpoints += marks.len() as u64;
+        walked.chains += 1;
+    }
+    for stray in STRAY {
+        if let Some(row) = sqlx::query(stray).fetch_optional(&mut *conn).await? {
+            return Err(Broken::Torn { chain: row.text("chain")?, seq: row.number("seq")? }.into());
+        }
     }
     Ok(walked)
 }
 
-async fn walk(conn: &mut Conn, head: &Head) -> Result<u64> {
-    let mut walk = Walk::new(&head.chain);
+/// The checkpoints of a chain, by their places, once their signatures are checked.
+async fn marks(conn: &mut Conn, chain: &str, certificates: &BTreeMap<String, Vec<u8>>) -> Result<BTreeMap<i64, Checkpoint>> {
+    let mut marks: BTreeMap<i64, Checkpoint> = BTreeMap::new();
+    loop {
+        let after = marks.last_key_value().map_or(0, |(seq, _)| *seq);
+        let page = told::checkpoints_after(&mut *conn, chain, after, 1000).await?;
+        if page.is_empty() {
+            return Ok(marks);
+        }
+        for one in page {
+            let seq = one.statement.head.seq;
+            let certificate = certificates.get(&one.key).ok_or(BadCheckpoint::Certificate);
+            let checked = certificate.and_then(|certificate| one.verify(certificate));
+            checked.map_err(|why| Broken::Checkpoint { chain: chain.to_owned(), seq, why })?;
+            marks.insert(seq, one);
+        }
+    }
+}
+
+async fn walk(conn: &mut Conn, head: &Head, marks: &BTreeMap<i64, Checkpoint>) -> Result<u64> {
+    // Behind the last cut, if there is one: what was before it went with leave.
+    let cut = marks.values().rev().find(|one| one.statement.cut.is_some());
+    let mut walk = cut.map_or_else(|| Walk::new(&head.chain), |one| Walk::after(one.statement.head.clone()));
+    let begun = walk.head().seq;
     let mut events = 0;
     loop {
-        let rows = EVENTS.ask().bind(head.chain.as_str()).bind(walk.head().seq).bind(PAGE).fetch_all(&mut *conn).await?;
+        let rows = self::events(&mut *conn, &head.chain, walk.head().seq, PAGE).await?;
         if rows.is_empty() {
             break;
         }
         for row in &rows {
-            let row = read(row)?;
-            walk.step(&row)?;
+            walk.step(row)?;
+            if let Some(mark) = marks.get(&row.seq)
+                && mark.statement.head.hash != row.hash
+            {
+                return Err(Broken::Changed { chain: row.chain.clone(), seq: row.seq }.into());
+            }
             if row.seq == 1 {
-                follows(conn, &row).await?;
+                follows(&mut *conn, row).await?;
             }
             events += 1;
         }
     }
     walk.reaches(head)?;
-    Ok(events)
+    // The chain and everything that remembers its end can be cut short; what was signed of it cannot be made to say so.
+    match marks.last_key_value() {
+        Some((seq, _)) if *seq > walk.head().seq => {
+            Err(Broken::Missing { chain: head.chain.clone(), seq: walk.head().seq + 1 }.into())
+        }
+        // Nothing before the cut is left to be walked, and none of it may be.
+        _ if begun > 0 && !self::events(conn, &head.chain, 0, 1).await?.first().is_none_or(|row| row.seq > begun) => {
+            Err(Broken::Torn { chain: head.chain.clone(), seq: begun }.into())
+        }
+        _ => Ok(events),
+    }
 }
 
-/// Whether the chain that an opening event names still has that end.
+/// Whether the chain that an opening event names still has that end, or was cut there or behind.
 async fn follows(conn: &mut Conn, opening: &Row) -> Result<()> {
     let params: serde_json::Value = serde_json::from_str(&opening.params).unwrap_or_default();
     let Some(before) = params.get("before") else {
@@ -194,11 +266,18 @@ async fn follows(conn: &mut Conn, opening: &Row) -> Result<()> {
     let (Some(chain), Some(seq), Some(hash)) = (before["chain"].as_str(), before["seq"].as_i64(), before["hash"].as_str()) else {
         return Ok(());
     };
-    let rows = EVENTS.ask().bind(chain).bind(seq - 1).bind(1_i64).fetch_all(conn).await?;
-    let named = rows.first().map(read).transpose()?.filter(|row| row.seq == seq);
-    match named {
+    let named = events(&mut *conn, chain, seq - 1, 1).await?.into_iter().next().filter(|row| row.seq == seq);
+    let was = match named {
+        Some(row) => Some(row.hash),
+        None => {
+            let cuts = told::checkpoints_after(conn, chain, seq - 1, 1000).await?;
+            let cut = cuts.into_iter().find(|one| one.statement.cut.is_some());
+            cut.map(|one| if one.statement.head.seq == seq { one.statement.head.hash } else { hash.to_owned() })
+        }
+    };
+    match was {
         None => Err(Broken::Missing { chain: chain.to_owned(), seq }.into()),
-        Some(row) if row.hash != hash => Err(Broken::Changed { chain: chain.to_owned(), seq }.into()),
+        Some(was) if was != hash => Err(Broken::Changed { chain: chain.to_owned(), seq }.into()),
         Some(_) => Ok(()),
     }
 }

@@ -22,6 +22,8 @@ pub enum Taken {
     Group,
     /// There is a root.
     Root,
+    /// The purpose has its active key.
+    ActiveKey,
 }
 
 impl Taken {
@@ -34,6 +36,7 @@ impl Taken {
             Self::Role => "this role is registered already",
             Self::Group => "this role has its group already",
             Self::Root => "there is a root node already",
+            Self::ActiveKey => "there is a key that signs for this purpose already",
         }
     }
 
@@ -54,6 +57,7 @@ impl Taken {
             ("user_group.role_id", Self::Group),
             ("user_group_name", Self::Name),
             ("name_norm", Self::Name),
+            ("signing_key", Self::ActiveKey),
         ];
         known.into_iter().find(|(word, _)| text.contains(word)).map(|(_, taken)| taken)
     }
@@ -115,6 +119,9 @@ pub enum StoreError {
     /// The ledger's line is complete.
     #[error("this line of the ledger is complete already")]
     Complete,
+    /// A proposal is not answered.
+    #[error(transparent)]
+    Unanswered(#[from] crate::tvm::approval::Unanswered),
     /// Others were at it, for too long.
     #[error("the database is busy")]
     Busy,
@@ -127,9 +134,26 @@ pub enum StoreError {
     /// The audit trail is not what was written.
     #[error("the audit trail is not what was written")]
     Broken(#[from] Broken),
+    /// A statement about the trail could not be signed.
+    #[error("where the trail is cannot be signed")]
+    Unsigned(#[source] crate::saml::SignError),
+    /// It was written together with others, and that failed.
+    #[error(transparent)]
+    Unwritten(std::sync::Arc<StoreError>),
     /// Anything else.
     #[error("the database refused")]
     Database(#[source] sqlx::Error),
+}
+
+impl StoreError {
+    /// Whether it is the database that cannot, rather than what was asked for.
+    pub fn is_unavailable(&self) -> bool {
+        match self {
+            Self::Unwritten(error) => error.is_unavailable(),
+            Self::Unreachable { .. } | Self::Busy | Self::Database(_) | Self::Broken(_) => true,
+            _ => false,
+        }
+    }
 }
 
 fn list(references: &[Reference]) -> String {

@@ -133,6 +133,16 @@ pub async fn try_rule(conn: &mut Conn, id: &HorizontalId, rule: Option<&Rule>) -
     Ok(preview(&now, &wanted(conn, &horizontal, rule).await?))
 }
 
+/// What a new horizontal role with this rule would hold at a node.
+///
+/// # Errors
+/// The database.
+pub async fn try_new(conn: &mut Conn, at: &Path, rule: &Rule) -> Result<Preview> {
+    let rows = CANDIDATES.ask().bind(at.as_str()).bind(at.end()).fetch_all(conn).await?;
+    let candidates = rows.iter().map(read_candidate).collect::<Result<Vec<_>>>()?;
+    Ok(preview(&BTreeSet::new(), &matches(at, Some(rule), &BTreeSet::new(), &candidates)))
+}
+
 /// Horizontal roles whose written set is not what their rule says: there are none, unless something is wrong with this program.
 ///
 /// # Errors

@@ -3,32 +3,56 @@
 //!
 //! Reading functions take a connection, which a [`Reader`] and a [`Tx`] are. Changes are methods of [`Tx`], and a transaction ends in
 //! one way only: [`Tx::commit`] takes the event that tells of it. So there is no change without a line in the audit trail, and where the trail
-//! cannot be written nothing is changed.
+//! cannot be written nothing is changed. What many do at once shares transactions ([`Store::record`], [`Store::together`]), by the same rule.
 
 pub mod access;
 pub mod audit;
+pub mod bindings;
+pub mod catalogue;
+pub mod codes;
+pub mod effect;
 mod error;
+pub mod export;
+mod group;
 pub mod groups;
 pub mod horizontals;
+pub mod idempotency;
+pub mod insight;
+pub mod keys;
+pub mod lists;
 pub mod nodes;
 mod open;
+pub mod people;
+pub mod proposals;
 pub mod roles;
 mod row;
+pub mod saml;
 mod schema;
+pub mod secrets;
+pub mod sessions;
 mod sql;
+pub mod tokens;
+pub mod told;
+pub mod trail;
+pub mod tree;
+mod upkeep;
 pub mod users;
 pub mod vends;
 
+use std::borrow::Borrow;
 use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
 
 use sqlx::pool::PoolConnection;
 use sqlx::{Any, AnyConnection, AnyPool, Transaction};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, MutexGuard};
 
 pub use self::error::{Reference, StoreError, Taken};
+pub use self::group::Doing;
 pub use self::open::{Open, Place, Tls};
 pub use self::schema::Schema;
 pub use self::sql::{Statement, statements};
+pub use self::upkeep::Seen;
 use super::audit::{Event, Head, Row};
 use super::model::ChainId;
 use crate::types::Timestamp;
@@ -47,9 +71,16 @@ pub enum Dialect {
     Postgres,
 }
 
-/// The database, open.
-#[derive(Debug)]
+/// The database, open. A copy is the same one.
+#[derive(Debug, Clone)]
 pub struct Store {
+    inner: Arc<Inner>,
+    queue: group::Queue,
+}
+
+/// What the tasks share.
+#[derive(Debug)]
+struct Inner {
     dialect: Dialect,
     /// For SQLite these read only; for PostgreSQL both are one.
     readers: AnyPool,
@@ -82,7 +113,7 @@ impl DerefMut for Reader {
 #[derive(Debug)]
 pub struct Tx<'s> {
     conn: Transaction<'static, Any>,
-    store: &'s Store,
+    store: &'s Inner,
     now: Timestamp,
 }
 
@@ -99,10 +130,27 @@ impl DerefMut for Tx<'_> {
     }
 }
 
+/// Events that are written and not yet on the disk, and where the chain ends with them.
+struct Told<'s> {
+    /// Held to the end: whoever comes next builds on what is certain.
+    known: MutexGuard<'s, Option<Head>>,
+    head: Head,
+}
+
 impl Store {
+    fn new(inner: Inner) -> Self {
+        let inner = Arc::new(inner);
+        Self { queue: group::start(&inner), inner }
+    }
+
     /// Which database it is.
     pub fn dialect(&self) -> Dialect {
-        self.dialect
+        self.inner.dialect
+    }
+
+    /// The chain that this process writes.
+    pub fn chain(&self) -> &ChainId {
+        &self.inner.chain
     }
 
     /// A connection that reads.
@@ -110,7 +158,7 @@ impl Store {
     /// # Errors
     /// The database cannot be reached.
     pub async fn read(&self) -> Result<Reader> {
-        Ok(Reader(self.readers.acquire().await?))
+        Ok(Reader(self.inner.readers.acquire().await?))
     }
 
     /// Begins a change.
@@ -118,6 +166,18 @@ impl Store {
     /// # Errors
     /// The database cannot be reached, or is busy.
     pub async fn begin(&self, now: Timestamp) -> Result<Tx<'_>> {
+        self.inner.begin(now).await
+    }
+
+    /// Lets go of all connections.
+    pub async fn close(&self) {
+        self.inner.readers.close().await;
+        self.inner.writers.close().await;
+    }
+}
+
+impl Inner {
+    async fn begin(&self, now: Timestamp) -> Result<Tx<'_>> {
         let conn = match self.dialect {
             // A transaction that turned writer later could find that another had written since it began to read.
             Dialect::Sqlite => self.writers.begin_with("BEGIN IMMEDIATE").await?,
@@ -125,23 +185,9 @@ impl Store {
         };
         Ok(Tx { conn, store: self, now })
     }
-
-    /// Writes an event that changes nothing else: a read, a refusal, a sign-in.
-    ///
-    /// # Errors
-    /// It cannot be written.
-    pub async fn record(&self, now: Timestamp, event: &Event) -> Result<()> {
-        self.begin(now).await?.commit(event).await
-    }
-
-    /// Lets go of all connections.
-    pub async fn close(&self) {
-        self.readers.close().await;
-        self.writers.close().await;
-    }
 }
 
-impl Tx<'_> {
+impl<'s> Tx<'s> {
     /// When this change is made.
     pub fn now(&self) -> Timestamp {
         self.now
@@ -152,9 +198,15 @@ impl Tx<'_> {
     /// # Errors
     /// Nothing was changed, unless the connection broke in that very moment.
     pub async fn commit(mut self, event: &Event) -> Result<()> {
+        let told = self.tell(&[(self.now, event)]).await?;
+        self.finish(Some(told)).await
+    }
+
+    /// Writes events at the end of the chain.
+    async fn tell(&mut self, events: &[(Timestamp, impl Borrow<Event>)]) -> Result<Told<'s>> {
         let store = self.store;
-        // Held to the end: whoever comes next builds on what is certain. Taken away meanwhile, so that an end that nobody saw is read anew.
         let mut known = store.head.lock().await;
+        // Taken away meanwhile, so that an end that nobody saw is read anew.
         let mut head = match known.take() {
             Some(head) => head,
             None => match audit::head(&mut self.conn, store.chain.as_str()).await? {
@@ -162,11 +214,24 @@ impl Tx<'_> {
                 None => audit::open_chain(&mut self.conn, &store.chain, self.now).await?,
             },
         };
-        let row = Row::new(event, &store.chain, head.seq + 1, self.now, &head.hash);
-        audit::append(&mut self.conn, &row).await?;
-        (head.seq, head.hash) = (row.seq, row.hash);
+        let from = head.seq;
+        for (now, event) in events {
+            let row = Row::new(event.borrow(), &store.chain, head.seq + 1, *now, &head.hash);
+            audit::append(&mut self.conn, &row).await?;
+            (head.seq, head.hash) = (row.seq, row.hash);
+        }
+        if head.seq > from {
+            audit::advance(&mut self.conn, from, &head).await?;
+        }
+        Ok(Told { known, head })
+    }
+
+    /// Puts it on the disk.
+    async fn finish(self, told: Option<Told<'s>>) -> Result<()> {
         self.conn.commit().await?;
-        *known = Some(head);
+        if let Some(Told { mut known, head }) = told {
+            *known = Some(head);
+        }
         Ok(())
     }
 }

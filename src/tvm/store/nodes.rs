@@ -50,7 +50,7 @@ declare! {
 const ADD_PRESET: &str =
     "INSERT INTO preset_role (role_key, scope, title_zh, title_en, plane, cam_power, risk) VALUES ($1, $2, $3, $4, $5, $6, $7)";
 
-fn read(row: &AnyRow) -> Result<Node> {
+pub(super) fn read(row: &AnyRow) -> Result<Node> {
     let account = match (row.maybe_word("partition_key", Partition::from_word)?, row.maybe_text("account_uid")?) {
         (Some(partition), Some(uid)) => Some(CloudAccount::new(partition, &uid)?),
         _ => None,

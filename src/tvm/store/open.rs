@@ -8,7 +8,7 @@ use sqlx::{AnyConnection, AnyPool, Connection as _, Executor as _};
 use tokio::sync::Mutex;
 use url::Url;
 
-use super::{Dialect, Schema, Store, StoreError, schema};
+use super::{Dialect, Inner, Schema, Store, StoreError, schema};
 use crate::tvm::model::ChainId;
 use crate::types::{Secret, Timestamp};
 use crate::world::file;
@@ -192,7 +192,7 @@ impl Open {
                 (both.0.map_err(|source| self.unreachable(source))?, both.1.map_err(|source| self.unreachable(source))?)
             }
         };
-        Ok(Store { dialect, readers, writers, chain: ChainId::new(now), head: Mutex::new(None) })
+        Ok(Store::new(Inner { dialect, readers, writers, chain: ChainId::new(now), head: Mutex::new(None) }))
     }
 }
 

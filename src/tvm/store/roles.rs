@@ -16,6 +16,7 @@ declare! {
     AT("ttti") = "SELECT r.id, r.node_id, g.id AS group_id, r.class, r.name, r.arn, r.plane, r.preset_key, r.cam_power, r.max_session_s, r.vend_method, r.risk,
         r.state, r.version FROM cloud_role r JOIN user_group g ON g.role_id = r.id
         WHERE r.node_id = $1 AND r.class = $2 AND r.name > $3 AND r.state <> 'deleted' ORDER BY r.name LIMIT $4";
+    NAMED("tt") = "SELECT id FROM cloud_role WHERE node_id = $1 AND name = $2 AND state <> 'deleted'";
     INSERT("tttttttittttii") = "INSERT INTO cloud_role (id, node_id, class, name, arn, plane, preset_key, max_session_s, cam_power, vend_method, risk, state, created_at, updated_at)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
     INSERT_GROUP("tttti") = "INSERT INTO user_group (id, node_id, class, role_id, name, name_norm, created_at) VALUES ($1, $2, 'role', $3, $4, $4, $5)";
@@ -65,6 +66,15 @@ pub async fn by_id(conn: &mut Conn, id: &RoleId) -> Result<Role> {
 pub async fn at(conn: &mut Conn, node: &NodeId, class: Class, after: &str, limit: u32) -> Result<Vec<Role>> {
     let ask = AT.ask().bind(node.as_str()).bind(class.word()).bind(after).bind(i64::from(limit));
     ask.fetch_all(conn).await?.iter().map(read).collect()
+}
+
+/// The role of this name in an account, if there is one.
+///
+/// # Errors
+/// The database.
+pub async fn named(conn: &mut Conn, node: &NodeId, name: &str) -> Result<Option<RoleId>> {
+    let row = NAMED.ask().bind(node.as_str()).bind(name).fetch_optional(conn).await?;
+    row.map(|row| row.word("id", RoleId::parse)).transpose()
 }
 
 /// What refers to a role: people in its group, horizontal roles that somebody added it to.

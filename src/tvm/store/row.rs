@@ -25,6 +25,10 @@ pub(super) trait Read {
         }
     }
 
+    fn time(&self, column: &'static str) -> Result<Timestamp> {
+        Timestamp::from_unix_millis(self.number(column)?).ok_or(StoreError::Corrupt { column })
+    }
+
     fn maybe_time(&self, column: &'static str) -> Result<Option<Timestamp>> {
         match self.maybe_number(column)? {
             None => Ok(None),

@@ -35,7 +35,10 @@ pub(super) use declare;
 
 /// Every statement that serves requests.
 pub fn statements() -> Vec<Statement> {
-    use super::{access, audit, groups, horizontals, nodes, roles, users, vends};
+    use super::{
+        access, audit, bindings, catalogue, codes, effect, export, groups, horizontals, idempotency, insight, keys, lists, nodes,
+        people, proposals, roles, saml, secrets, sessions, tokens, told, trail, tree, users, vends,
+    };
     let all = [
         users::STATEMENTS,
         nodes::STATEMENTS,
@@ -45,6 +48,24 @@ pub fn statements() -> Vec<Statement> {
         access::STATEMENTS,
         vends::STATEMENTS,
         audit::STATEMENTS,
+        sessions::STATEMENTS,
+        saml::STATEMENTS,
+        tokens::STATEMENTS,
+        codes::STATEMENTS,
+        idempotency::STATEMENTS,
+        keys::STATEMENTS,
+        people::STATEMENTS,
+        tree::STATEMENTS,
+        insight::STATEMENTS,
+        effect::STATEMENTS,
+        catalogue::STATEMENTS,
+        bindings::STATEMENTS,
+        lists::STATEMENTS,
+        trail::STATEMENTS,
+        told::STATEMENTS,
+        export::STATEMENTS,
+        proposals::STATEMENTS,
+        secrets::STATEMENTS,
     ];
     all.concat()
 }

@@ -35,7 +35,7 @@ declare! {
     IS_MEMBER("t") = "SELECT DISTINCT g.id, g.name FROM group_member m JOIN user_group g ON g.id = m.group_id WHERE m.user_id = $1 LIMIT 100";
 }
 
-fn read(row: &AnyRow) -> Result<User> {
+pub(super) fn read(row: &AnyRow) -> Result<User> {
     Ok(User {
         id: row.word("id", UserId::parse)?,
         gid: row.word("gid", |text| Gid::parse(text).ok())?,
@@ -132,7 +132,7 @@ impl Tx<'_> {
         self.changed(rows)
     }
 
-    /// Bars a person, or lets them in again.
+    /// Bars a person, or lets them in again. Who is barred is signed out everywhere.
     ///
     /// # Errors
     /// They are the last owner of a node who could act.
@@ -145,6 +145,7 @@ impl Tx<'_> {
             if ALONE.ask().bind(id.as_str()).fetch_optional(&mut **self).await?.is_some() {
                 return Err(StoreError::LastOwner);
             }
+            self.sign_out(id).await?;
         }
         Ok(())
     }
@@ -156,8 +157,19 @@ impl Tx<'_> {
     pub async fn delete_user(&mut self, id: &UserId, version: Version) -> Result<()> {
         let rows = DELETE.ask().bind(id.as_str()).bind(version).bind(self.now().unix_millis()).execute(&mut **self).await?;
         self.changed(rows.rows_affected())?;
+        self.sign_out(id).await?;
         let references = references(self, id).await?;
         if references.is_empty() { Ok(()) } else { Err(StoreError::Referenced(references)) }
+    }
+
+    /// Ends every session and token of a person, and what they allowed and nobody fetched.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn sign_out(&mut self, id: &UserId) -> Result<()> {
+        self.end_sessions(id, None).await?;
+        self.revoke_tokens(id).await?;
+        self.drop_codes(id).await
     }
 
     /// Holds a person as they are until the end of the change.

@@ -2,12 +2,12 @@
 
 use sqlx::any::AnyRow;
 
-use super::access::Grant;
+use super::access::{Grant, Terms};
 use super::row::Read as _;
 use super::sql::declare;
 use super::{Conn, Result, StoreError, Tx};
 use crate::tvm::ledger::{Outcome, session_name};
-use crate::tvm::model::{NodeId, Role, User, UserId, VendId, VendMethod};
+use crate::tvm::model::{RoleId, UserId, VendId, VendMethod};
 use crate::types::{SessionDuration, Timestamp};
 
 declare! {
@@ -19,8 +19,10 @@ declare! {
         WHERE outcome = 'pending' AND ts < $1 ORDER BY ts LIMIT $2";
     INSERT("titttttttittttt") = "INSERT INTO vend_record (id, ts, user_id, gid, role_id, role_arn, node_id, method, channel, lifetime_s, session_name, grant_via,
         request_id, source_ip, outcome) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)";
-    COMPLETE("ttitttt") = "UPDATE vend_record SET outcome = $2, access_key_id = $4, expires_at = $3, cloud_request_id = $5, error_code = $6
-        WHERE id = $1 AND outcome = $7";
+    COMPLETE("ttittt") = "UPDATE vend_record SET outcome = $2, access_key_id = $4, expires_at = $3, cloud_request_id = $5, error_code = $6
+        WHERE id = $1 AND outcome = 'pending'";
+    CLEAR_UP("ttittt") = "UPDATE vend_record SET outcome = $2, access_key_id = $4, expires_at = $3, cloud_request_id = $5, error_code = $6
+        WHERE id = $1 AND outcome IN ('pending', 'unknown')";
 }
 
 /// How somebody asked.
@@ -52,13 +54,13 @@ impl Channel {
 #[derive(Debug, Clone)]
 pub struct NewVend<'v> {
     /// For whom.
-    pub user: &'v User,
+    pub user: &'v UserId,
     /// Which role.
-    pub role: &'v Role,
+    pub role: &'v RoleId,
+    /// What it is handed out by.
+    pub terms: &'v Terms,
     /// Why they may.
     pub grants: &'v [Grant],
-    /// How keys are come by.
-    pub method: VendMethod,
     /// How they asked.
     pub channel: Channel,
     /// For how long.
@@ -163,8 +165,8 @@ impl Tx<'_> {
     /// # Errors
     /// The role is not one that is handed out, or nobody granted it.
     pub async fn open_vend(&mut self, vend: &NewVend<'_>) -> Result<VendId> {
-        let Some(arn) = &vend.role.arn else { return Err(StoreError::Tree("the role is in no cloud")) };
-        if vend.grants.is_empty() || vend.method == VendMethod::None {
+        let terms = vend.terms;
+        if vend.grants.is_empty() || terms.method == VendMethod::None {
             return Err(StoreError::NotFound("grant"));
         }
         let via: Vec<serde_json::Value> = vend
@@ -175,31 +177,28 @@ impl Tx<'_> {
                 serde_json::json!({"group": grant.group.as_str(), "horizontal": horizontal})
             })
             .collect();
-        let (id, node): (VendId, &NodeId) = (VendId::new(self.now()), &vend.role.node);
-        let ask = INSERT
-            .ask()
-            .bind(id.as_str())
-            .bind(self.now().unix_millis())
-            .bind(vend.user.id.as_str())
-            .bind(vend.user.gid.as_str());
-        let ask = ask.bind(vend.role.id.as_str()).bind(arn.as_str()).bind(node.as_str()).bind(vend.method.word());
-        let ask = ask.bind(vend.channel.word()).bind(i64::from(vend.lifetime.seconds())).bind(session_name(&vend.user.gid));
+        let id = VendId::new(self.now());
+        let ask = INSERT.ask().bind(id.as_str()).bind(self.now().unix_millis()).bind(vend.user.as_str()).bind(terms.gid.as_str());
+        let ask = ask.bind(vend.role.as_str()).bind(terms.arn.as_str()).bind(terms.node.as_str()).bind(terms.method.word());
+        let ask = ask.bind(vend.channel.word()).bind(i64::from(vend.lifetime.seconds())).bind(session_name(&terms.gid));
         let ask = ask.bind(serde_json::Value::Array(via).to_string()).bind(vend.request).bind(vend.source_ip);
         ask.bind(Outcome::Pending.word()).execute(&mut **self).await?;
         Ok(id)
     }
 
-    /// Completes a line.
+    /// Completes a line, as [`Outcome::may_become`] has it.
     ///
     /// # Errors
-    /// It is complete.
+    /// It is complete, or there is none.
     pub async fn complete_vend(&mut self, id: &VendId, outcome: Outcome, done: &Completion<'_>) -> Result<()> {
-        let was = by_id(self, id).await?.outcome;
-        if !was.may_become(outcome) {
-            return Err(StoreError::Complete);
-        }
-        let ask = COMPLETE.ask().bind(id.as_str()).bind(outcome.word()).bind(done.expires.map(Timestamp::unix_millis));
-        let ask = ask.bind(done.access_key_id).bind(done.cloud_request).bind(done.error).bind(was.word());
+        let ask = match outcome {
+            Outcome::Pending => return Err(StoreError::Complete),
+            // Only what nobody has said anything about becomes unknown; what is unknown may be cleared up.
+            Outcome::Unknown => COMPLETE.ask().bind(id.as_str()).bind(outcome.word()),
+            Outcome::Issued | Outcome::Refused | Outcome::Failed => CLEAR_UP.ask().bind(id.as_str()).bind(outcome.word()),
+        };
+        let ask = ask.bind(done.expires.map(Timestamp::unix_millis)).bind(done.access_key_id).bind(done.cloud_request);
+        let ask = ask.bind(done.error);
         match ask.execute(&mut **self).await?.rows_affected() {
             1 => Ok(()),
             _ => Err(StoreError::Complete),

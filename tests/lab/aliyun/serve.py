@@ -141,7 +141,24 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_response(status); self.send_header("Content-Type", "application/json;charset=utf-8"); self.send_header("Content-Length", str(len(text)))
         self.send_header("x-acs-request-id", value.get("RequestId", "")); self.end_headers(); self.wfile.write(text)
 
+    def console(self):
+        """The sign-in page, /saml-role/sso: what a browser posts there is held against the same rules."""
+        from lxml import etree
+        form = dict(urllib.parse.parse_qsl(self.rfile.read(int(self.headers.get("content-length") or 0)).decode("utf-8", "replace")))
+        status, text = 200, "<!DOCTYPE html><title>Alibaba Cloud Console</title><p id=role>%s</p>"
+        try:
+            root = etree.fromstring(base64.b64decode(form.get("SAMLResponse", ""), validate=True), etree.XMLParser(resolve_entities=False, no_network=True))
+            roles = [v.text for t in root.iterfind(".//a:Attribute", ns) if t.get("Name") == ali + "Role" for v in t.iterfind("a:AttributeValue", ns)]
+            if len(roles) != 1: raise ValueError("roles")
+            pair = dict(zip(("RoleArn", "SAMLProviderArn"), sorted(roles[0].split(","), key=lambda s: ":role/" not in s)))
+            with_saml({"SAMLAssertion": form["SAMLResponse"], **pair})
+            text %= pair["RoleArn"]
+        except (Refused, ValueError, etree.XMLSyntaxError) as e: status, text = 400, "<title>Alibaba Cloud</title>The SAML assertion is invalid: %s" % e
+        self.send_response(status); self.send_header("Content-Type", "text/html; charset=utf-8"); self.send_header("Content-Length", str(len(text.encode())))
+        self.end_headers(); self.wfile.write(text.encode())
+
     def do(self):
+        if self.path == "/saml-role/sso": return self.console()
         url = urllib.parse.urlsplit(self.path)
         query = dict(urllib.parse.parse_qsl(url.query, keep_blank_values=True))
         body = self.rfile.read(int(self.headers.get("content-length") or 0))

@@ -130,6 +130,7 @@ fn assume(world: &mut World, request: &Request, query: &Fields) -> Result<Reply,
     if seconds > grant.max_session {
         return too_long(grant.max_session);
     }
+    let seconds = issued.longest(world.cloud_now(), seconds);
     let key = issue(world, role, grant.account(), &issued.session_name, seconds);
     if issued.site == Site::AlibabaInternational {
         world.console.international.push(key.id.clone());
@@ -264,8 +265,12 @@ fn whoami(world: &mut World, request: &Request) -> Result<Reply, Breach> {
     ))
 }
 
-/// Whose keys have signed the request, or the refusal. The signature is computed anew here.
 fn caller(world: &mut World, request: &Request) -> Result<Result<Key, Reply>, Breach> {
+    caller_of(world, request, VERSION)
+}
+
+/// Whose keys have signed the request of that version of an API, or the refusal. The signature is computed anew here.
+pub(crate) fn caller_of(world: &mut World, request: &Request, version: &str) -> Result<Result<Key, Reply>, Breach> {
     let authorization = Authorization::of(request, "ACS3-HMAC-SHA256")?;
     authorization.covers(&[
         "host",
@@ -279,8 +284,8 @@ fn caller(world: &mut World, request: &Request) -> Result<Result<Key, Reply>, Br
         authorization.covers(&["content-type"])?;
     }
     let header = |name: &str| request.header(name).unwrap_or_default();
-    if header("x-acs-version") != VERSION {
-        return breach(format!("header `x-acs-version` is not {VERSION}"));
+    if header("x-acs-version") != version {
+        return breach(format!("header `x-acs-version` is not {version}"));
     }
     if header("x-acs-content-sha256") != sha256(&request.body) {
         return breach("header `x-acs-content-sha256` is not the body's digest");

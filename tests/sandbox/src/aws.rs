@@ -93,6 +93,7 @@ fn assume(world: &mut World, request: &Request, fields: &Fields, site: Site) -> 
             "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.",
         ));
     }
+    let seconds = issued.longest(world.cloud_now(), seconds);
     let key = issue(world, role, grant.account(), &issued.session_name, seconds);
     Ok(assumed(&key, &issued))
 }

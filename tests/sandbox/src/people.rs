@@ -201,6 +201,11 @@ impl Person {
         }
     }
 
+    /// What the company knows this person by.
+    pub fn gid(&self) -> String {
+        format!("E-{}", self.email.split('@').next().unwrap_or_default())
+    }
+
     /// The same with an authenticator app.
     pub fn with_totp(mut self, secret: &str) -> Self {
         self.totp_secret = Some(secret.to_owned());

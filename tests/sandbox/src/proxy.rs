@@ -83,6 +83,38 @@ async fn connection(mut stream: TcpStream, shared: Arc<Shared>) -> io::Result<()
     hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(tap), service).await.map_err(io::Error::other)
 }
 
+/// Takes plain connections for those who have no proxy, until the runtime ends.
+pub(crate) async fn front(listener: TcpListener, shared: Arc<Shared>) {
+    loop {
+        let Ok((stream, _)) = listener.accept().await else {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            continue;
+        };
+        let shared = Arc::clone(&shared);
+        let service = service_fn(move |request| {
+            let shared = Arc::clone(&shared);
+            async move {
+                let (mut request, _) = read(crate::corporate::HOST.to_owned(), request).await;
+                if let Some((host, path)) = request.path.strip_prefix("/cloud/").and_then(|rest| rest.split_once('/')) {
+                    (request.host, request.path) = (host.to_owned(), format!("/{path}"));
+                }
+                // A browser has cookies of everything on this machine, and an opinion on where it comes from.
+                let host = request.host.clone();
+                for (name, value) in &mut request.headers {
+                    if name == "host" {
+                        value.clone_from(&host);
+                    }
+                }
+                let reply = shared.world().answer(&request);
+                Ok::<_, Infallible>(outgoing(reply))
+            }
+        });
+        tokio::spawn(async move {
+            let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+        });
+    }
+}
+
 /// Host of an absolute address, as in a plain request to a proxy.
 fn plain_host(target: &str) -> &str {
     let rest = target.split_once("://").map_or(target, |(_, rest)| rest);
@@ -189,6 +221,7 @@ async fn read(host: String, request: hyper::Request<Incoming>) -> (Request, bool
         method: parts.method.as_str().to_owned(),
         path: parts.uri.path().to_owned(),
         query: url::form_urlencoded::parse(query.as_bytes()).into_owned().collect(),
+        raw_query: query.to_owned(),
         headers: parts
             .headers
             .iter()

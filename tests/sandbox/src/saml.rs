@@ -1,7 +1,8 @@
 //! SAML responses: issued here for the identity providers, and taken back here for the clouds.
 //!
-//! A response is not signed for real. Instead the clouds accept exactly the responses that the box has
-//! issued, byte for byte, while they are good, and only for the roles that are listed in them.
+//! A response of these is not signed for real. Instead the clouds accept exactly the responses that the box has
+//! issued, byte for byte, while they are good, and only for the roles that are listed in them. Responses of others, whom accounts were
+//! told of by metadata, are in `federation`.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -68,7 +69,7 @@ impl Site {
     }
 
     /// Start of the ARNs in the site's partition.
-    fn arn_prefix(self) -> &'static str {
+    pub(crate) fn arn_prefix(self) -> &'static str {
         match self {
             Self::Aws => "arn:aws:",
             Self::AwsChina => "arn:aws-cn:",
@@ -78,7 +79,7 @@ impl Site {
     }
 
     /// Start of the attributes' names.
-    fn attributes(self) -> &'static str {
+    pub(crate) fn attributes(self) -> &'static str {
         match self.is_alibaba() {
             true => "https://www.aliyun.com/SAML-Role/Attributes/",
             false => "https://aws.amazon.com/SAML/Attributes/",
@@ -105,6 +106,16 @@ pub(crate) struct Issued {
     pub(crate) not_before: Timestamp,
     /// When it stops being good.
     pub(crate) not_on_or_after: Timestamp,
+    /// When a session that comes of it has to end.
+    pub(crate) session_ends: Option<Timestamp>,
+}
+
+impl Issued {
+    /// How long a session can last that is wished to last so many seconds.
+    pub(crate) fn longest(&self, now: Timestamp, wished: u32) -> u32 {
+        let left = self.session_ends.map(|end| u32::try_from(end.as_second() - now.as_second()).unwrap_or_default());
+        left.map_or(wished, |left| left.min(wished))
+    }
 }
 
 /// Why a cloud does not take a response.
@@ -132,6 +143,7 @@ pub(crate) fn issue(world: &mut World, person: &Person, site: Site, issuer: &str
         subject: person.email.clone(),
         not_before: later(now, -60),
         not_on_or_after: later(now, LIFETIME),
+        session_ends: None,
     };
     issued.base64 = STANDARD.encode(document(&issued, person, later(now, 0)));
     let base64 = issued.base64.clone();
@@ -141,10 +153,12 @@ pub(crate) fn issue(world: &mut World, person: &Person, site: Site, issuer: &str
 }
 
 /// Takes a response back, for one of these sites.
-pub(crate) fn redeem(world: &World, base64: &str, sites: &[Site]) -> Result<Issued, Refusal> {
+pub(crate) fn redeem(world: &mut World, base64: &str, sites: &[Site]) -> Result<Issued, Refusal> {
     // The clouds take base64 in lines too, as some clients send it.
     let base64: String = base64.split_whitespace().collect();
-    let issued = world.issued.iter().find(|issued| issued.base64 == base64).ok_or(Refusal::Unknown)?;
+    let Some(issued) = world.issued.iter().find(|issued| issued.base64 == base64) else {
+        return crate::federation::redeem(world, &base64, sites);
+    };
     let now = world.cloud_now();
     if !sites.contains(&issued.site) {
         return Err(Refusal::Audience);
@@ -161,13 +175,20 @@ pub(crate) fn redeem(world: &World, base64: &str, sites: &[Site]) -> Result<Issu
 /// A page that posts a response to an address by itself, as identity providers send it. The button has no
 /// name, which has made login tools stumble.
 pub(crate) fn post_page(acs: &str, response: &str) -> String {
+    post_page_with(acs, response, Some(""))
+}
+
+/// The same with what goes along, if anything does.
+pub(crate) fn post_page_with(acs: &str, response: &str, relay_state: Option<&str>) -> String {
+    let relay_state = relay_state
+        .map_or_else(String::new, |text| format!("<input type=\"hidden\" name=\"RelayState\" value=\"{}\"/>\n", escape(text)));
     format!(
         "<!DOCTYPE html>\n<html>\n<head><meta charset=\"utf-8\"><title>Signing in</title></head>\n\
          <body onload=\"document.forms[0].submit()\">\n\
          <noscript><p>Your browser does not run scripts: press Continue once.</p></noscript>\n\
          <form method=\"post\" action=\"{}\">\n\
          <input type=\"hidden\" name=\"SAMLResponse\" value=\"{}\"/>\n\
-         <input type=\"hidden\" name=\"RelayState\" value=\"\"/>\n\
+         {relay_state}\
          <noscript><input type=\"submit\" value=\"Continue\"/></noscript>\n\
          </form>\n</body>\n</html>\n",
         escape(acs),
@@ -259,14 +280,14 @@ mod tests {
     fn a_response_is_good_for_five_minutes_at_its_own_site() {
         let (mut world, alice) = with_alice();
         let response = issue(&mut world, &alice, Site::Aws, "https://idp.example");
-        assert!(redeem(&world, &response, &[Site::Aws]).is_ok());
-        let refusal = |world: &World, text: &str, site| redeem(world, text, &[site]).unwrap_err();
-        assert_eq!(refusal(&world, &response, Site::Alibaba), Refusal::Audience);
-        assert_eq!(refusal(&world, "PHNhbWw+", Site::Aws), Refusal::Unknown);
+        assert!(redeem(&mut world, &response, &[Site::Aws]).is_ok());
+        let refusal = |world: &mut World, text: &str, site| redeem(world, text, &[site]).unwrap_err();
+        assert_eq!(refusal(&mut world, &response, Site::Alibaba), Refusal::Audience);
+        assert_eq!(refusal(&mut world, "PHNhbWw+", Site::Aws), Refusal::Unknown);
         world.cloud_clock = 301;
-        assert_eq!(refusal(&world, &response, Site::Aws), Refusal::Expired);
+        assert_eq!(refusal(&mut world, &response, Site::Aws), Refusal::Expired);
         world.cloud_clock = -120;
-        assert_eq!(refusal(&world, &response, Site::Aws), Refusal::Early);
+        assert_eq!(refusal(&mut world, &response, Site::Aws), Refusal::Early);
         assert!(world.secrets.contains(&response));
     }
 

@@ -13,6 +13,8 @@ pub(crate) struct Request {
     pub(crate) path: String,
     /// Query, decoded, in order.
     pub(crate) query: Vec<(String, String)>,
+    /// Query, as sent.
+    pub(crate) raw_query: String,
     /// Headers with names in lower case, in order.
     pub(crate) headers: Vec<(String, String)>,
     /// Body.

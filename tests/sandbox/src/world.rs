@@ -8,13 +8,13 @@ use jiff::{SignedDuration, Timestamp};
 use ring::rand::{SecureRandom as _, SystemRandom};
 
 use crate::fault::{Fault, Plan};
-use crate::people::Directory;
-use crate::saml::Issued;
+use crate::people::{Directory, Grant};
+use crate::saml::{Issued, Site};
 use crate::trusts::Trust;
 use crate::wire::{Breach, Reply, Request, glob};
 use crate::{
-    Seen, adfs, alibaba, aws, cloudsso, console, forms, identity_center, identity_portal, issuer, jumpcloud, okta, pipelines,
-    web_identity,
+    Seen, adfs, alibaba, aws, cloudsso, console, corporate, federation, forms, identity_center, identity_portal, issuer,
+    jumpcloud, okta, pipelines, tvm, web_identity,
 };
 
 /// Credentials that a cloud has handed out.
@@ -79,12 +79,22 @@ pub(crate) struct World {
     pub(crate) identity: identity_center::State,
     /// State of CloudSSO.
     pub(crate) cloudsso: cloudsso::State,
+    /// Identity providers that cloud accounts were told of.
+    pub(crate) providers: Vec<federation::Provider>,
+    /// Roles that trust one of them.
+    pub(crate) federated: Vec<Grant>,
+    /// State of the company's identity provider.
+    pub(crate) corporate: corporate::State,
+    /// State of the token vending machine.
+    pub(crate) tvm: tvm::State,
     /// State of the provider made of forms.
     pub(crate) forms: forms::State,
     /// State of the OpenID issuer.
     pub(crate) issuer: issuer::State,
     /// State of the pipelines.
     pub(crate) pipelines: pipelines::State,
+    /// Keys of Alibaba Cloud's key management.
+    pub(crate) kms: Vec<crate::kms::KmsKey>,
     /// What signs ID tokens.
     pub(crate) keys_of_issuers: web_identity::Keys,
 }
@@ -125,7 +135,10 @@ const HOSTS: &[(&str, Emulator)] = &[
     ("sts.aliyuncs.com", alibaba::sts),
     ("sts.*.aliyuncs.com", alibaba::sts),
     ("sts-vpc.*.aliyuncs.com", alibaba::sts),
+    ("kms.*.aliyuncs.com", crate::kms::answer),
     ("signin-*.alibabacloudsso.com", cloudsso::answer),
+    (tvm::HOST, tvm::answer),
+    (corporate::HOST, corporate::answer),
     ("signin.aliyun.com", alibaba::signin),
     ("signin.alibabacloud.com", alibaba::signin),
     ("signin-intl.aliyun.com", console::alibaba_federation),
@@ -158,6 +171,12 @@ impl World {
     /// The identity providers' time.
     pub(crate) fn idp_now(&self) -> Timestamp {
         later(Timestamp::now(), self.idp_clock)
+    }
+
+    /// Where a site takes responses on this machine, for browsers without the box's proxy.
+    pub(crate) fn front_acs(&self, site: Site) -> Option<String> {
+        let address = self.corporate.address.as_ref()?;
+        Some(format!("{address}/cloud/{}", site.acs().trim_start_matches("https://")))
     }
 
     /// The clouds' time.

@@ -3,6 +3,7 @@ use std::sync::Mutex;
 use async_trait::async_trait;
 
 use super::*;
+use crate::types::PortalKind;
 use crate::types::SessionDuration;
 use crate::world::TransportError;
 
@@ -39,6 +40,7 @@ impl Transport for Script {
 
 fn token() -> PortalToken {
     PortalToken {
+        kind: PortalKind::Cloud,
         access: "access".into(),
         start: WebUrl::parse("https://signin-cn-shanghai.alibabacloudsso.com/acme/login").unwrap(),
         region: None,
@@ -55,7 +57,7 @@ async fn offered(script: &Script, wish: &str) -> Result<Vec<String>, CloudError>
     let offer = offer(token(), &wish, &at(), script).await?;
     let shown = |role: &OfferedRole| match role {
         OfferedRole::Portal { role, id } => format!("{role} {id}"),
-        OfferedRole::Federated { .. } => String::new(),
+        OfferedRole::Federated { .. } | OfferedRole::Vended { .. } => String::new(),
     };
     Ok(offer.roles().iter().map(shown).collect())
 }

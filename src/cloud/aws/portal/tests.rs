@@ -3,6 +3,7 @@ use std::sync::Mutex;
 use async_trait::async_trait;
 
 use super::*;
+use crate::types::PortalKind;
 use crate::types::{Region, SessionDuration};
 use crate::world::TransportError;
 
@@ -34,6 +35,7 @@ impl Transport for Script {
 
 fn token(start: &str) -> PortalToken {
     PortalToken {
+        kind: PortalKind::Cloud,
         access: "access".into(),
         start: WebUrl::parse(start).unwrap(),
         region: Some(Region::parse("us-east-1").unwrap()),

@@ -15,8 +15,9 @@ CREATE TABLE session (
     source_ip     TEXT,
     user_agent    TEXT
 );
-CREATE INDEX session_user ON session (user_id);
+CREATE INDEX session_of_user ON session (user_id);
 CREATE INDEX session_end ON session (expires_at);
+CREATE INDEX session_name ON session (name_id) WHERE name_id IS NOT NULL;
 
 -- A request that was sent to the identity provider. Its browser is known by a cookie; where to go after is a path here.
 CREATE TABLE saml_request (
@@ -49,11 +50,14 @@ CREATE TABLE api_token (
     authn_context TEXT,
     authn_at      BIGINT,
     source_ip     TEXT,
+    -- The code that it was given for: used again, that code takes the token with it (RFC 6749 §4.1.2).
+    origin_hash   TEXT COLLATE BINARY,
     created_at    BIGINT NOT NULL,
     expires_at    BIGINT NOT NULL,
     last_used_at  BIGINT,
     revoked_at    BIGINT
 );
+CREATE INDEX api_token_origin ON api_token (origin_hash) WHERE origin_hash IS NOT NULL;
 CREATE INDEX api_token_user ON api_token (user_id, created_at);
 CREATE INDEX api_token_end ON api_token (expires_at);
 
@@ -63,12 +67,14 @@ CREATE TABLE cli_code (
     user_id       TEXT COLLATE BINARY NOT NULL REFERENCES cam_user (id),
     challenge     TEXT NOT NULL,
     redirect_uri  TEXT NOT NULL,
-    session_hash  TEXT NOT NULL,
+    authn_context TEXT,
+    authn_at      BIGINT,
     created_at    BIGINT NOT NULL,
     expires_at    BIGINT NOT NULL,
     consumed_at   BIGINT
 );
 CREATE INDEX cli_code_end ON cli_code (expires_at);
+CREATE INDEX cli_code_user ON cli_code (user_id);
 
 CREATE TABLE device_login (
     device_hash   TEXT COLLATE BINARY NOT NULL PRIMARY KEY,
@@ -76,6 +82,8 @@ CREATE TABLE device_login (
     challenge     TEXT,
     status        TEXT NOT NULL CHECK (status IN ('pending', 'approved', 'denied', 'taken')),
     user_id       TEXT COLLATE BINARY REFERENCES cam_user (id),
+    authn_context TEXT,
+    authn_at      BIGINT,
     source_ip     TEXT,
     client_name   TEXT NOT NULL DEFAULT '',
     interval_s    BIGINT NOT NULL,
@@ -84,6 +92,7 @@ CREATE TABLE device_login (
     expires_at    BIGINT NOT NULL
 );
 CREATE INDEX device_login_end ON device_login (expires_at);
+CREATE INDEX device_login_user ON device_login (user_id) WHERE user_id IS NOT NULL;
 
 CREATE TABLE signing_key (
     id            TEXT COLLATE BINARY NOT NULL PRIMARY KEY,
@@ -114,6 +123,8 @@ CREATE TABLE audit_checkpoint (
     seq           BIGINT NOT NULL,
     hash          TEXT NOT NULL,
     ts            BIGINT NOT NULL,
+    -- Where everything up to this event was removed because its time was over: when the newest of it had happened.
+    cut           BIGINT,
     key_id        TEXT COLLATE BINARY NOT NULL REFERENCES signing_key (id),
     signature     TEXT NOT NULL,
     PRIMARY KEY (chain, seq)
@@ -124,6 +135,7 @@ CREATE TABLE audit_told (
     place         TEXT COLLATE BINARY NOT NULL,
     chain         TEXT COLLATE BINARY NOT NULL,
     seq           BIGINT NOT NULL,
+    checkpoint    BIGINT NOT NULL,
     told_at       BIGINT NOT NULL,
     PRIMARY KEY (place, chain)
 );
@@ -155,10 +167,16 @@ CREATE TABLE proposal (
     decided_at    BIGINT,
     CHECK (decided_by IS NULL OR status = 'withdrawn' OR decided_by <> proposed_by)
 );
-CREATE INDEX proposal_status ON proposal (status, created_at);
+CREATE INDEX proposal_status ON proposal (status, id);
+CREATE INDEX proposal_open ON proposal (created_at) WHERE status = 'open';
+CREATE INDEX proposal_subject ON proposal (subject, kind, decided_at);
 
 CREATE TABLE setting (
     name          TEXT COLLATE BINARY NOT NULL PRIMARY KEY,
     value         TEXT NOT NULL,
     version       BIGINT NOT NULL DEFAULT 1
 );
+
+-- Super admins may change the catalogue; a change names the version that it was made from.
+ALTER TABLE preset_role ADD COLUMN version BIGINT NOT NULL DEFAULT 1;
+CREATE INDEX cloud_role_preset ON cloud_role (preset_key);

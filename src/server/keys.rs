@@ -1,0 +1,243 @@
+//! Signing keys, from the shell of the machine that serves.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use p12_keystore::{KeyStore, KeyStoreEntry, Pkcs12ImportPolicy};
+use zeroize::Zeroizing;
+
+use super::{ServeError, Settings};
+use crate::saml::metadata::write::{IdentityProvider, ServiceProvider};
+use crate::tvm::keys::{
+    self, Backend, By, Facts, Imported, Keepers, KeysError, Kms, NewKey, Purpose, Seal, SigningKey, Size, State,
+};
+use crate::tvm::model::KeyId;
+use crate::tvm::store::{Dialect, Store};
+use crate::types::{Secret, Timestamp};
+use crate::world::{Clock, Env, Network, SystemClock, Tls, file};
+
+/// Whoever can open or reach the keys of this configuration.
+///
+/// # Errors
+/// The passphrase is too short, or TLS cannot be set up.
+pub fn keepers(settings: &Settings, env: &Env, network: &dyn Network, clock: Arc<dyn Clock>) -> Result<Keepers, ServeError> {
+    let seal = settings.keys.passphrase.clone().map(Seal::new).transpose().map_err(KeysError::from)?;
+    let net = network.open(&Tls::default()).map_err(|_| KeysError::Unusable("TLS cannot be set up"))?;
+    let kms = Kms { alibaba: settings.keys.alibaba.clone(), aws: settings.keys.aws.clone(), env: env.clone(), net, clock };
+    Ok(Keepers::new(seal.map(Arc::new)).with_kms(kms))
+}
+
+/// A key, for people.
+#[derive(Debug, Clone)]
+pub struct KeyLine {
+    /// The key.
+    pub key: SigningKey,
+    /// What its certificate says.
+    pub facts: Facts,
+}
+
+impl KeyLine {
+    fn of(key: SigningKey) -> Result<Self, ServeError> {
+        let facts = Facts::of(&key.certificate).map_err(KeysError::from)?;
+        Ok(Self { key, facts })
+    }
+}
+
+/// Who keeps a new key.
+#[derive(Debug, Clone)]
+pub enum Where {
+    /// The database, sealed.
+    Here(Size),
+    /// A cloud's key management, under that name and version.
+    There(Backend, String, Option<String>),
+}
+
+/// An open database with whoever can open keys.
+pub struct KeyRoom {
+    store: Store,
+    keepers: Keepers,
+    host: String,
+    /// Whether keys may be sealed in this database.
+    may_seal: bool,
+    by: By,
+}
+
+impl KeyRoom {
+    /// Opens it.
+    ///
+    /// # Errors
+    /// [`ServeError`].
+    pub async fn open(settings: &Settings, env: &Env, network: &dyn Network) -> Result<Self, ServeError> {
+        let keepers = keepers(settings, env, network, Arc::new(SystemClock))?;
+        let store = settings.database.open(SystemClock.now()).await?;
+        let may_seal = store.dialect() == Dialect::Sqlite || settings.keys.allow_file_signer;
+        Ok(Self { store, keepers, host: settings.server.url.host().to_owned(), may_seal, by: By::default() })
+    }
+
+    /// Closes it.
+    pub async fn close(self) {
+        self.store.close().await;
+    }
+
+    /// Every key, oldest first.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn list(&self) -> Result<Vec<KeyLine>, ServeError> {
+        let mut conn = self.store.read().await?;
+        let all = crate::tvm::store::keys::all(&mut conn).await?;
+        all.into_iter().map(KeyLine::of).collect()
+    }
+
+    fn sealed(&self) -> Result<(), ServeError> {
+        if self.may_seal {
+            return Ok(());
+        }
+        let why = "a key sealed in a database that several machines share is only as safe as the passphrase on each of them: use a KMS, or say \
+                   `keys.allow_file_signer = true`";
+        Err(KeysError::Unusable(why).into())
+    }
+
+    /// Makes a key. The first one of its purpose signs at once: nobody trusts another.
+    ///
+    /// # Errors
+    /// [`ServeError`].
+    pub async fn new_key(&self, purpose: Purpose, place: &Where, days: u32, now: Timestamp) -> Result<KeyLine, ServeError> {
+        let new = NewKey { purpose, name: &self.host, days };
+        let key = match place {
+            Where::Here(size) => {
+                self.sealed()?;
+                keys::mint(&self.store, &self.keepers, &new, *size, &self.by, now).await?
+            }
+            Where::There(backend, key, version) => {
+                keys::enrol(&self.store, &self.keepers, &new, *backend, key, version.as_deref(), &self.by, now).await?
+            }
+        };
+        self.first(key, now).await
+    }
+
+    /// Takes a key from a PKCS #12 file.
+    ///
+    /// # Errors
+    /// The file holds none, or the password is another one.
+    pub async fn import(
+        &self,
+        purpose: Purpose,
+        path: &Path,
+        password: &Secret<String>,
+        days: u32,
+        now: Timestamp,
+    ) -> Result<KeyLine, ServeError> {
+        self.sealed()?;
+        let bytes = file::read_bytes(path).map_err(super::StoreError::from)?.map(Zeroizing::new);
+        let bytes = bytes.ok_or(KeysError::Unusable("there is no such file"))?;
+        let imported = unpack(&bytes, password)?;
+        let new = NewKey { purpose, name: &self.host, days };
+        let key = keys::import(&self.store, &self.keepers, &new, imported, &self.by, now).await?;
+        self.first(key, now).await
+    }
+
+    async fn first(&self, key: SigningKey, now: Timestamp) -> Result<KeyLine, ServeError> {
+        let all = self.list().await?;
+        let is_first = !all.iter().any(|other| other.key.purpose == key.purpose && other.key.id != key.id);
+        KeyLine::of(if is_first { keys::activate(&self.store, &key.id, &self.by, now).await? } else { key })
+    }
+
+    /// Lets a key sign. It is opened first: a key that cannot sign must not take the place of one that can.
+    ///
+    /// # Errors
+    /// [`ServeError`].
+    pub async fn activate(&self, id: &KeyId, now: Timestamp) -> Result<KeyLine, ServeError> {
+        let key = crate::tvm::store::keys::by_id(&mut *self.store.read().await?, id).await?;
+        let signer = self.keepers.signer(&key)?;
+        signer.sign(b"saml2cloud: can this key sign?").await.map_err(KeysError::from)?;
+        KeyLine::of(keys::activate(&self.store, id, &self.by, now).await?)
+    }
+
+    /// Takes a key out for good.
+    ///
+    /// # Errors
+    /// [`ServeError`].
+    pub async fn retire(&self, id: &KeyId, now: Timestamp) -> Result<KeyLine, ServeError> {
+        KeyLine::of(keys::retire(&self.store, id, &self.by, now).await?)
+    }
+
+    /// The next step of a change of keys: a new one, then it signs, then the old one goes.
+    ///
+    /// # Errors
+    /// [`ServeError`].
+    pub async fn rotate(&self, purpose: Purpose, place: &Where, days: u32, now: Timestamp) -> Result<KeyLine, ServeError> {
+        let all = self.list().await?;
+        let of = |state| all.iter().find(|line| line.key.purpose == purpose && line.key.state == state);
+        if let Some(going) = of(State::Retiring) {
+            return self.retire(&going.key.id, now).await;
+        }
+        match of(State::Pending) {
+            Some(coming) => self.activate(&coming.key.id, now).await,
+            None => self.new_key(purpose, place, days, now).await,
+        }
+    }
+
+    /// What is published of this purpose: metadata, or certificates (PEM) where there is none. No key is opened for it.
+    ///
+    /// # Errors
+    /// There is no key.
+    pub async fn metadata(&self, settings: &Settings, purpose: Purpose) -> Result<String, ServeError> {
+        let all: Vec<SigningKey> = self.list().await?.into_iter().map(|line| line.key).collect();
+        let certificates = keys::published(&all, purpose);
+        match (purpose, certificates.as_slice()) {
+            (Purpose::Audit, [_, ..]) => Ok(certificates.iter().map(|certificate| pem(certificate)).collect()),
+            _ => metadata(settings, purpose, &certificates),
+        }
+    }
+}
+
+/// A certificate as text (RFC 7468).
+fn pem(der: &[u8]) -> String {
+    let text = STANDARD.encode(der);
+    let lines: String = text.as_bytes().chunks(64).map(|line| format!("{}\n", String::from_utf8_lossy(line))).collect();
+    format!("-----BEGIN CERTIFICATE-----\n{lines}-----END CERTIFICATE-----\n")
+}
+
+/// What we say of ourselves under a purpose, with these certificates.
+///
+/// # Errors
+/// There is no certificate, or nothing is published of this purpose.
+pub fn metadata(settings: &Settings, purpose: Purpose, certificates: &[Vec<u8>]) -> Result<String, ServeError> {
+    if certificates.is_empty() {
+        return Err(KeysError::None(purpose).into());
+    }
+    let base = settings.server.url.expose().as_str();
+    let xml = match purpose {
+        Purpose::Sp => {
+            let (acs, logout) = (format!("{base}saml/acs"), format!("{base}saml/slo"));
+            ServiceProvider { entity_id: &settings.saml.service, acs: &acs, logout: Some(&logout), certificates }.xml()
+        }
+        Purpose::IdpAlibaba | Purpose::IdpAws => {
+            IdentityProvider { entity_id: &settings.saml.issuer, sign_in: base, certificates }.xml()
+        }
+        Purpose::Audit => return Err(KeysError::Unusable("there is no metadata for the key of the audit trail").into()),
+    };
+    xml.map_err(|_| KeysError::Unusable("a name of this service cannot be written into XML").into())
+}
+
+/// The one private key of a PKCS #12 file, with its certificate.
+fn unpack(bytes: &[u8], password: &Secret<String>) -> Result<Imported, KeysError> {
+    let open = |policy| KeyStore::from_pkcs12(bytes, password.expose(), policy).ok();
+    let unreadable = "it is no PKCS #12 file, or the password is another one";
+    let store = open(Pkcs12ImportPolicy::Relaxed).ok_or(KeysError::Unusable(unreadable))?;
+    let mut chains = store.entries().filter_map(|(_, entry)| match entry {
+        KeyStoreEntry::PrivateKeyChain(chain) => Some(chain),
+        _ => None,
+    });
+    match (chains.next(), chains.next()) {
+        (Some(chain), None) => Ok(Imported {
+            pkcs8: Zeroizing::new(chain.key().as_der().to_vec()),
+            certificate: chain.certs().first().map(|certificate| certificate.as_der().to_vec()),
+        }),
+        (None, _) => Err(KeysError::Unusable("there is no private key in the file")),
+        _ => Err(KeysError::Unusable("there is more than one private key in the file")),
+    }
+}

@@ -1,0 +1,96 @@
+//! Where sign-ins of browsers are kept: in the database, or in Redis. The rest of the service does not know which.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::problem::Problem;
+use crate::tvm::model::{Digest, User, UserId};
+use crate::tvm::store::sessions::{self, NewSession, Session};
+use crate::tvm::store::{Seen, Store, Tx};
+use crate::types::Timestamp;
+
+/// Keeps sign-ins. What is changed is changed together with the event that tells of it, as far as the place can.
+#[async_trait]
+pub trait Sessions: Send + Sync {
+    /// The session of this cookie and the person it is of, who may be here now; and notes that it is used.
+    ///
+    /// # Errors
+    /// It cannot be asked.
+    async fn find(&self, store: &Store, id: &Digest, now: Timestamp) -> Result<Option<(Session, User)>, Problem>;
+
+    /// Begins one.
+    ///
+    /// # Errors
+    /// The person may not be here, or it cannot be written.
+    async fn begin(&self, tx: &mut Tx<'_>, new: &NewSession<'_>) -> Result<(), Problem>;
+
+    /// Ends one.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    async fn end(&self, tx: &mut Tx<'_>, id: &Digest) -> Result<(), Problem>;
+
+    /// Ends all of a person.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    async fn end_all(&self, tx: &mut Tx<'_>, user: &UserId) -> Result<(), Problem>;
+
+    /// Ends those that the identity provider says are over.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    async fn end_named(&self, tx: &mut Tx<'_>, name_id: &str, index: Option<&str>) -> Result<u64, Problem>;
+
+    /// Whether it answers.
+    ///
+    /// # Errors
+    /// It does not.
+    async fn check(&self) -> Result<(), Problem>;
+}
+
+/// In the database.
+#[derive(Debug, Clone, Copy)]
+pub struct InDatabase {
+    /// How long one lasts without a request.
+    pub idle: Duration,
+}
+
+#[async_trait]
+impl Sessions for InDatabase {
+    async fn find(&self, store: &Store, id: &Digest, now: Timestamp) -> Result<Option<(Session, User)>, Problem> {
+        let found = {
+            let mut conn = store.read().await?;
+            sessions::by_digest(&mut conn, id, self.idle, now).await?
+        };
+        if let Some((session, _)) = &found
+            && Seen::is_due(Some(session.seen), now)
+        {
+            store.touch(&Seen::Session(session.id.clone()), now).await?;
+        }
+        Ok(found)
+    }
+
+    async fn begin(&self, tx: &mut Tx<'_>, new: &NewSession<'_>) -> Result<(), Problem> {
+        Ok(tx.add_session(new).await?)
+    }
+
+    async fn end(&self, tx: &mut Tx<'_>, id: &Digest) -> Result<(), Problem> {
+        tx.end_session(id).await?;
+        Ok(())
+    }
+
+    async fn end_all(&self, tx: &mut Tx<'_>, user: &UserId) -> Result<(), Problem> {
+        tx.end_sessions(user, None).await?;
+        Ok(())
+    }
+
+    async fn end_named(&self, tx: &mut Tx<'_>, name_id: &str, index: Option<&str>) -> Result<u64, Problem> {
+        Ok(tx.end_idp_sessions(name_id, index).await?)
+    }
+
+    async fn check(&self) -> Result<(), Problem> {
+        Ok(())
+    }
+}

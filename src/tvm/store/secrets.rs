@@ -1,0 +1,69 @@
+//! Keys of a RAM user or an IAM user of an account, sealed. Only for accounts whose keys cannot be come by in a better way.
+
+use sqlx::any::AnyRow;
+
+use super::row::Read as _;
+use super::sql::declare;
+use super::{Conn, Result, StoreError, Tx};
+use crate::tvm::model::NodeId;
+use crate::types::Timestamp;
+
+/// The table, as it is bound into what is sealed.
+pub const TABLE: &str = "account_secret";
+
+declare! {
+    BY_NODE("t") = "SELECT access_key_id, sealed, rotated_at FROM account_secret WHERE node_id = $1";
+    SET("ttti") = "INSERT INTO account_secret (node_id, access_key_id, sealed, rotated_at) VALUES ($1, $2, $3, $4)
+        ON CONFLICT (node_id) DO UPDATE SET access_key_id = excluded.access_key_id, sealed = excluded.sealed, rotated_at = excluded.rotated_at";
+    DROP("t") = "DELETE FROM account_secret WHERE node_id = $1";
+}
+
+/// An account's key, as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountSecret {
+    /// The access key ID, which is not secret.
+    pub access_key_id: String,
+    /// The secret, sealed for this very row.
+    pub sealed: String,
+    /// Since when it is this one.
+    pub rotated: Timestamp,
+}
+
+/// The key of an account.
+///
+/// # Errors
+/// The database.
+pub async fn by_node(conn: &mut Conn, node: &NodeId) -> Result<Option<AccountSecret>> {
+    let read = |row: &AnyRow| {
+        Ok(AccountSecret {
+            access_key_id: row.text("access_key_id")?,
+            sealed: row.text("sealed")?,
+            rotated: row.time("rotated_at")?,
+        })
+    };
+    BY_NODE.ask().bind(node.as_str()).fetch_optional(conn).await?.as_ref().map(read).transpose()
+}
+
+impl Tx<'_> {
+    /// Keeps a key for an account, in place of the one before. Sealed by the caller for [`TABLE`] and this node.
+    ///
+    /// # Errors
+    /// There is no such node.
+    pub async fn put_secret(&mut self, node: &NodeId, access_key_id: &str, sealed: &str) -> Result<()> {
+        self.hold_node(node).await?;
+        let ask = SET.ask().bind(node.as_str()).bind(access_key_id).bind(sealed).bind(self.now().unix_millis());
+        ask.execute(&mut **self).await?;
+        Ok(())
+    }
+
+    /// Forgets the key of an account.
+    ///
+    /// # Errors
+    /// There is none.
+    pub async fn drop_secret(&mut self, node: &NodeId) -> Result<()> {
+        match DROP.ask().bind(node.as_str()).execute(&mut **self).await?.rows_affected() {
+            1 => Ok(()),
+            _ => Err(StoreError::NotFound("secret of this account")),
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! Many callers at once, each with the next piece of work as soon as it has done one.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::Result;
+
+/// What was measured.
+pub(crate) struct Timed {
+    took: Duration,
+    each: Vec<Duration>,
+}
+
+impl Timed {
+    /// `rate | p50 | p99`, for a table.
+    pub(crate) fn columns(&self) -> String {
+        let at = |share: f64| {
+            let place = (self.each.len().saturating_sub(1) as f64 * share) as usize;
+            self.each.get(place).map_or(0.0, |time| time.as_secs_f64() * 1000.0)
+        };
+        let rate = self.each.len() as f64 / self.took.as_secs_f64();
+        format!("{rate:.0}/s | {:.2} ms | {:.2} ms", at(0.5), at(0.99))
+    }
+}
+
+/// Runs `count` pieces of work, `callers` at a time; the first tenth is not counted.
+pub(crate) async fn timed<W, F>(callers: u64, count: u64, work: W) -> Result<Timed>
+where
+    W: Fn(u64) -> F + Send + Sync + 'static,
+    F: Future<Output = Result> + Send,
+{
+    let (work, next) = (Arc::new(work), Arc::new(AtomicU64::new(0)));
+    let warm = count / 10;
+    let mut tasks = Vec::new();
+    for _ in 0..callers {
+        let (work, next) = (work.clone(), next.clone());
+        tasks.push(tokio::spawn(async move {
+            let (mut each, mut first) = (Vec::new(), None);
+            loop {
+                let at = next.fetch_add(1, Ordering::Relaxed);
+                if at >= count {
+                    return Ok::<_, String>((first, each));
+                }
+                let start = Instant::now();
+                work(at).await.map_err(|error| error.to_string())?;
+                if at >= warm {
+                    first.get_or_insert(start);
+                    each.push(start.elapsed());
+                }
+            }
+        }));
+    }
+    let (mut begun, mut each) = (None, Vec::new());
+    for task in tasks {
+        let (first, own) = task.await??;
+        begun = [begun, first].into_iter().flatten().min();
+        each.extend(own);
+    }
+    let took = begun.map_or(Duration::ZERO, |begun| begun.elapsed());
+    each.sort_unstable();
+    Ok(Timed { took, each })
+}

@@ -1,0 +1,416 @@
+//! The second half of a vend against a token service of ours: what is asked, what becomes of the ledger's line, and that nothing secret stays.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use saml2cloud::saml::{SignError, Signer};
+use saml2cloud::tvm::audit::AuthKind;
+use saml2cloud::tvm::exchange::{Console, Format, Handed, SessionPolicy, Signers, VendError, Vending};
+use saml2cloud::tvm::keys::{KeysError, Purpose, Seal};
+use saml2cloud::tvm::model::{Class, Node, Role, RoleId, Source, UserId, VendMethod, Vending as Terms};
+use saml2cloud::tvm::sites::Sites;
+use saml2cloud::tvm::store::groups::Membership;
+use saml2cloud::tvm::store::vends::{self, Channel};
+use saml2cloud::tvm::store::{Store, nodes, secrets};
+use saml2cloud::tvm::vend::{Refusal, Wish};
+use saml2cloud::types::{IdpArn, ProfileName, Secret, Timestamp, WebUrl};
+use saml2cloud::world::{Clock, Env, Request, Response, Transport, TransportError};
+use sqlx::{Executor as _, Row as _};
+
+use crate::audit::raw;
+use crate::place::{Acme, Ground, change, now, on_both};
+
+/// What must be nowhere but in the caller's hands.
+const SECRETS: [&str; 4] = ["wJalrSECRET", "FwoGZTOKEN", "wyLSECRET", "CAISTOKEN"];
+
+const AWS: &str = r#"<AssumeRoleWithSAMLResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleWithSAMLResult>
+    <AssumedRoleUser><Arn>arn:aws:sts::111111111111:assumed-role/Reader/bob</Arn><AssumedRoleId>AROA:bob</AssumedRoleId></AssumedRoleUser>
+    <Credentials><AccessKeyId>ASIA1</AccessKeyId><SecretAccessKey>wJalrSECRET</SecretAccessKey><SessionToken>FwoGZTOKEN</SessionToken>
+    <Expiration>2027-01-15T09:00:00Z</Expiration></Credentials></AssumeRoleWithSAMLResult></AssumeRoleWithSAMLResponse>"#;
+const ALIBABA: &str = r#"{"RequestId":"R","AssumedRoleUser":{"Arn":"acs:ram::1000000000000001:assumed-role/Reader/bob","AssumedRoleId":"3:bob"},
+    "Credentials":{"AccessKeyId":"STS.L4","AccessKeySecret":"wyLSECRET","SecurityToken":"CAISTOKEN","Expiration":"2027-01-15T09:00:00Z"}}"#;
+
+fn aws_error(code: &str, status: u16) -> (u16, String) {
+    let body = format!(
+        "<ErrorResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><Error><Code>{code}</Code><Message>No.</Message></Error>\
+         <RequestId>r-77</RequestId></ErrorResponse>"
+    );
+    (status, body)
+}
+
+/// What a token service does next.
+enum Next {
+    Says(u16, String),
+    Breaks,
+    Hangs,
+    /// Answers after the database was spoilt.
+    Spoils(sqlx::AnyConnection, String),
+}
+
+#[derive(Default)]
+struct Cloud {
+    hangs: AtomicBool,
+    next: Mutex<VecDeque<Next>>,
+    asked: Mutex<Vec<Request>>,
+}
+
+/// The same one for the test and for the vending.
+struct Way(Arc<Cloud>);
+
+#[async_trait]
+impl Transport for Way {
+    async fn send(&self, request: &Request) -> Result<Response, TransportError> {
+        self.0.asked.lock().unwrap().push(request.clone());
+        let next = self.0.next.lock().unwrap().pop_front().expect("one question too many");
+        let says = |status, body: String| Ok(Response { status, headers: Vec::new(), body: body.into() });
+        match next {
+            Next::Says(status, body) => says(status, body),
+            Next::Breaks => Err(TransportError::Unreachable { host: "sts".to_owned(), why: "it broke".to_owned() }),
+            Next::Hangs => {
+                self.0.hangs.store(true, Ordering::Relaxed);
+                std::future::pending().await
+            }
+            Next::Spoils(mut conn, body) => {
+                conn.execute("ALTER TABLE audit_event RENAME TO audit_event_away").await.unwrap();
+                says(200, body)
+            }
+        }
+    }
+}
+
+/// Time that stands still; waiting takes none of it. Nobody is late but a cloud that hangs.
+struct Still(Arc<Mutex<Vec<Duration>>>, Arc<Cloud>);
+
+#[async_trait]
+impl Clock for Still {
+    fn now(&self) -> Timestamp {
+        now()
+    }
+    async fn sleep(&self, pause: Duration) {
+        self.0.lock().unwrap().push(pause);
+        if pause >= Duration::from_secs(5) && !self.1.hangs.load(Ordering::Relaxed) {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Pen;
+
+#[async_trait]
+impl Signer for Pen {
+    fn certificate(&self) -> &[u8] {
+        b"certificate"
+    }
+    async fn sign(&self, _: &[u8]) -> Result<Vec<u8>, SignError> {
+        Ok(vec![7; 256])
+    }
+}
+
+/// A key for each purpose but one.
+struct Pens(Option<Purpose>);
+
+impl Signers for Pens {
+    fn signer(&self, purpose: Purpose) -> Result<Arc<dyn Signer>, KeysError> {
+        if self.0 == Some(purpose) { Err(KeysError::None(purpose)) } else { Ok(Arc::new(Pen)) }
+    }
+}
+
+/// A small enterprise whose cloud is ours.
+struct Desk {
+    acme: Acme,
+    cloud: Arc<Cloud>,
+    slept: Arc<Mutex<Vec<Duration>>>,
+    vending: Arc<Vending>,
+    aws: Role,
+    alibaba: Role,
+}
+
+impl Desk {
+    async fn new(ground: &Ground, method: VendMethod, env: &[(&str, &str)], missing: Option<Purpose>) -> Self {
+        let acme = Acme::new(ground).await;
+        let (aws, alibaba) =
+            (acme.role(&acme.shop, Class::System, "Reader").await, acme.role(&acme.labs, Class::System, "Reader").await);
+        let how = Membership { source: Source::Manual, by: None, ends: None, reason: "" };
+        let providers = ["arn:aws:iam::111111111111:saml-provider/cam", "acs:ram::1000000000000001:saml-provider/cam"];
+        change(&acme.store, async |tx| {
+            for (node, role, provider) in [(&acme.shop, &aws, providers[0]), (&acme.labs, &alibaba, providers[1])] {
+                tx.join(&role.group, &acme.bob, how).await?;
+                let node = nodes::by_id(tx, &node.id).await?;
+                let provider = Some(IdpArn::parse(provider).unwrap());
+                tx.update_node(&Node { vending: Terms { method, provider, ..Terms::default() }, ..node }).await?;
+            }
+            Ok(())
+        })
+        .await
+        .unwrap();
+        let (cloud, slept) = (Arc::new(Cloud::default()), Arc::default());
+        let vending = Vending {
+            store: acme.store.clone(),
+            signers: Arc::new(Pens(missing)),
+            clock: Arc::new(Still(Arc::clone(&slept), cloud.clone())),
+            net: Box::new(Way(cloud.clone())),
+            env: Env::of(env.iter().copied()),
+            sites: Sites::new(BTreeMap::new()).unwrap(),
+            entity_id: "https://cam.example/idp".to_owned(),
+            seal: Some(Arc::new(Seal::new("a passphrase that is long".into()).unwrap())),
+            external_id: None,
+            two_person: false,
+            return_to: WebUrl::parse("https://cam.example/").unwrap(),
+        };
+        Self { acme, cloud, slept, vending: Arc::new(vending), aws, alibaba }
+    }
+
+    fn will(&self, next: impl IntoIterator<Item = Next>) {
+        self.cloud.next.lock().unwrap().extend(next);
+    }
+
+    /// The fields of the questions so far, which are then forgotten.
+    fn asked(&self) -> Vec<BTreeMap<String, String>> {
+        let requests = std::mem::take(&mut *self.cloud.asked.lock().unwrap());
+        let fields = |request: &Request| {
+            let body = request.body.as_ref().map(|body| body.expose().clone()).unwrap_or_default();
+            let query = request.url.expose().query().unwrap_or_default().to_owned();
+            let mut fields: BTreeMap<_, _> = [body, query]
+                .iter()
+                .flat_map(|text| url::form_urlencoded::parse(text.as_bytes()).into_owned().collect::<Vec<_>>())
+                .collect();
+            fields.extend(request.headers.iter().map(|(name, value)| ((*name).to_owned(), value.expose().clone())));
+            fields.insert("host".to_owned(), request.url.host().to_owned());
+            fields
+        };
+        requests.iter().map(fields).collect()
+    }
+
+    async fn keys(&self, role: &RoleId, policy: Option<&str>) -> Result<Handed, VendError> {
+        let policy = policy.map(|text| SessionPolicy::parse(text).unwrap());
+        self.vending.keys(&wish(&self.acme.bob, role, Channel::Cli), policy).await
+    }
+
+    /// The newest line, in short.
+    async fn line(&self) -> String {
+        let line =
+            vends::by_user(&mut self.acme.store.read().await.unwrap(), &self.acme.bob, i64::MAX, 1).await.unwrap().remove(0);
+        let mut conn = self.acme.store.read().await.unwrap();
+        let sql = "SELECT COALESCE(error_code, '') AS e, COALESCE(cloud_request_id, '') AS r FROM vend_record WHERE id = $1";
+        let row = sqlx::query(sql).bind(line.id.as_str()).fetch_one(&mut *conn).await.unwrap();
+        let (error, request): (String, String) = (row.get("e"), row.get("r"));
+        [line.outcome.word(), &line.access_key_id.unwrap_or_default(), &error, &request].join(" ").trim().to_owned()
+    }
+}
+
+fn wish<'w>(user: &'w UserId, role: &'w RoleId, channel: Channel) -> Wish<'w> {
+    Wish { user, role, channel, duration: None, auth: AuthKind::Bearer, request: Some("r-1"), source_ip: None, given: None }
+}
+
+/// Every text in the tables that vends write.
+async fn everything(store: &Store) -> String {
+    let mut conn = store.read().await.unwrap();
+    let mut seen = String::new();
+    for sql in [
+        "SELECT id || session_name || grant_via || COALESCE(access_key_id, '') || COALESCE(error_code, '') || COALESCE(cloud_request_id, '') AS t FROM vend_record",
+        "SELECT params || COALESCE(target_id, '') AS t FROM audit_event",
+        "SELECT access_key_id || sealed AS t FROM account_secret",
+    ] {
+        for row in sqlx::query(sql).fetch_all(&mut *conn).await.unwrap() {
+            seen += &row.get::<String, _>("t");
+        }
+    }
+    seen
+}
+
+#[test]
+fn an_assertion_buys_keys_at_both_clouds_and_only_the_caller_has_them() {
+    on_both(async |ground| {
+        let desk = Desk::new(ground, VendMethod::Saml, &[], None).await;
+        desk.will([Next::Says(200, AWS.to_owned()), Next::Says(200, ALIBABA.to_owned())]);
+        let policy = r#"{"Version":"2012-10-17","Statement":[]}"#;
+        let aws = desk.keys(&desk.aws.id, Some(policy)).await.unwrap();
+        assert_eq!(desk.line().await, "issued ASIA1");
+        let alibaba = desk.keys(&desk.alibaba.id, None).await.unwrap();
+        assert_eq!(desk.line().await, "issued STS.L4");
+        assert_eq!((aws.keys.secret.expose().as_str(), alibaba.keys.token.expose().as_str()), (SECRETS[0], SECRETS[3]));
+        assert_eq!((aws.role.as_str(), aws.session_name.as_str()), ("arn:aws:iam::111111111111:role/Reader", "bob"));
+        let asked = desk.asked();
+        let of = |at: usize, names: [&str; 4]| names.map(|name| asked[at].get(name).cloned().unwrap_or_default());
+        assert_eq!(
+            of(0, ["Action", "PrincipalArn", "DurationSeconds", "Policy"]),
+            ["AssumeRoleWithSAML", "arn:aws:iam::111111111111:saml-provider/cam", "3600", policy]
+        );
+        assert_eq!(
+            of(1, ["Action", "SAMLProviderArn", "RoleArn", "Policy"]),
+            ["AssumeRoleWithSAML", "acs:ram::1000000000000001:saml-provider/cam", "acs:ram::1000000000000001:role/Reader", ""]
+        );
+        assert_eq!((asked[0]["host"].as_str(), asked[1]["host"].as_str()), ("sts.amazonaws.com", "sts.aliyuncs.com"));
+        assert!(asked.iter().all(|fields| !fields.contains_key("authorization")), "an assertion needs no keys of ours");
+        let kept = everything(&desk.acme.store).await;
+        for secret in SECRETS.into_iter().chain([asked[0]["SAMLAssertion"].as_str(), asked[1]["SAMLAssertion"].as_str()]) {
+            assert!(!kept.contains(secret));
+        }
+        let not_theirs = desk.vending.keys(&wish(&desk.acme.ao, &desk.aws.id, Channel::Cli), None).await;
+        assert!(matches!(not_theirs, Err(VendError::Refusal(Refusal::NotYours))));
+        assert!(desk.asked().is_empty(), "nobody is asked for what is refused here");
+        desk.acme.store.verify().await.unwrap();
+    });
+}
+
+#[test]
+fn what_the_cloud_says_is_what_the_ledger_says() {
+    on_both(async |ground| {
+        let desk = Desk::new(ground, VendMethod::Saml, &[], None).await;
+        let says = |(status, body): (u16, String)| Next::Says(status, body);
+        let busy = || says(aws_error("Throttling", 400));
+        let cases: Vec<(Vec<Next>, &str, usize)> = vec![
+            (vec![says(aws_error("AccessDenied", 403))], "refused  AccessDenied r-77", 1),
+            // Once more, and only once.
+            (vec![busy(), Next::Says(200, AWS.to_owned())], "issued ASIA1", 2),
+            (vec![busy(), busy()], "refused  Throttling r-77", 2),
+            (vec![busy(), says(aws_error("AccessDenied", 403))], "refused  AccessDenied r-77", 2),
+            (vec![Next::Says(200, "<html>".to_owned())], "unknown  unreadable_answer", 1),
+            (vec![Next::Says(502, "Bad Gateway".to_owned())], "unknown  unreadable_answer", 1),
+            (vec![Next::Breaks], "unknown  unreachable", 1),
+            (vec![Next::Hangs], "unknown  late", 1),
+        ];
+        for (next, line, questions) in cases {
+            desk.will(next);
+            desk.slept.lock().unwrap().clear();
+            let done = desk.keys(&desk.aws.id, None).await;
+            assert_eq!((desk.line().await.as_str(), done.is_ok()), (line, line.starts_with("issued")));
+            assert_eq!(desk.asked().len(), questions, "{line}");
+            let pauses = desk.slept.lock().unwrap().iter().filter(|pause| **pause < Duration::from_secs(1)).count();
+            assert_eq!(pauses, questions - 1, "{line}");
+        }
+        desk.acme.store.verify().await.unwrap();
+    });
+}
+
+#[test]
+fn without_a_key_to_sign_with_nothing_is_asked() {
+    on_both(async |ground| {
+        let desk = Desk::new(ground, VendMethod::Saml, &[], Some(Purpose::IdpAws)).await;
+        assert!(matches!(desk.keys(&desk.aws.id, None).await, Err(VendError::Signer(_))));
+        assert_eq!(desk.line().await, "failed  kms_unavailable");
+        desk.will([Next::Says(200, ALIBABA.to_owned())]);
+        desk.keys(&desk.alibaba.id, None).await.unwrap();
+        assert_eq!(desk.asked().len(), 1);
+    });
+}
+
+#[test]
+fn what_cannot_be_written_down_is_not_handed_out() {
+    on_both(async |ground| {
+        let desk = Desk::new(ground, VendMethod::Saml, &[], None).await;
+        desk.will([Next::Spoils(raw(ground).await, AWS.to_owned())]);
+        let kept = desk.keys(&desk.aws.id, None).await;
+        assert!(matches!(kept, Err(VendError::Unwritten(_))), "{kept:?}");
+        assert_eq!(desk.line().await, "pending", "keys may exist, and nobody has them");
+        let mut conn = raw(ground).await;
+        conn.execute("ALTER TABLE audit_event_away RENAME TO audit_event").await.unwrap();
+    });
+}
+
+#[test]
+fn the_machines_own_role_names_the_account_it_asks_for() {
+    on_both(async |ground| {
+        let env = [("AWS_ACCESS_KEY_ID", "ASIAHUB"), ("AWS_SECRET_ACCESS_KEY", "hub"), ("AWS_SESSION_TOKEN", "hubtoken")];
+        let desk = Desk::new(ground, VendMethod::HubRole, &env, None).await;
+        let answer = AWS.replace("AssumeRoleWithSAML", "AssumeRole");
+        desk.will([Next::Says(200, answer)]);
+        let long = Wish {
+            duration: saml2cloud::types::SessionDuration::try_from(7200).ok(),
+            ..wish(&desk.acme.bob, &desk.aws.id, Channel::Cli)
+        };
+        desk.vending.keys(&long, None).await.unwrap();
+        let asked = desk.asked();
+        let of = |name: &str| asked[0].get(name).cloned().unwrap_or_default();
+        assert_eq!([of("Action"), of("RoleSessionName"), of("ExternalId")], ["AssumeRole", "bob", desk.acme.shop.id.as_str()]);
+        assert_eq!(of("DurationSeconds"), "3600", "a session on a session lasts an hour at the most");
+        assert!(of("authorization").contains("Credential=ASIAHUB/") && of("x-amz-security-token") == "hubtoken");
+        // The other cloud's keys are not there.
+        assert!(matches!(desk.keys(&desk.alibaba.id, None).await, Err(VendError::NoKeys(_))));
+        assert_eq!(desk.line().await, "failed  no_base_keys");
+    });
+}
+
+#[test]
+fn the_key_of_an_account_is_sealed_for_that_account() {
+    on_both(async |ground| {
+        let desk = Desk::new(ground, VendMethod::RamUser, &[], None).await;
+        let seal = Seal::new("a passphrase that is long".into()).unwrap();
+        let labs = &desk.acme.labs.id;
+        assert!(matches!(desk.keys(&desk.alibaba.id, None).await, Err(VendError::NoKeys(_))));
+        let sealed = seal.close(b"ram-user-secret", secrets::TABLE, labs.as_str()).unwrap();
+        change(&desk.acme.store, async |tx| tx.put_secret(labs, "LTAI1", &sealed).await).await.unwrap();
+        desk.will([Next::Says(200, ALIBABA.to_owned())]);
+        desk.keys(&desk.alibaba.id, None).await.unwrap();
+        let asked = desk.asked();
+        assert!(asked[0]["authorization"].contains("Credential=LTAI1,") && !asked[0].contains_key("ExternalId"));
+        assert!(!everything(&desk.acme.store).await.contains("ram-user-secret"));
+        // Copied to another account, it does not open.
+        change(&desk.acme.store, async |tx| tx.put_secret(&desk.acme.shop.id, "LTAI1", &sealed).await).await.unwrap();
+        assert!(matches!(desk.keys(&desk.aws.id, None).await, Err(VendError::Seal(_))));
+        change(&desk.acme.store, async |tx| tx.drop_secret(labs).await).await.unwrap();
+        assert!(matches!(desk.keys(&desk.alibaba.id, None).await, Err(VendError::NoKeys(_))));
+        assert!(desk.asked().is_empty());
+    });
+}
+
+#[test]
+fn a_console_is_entered_by_a_form_or_by_an_address() {
+    on_both(async |ground| {
+        let desk = Desk::new(ground, VendMethod::Saml, &[], None).await;
+        let Console::Form(response) = desk.vending.console(&wish(&desk.acme.bob, &desk.aws.id, Channel::Console)).await.unwrap()
+        else {
+            panic!("a form")
+        };
+        assert_eq!(response.acs.host(), "signin.aws.amazon.com");
+        assert_eq!((desk.line().await.as_str(), desk.asked().len()), ("issued", 0));
+        let env = [("ALIBABA_CLOUD_ACCESS_KEY_ID", "STS.HUB"), ("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "hub")];
+        let second = Ground::another(ground).await;
+        let desk = Desk::new(&second, VendMethod::HubRole, &env, None).await;
+        desk.will([
+            Next::Says(200, ALIBABA.to_owned()),
+            Next::Says(200, r#"{"SigninToken":"signin-token","RequestId":"R"}"#.to_owned()),
+        ]);
+        let Console::Link(link) = desk.vending.console(&wish(&desk.acme.bob, &desk.alibaba.id, Channel::Console)).await.unwrap()
+        else {
+            panic!("an address")
+        };
+        assert!(link.once && link.url.expose().query().unwrap_or_default().contains("signin-token"));
+        assert_eq!(desk.line().await, "issued STS.L4");
+        assert!(!everything(&desk.acme.store).await.contains("signin-token"));
+    });
+}
+
+#[test]
+fn keys_are_written_as_each_tool_reads_them() {
+    on_both(async |ground| {
+        let desk = Desk::new(ground, VendMethod::Saml, &[], None).await;
+        desk.will([Next::Says(200, AWS.to_owned()), Next::Says(200, ALIBABA.to_owned())]);
+        let aws = desk.keys(&desk.aws.id, None).await.unwrap();
+        let alibaba = desk.keys(&desk.alibaba.id, None).await.unwrap();
+        let profile = ProfileName::parse("acme").unwrap();
+        let text = |handed: &Handed, format: Format| -> Secret<String> { format.write(handed, &profile, None).text };
+        let json = |text: Secret<String>| serde_json::from_str::<serde_json::Value>(text.expose()).unwrap();
+        let document = json(text(&aws, Format::Json));
+        assert_eq!(document["access_key_id"], "ASIA1");
+        assert_eq!(
+            (document["expires"].as_str(), document["session_name"].as_str()),
+            (Some("2027-01-15T09:00:00Z"), Some("bob"))
+        );
+        assert_eq!(json(text(&aws, Format::Process))["SessionToken"], SECRETS[1]);
+        assert_eq!(json(text(&alibaba, Format::Process))["sts_token"], SECRETS[3]);
+        let section = text(&aws, Format::Profile);
+        assert!(section.expose().starts_with("[acme]\naws_access_key_id        = ASIA1\n"), "{}", section.expose());
+        let config = json(text(&alibaba, Format::Profile));
+        assert_eq!((config["current"].as_str(), config["profiles"][0]["sts_token"].as_str()), (Some("acme"), Some(SECRETS[3])));
+        let shell = text(&aws, Format::Shell);
+        assert!(shell.expose().contains("export AWS_ACCESS_KEY_ID='ASIA1'\n") && shell.expose().contains("unset AWS_ROLE_ARN\n"));
+        assert!(text(&alibaba, Format::PowerShell).expose().contains("$env:ALIBABA_CLOUD_ACCESS_KEY_ID = 'STS.L4'\n"));
+        assert!(Format::ALL.iter().all(|format| Format::from_word(format.word()) == Some(*format)));
+        assert!(!format!("{aws:?}").contains(SECRETS[0]));
+    });
+}
