@@ -276,7 +276,7 @@ impl From<StoreError> for Problem {
                 return Self::only(Code::AuditUnavailable).after(5);
             }
             StoreError::Complete => Code::AlreadyDecided,
-            StoreError::Busy | StoreError::Unreachable { .. } | StoreError::Unwritten(_) | StoreError::Database(_) => {
+            StoreError::Busy | StoreError::Unreachable { .. } | StoreError::Database(_) => {
                 tracing::error!(error = &error as &dyn std::error::Error, "the database");
                 return Self::only(Code::StoreUnavailable).after(5);
             }
