@@ -260,10 +260,11 @@ impl From<BadText> for Problem {
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         let code = match &error {
-            StoreError::NotFound(_) => Code::NotFound,
+            // What is not there and what one may not know of are told alike, to the letter.
+            StoreError::NotFound(_) => return Self::only(Code::NotFound),
             StoreError::Taken(Taken::Gid) => Code::GidTaken,
             StoreError::Taken(Taken::Alias) => Code::AliasTaken,
-            StoreError::Taken(Taken::Name | Taken::Role | Taken::Root | Taken::ActiveKey) => Code::NameTaken,
+            StoreError::Taken(Taken::Name | Taken::Role | Taken::Root) => Code::NameTaken,
             StoreError::Taken(Taken::Account) => Code::AccountUidTaken,
             StoreError::Taken(Taken::Group | Taken::ActiveKey) => Code::OneToOne,
             StoreError::LastOwner => Code::LastOwner,
@@ -276,7 +277,7 @@ impl From<StoreError> for Problem {
                 return Self::only(Code::AuditUnavailable).after(5);
             }
             StoreError::Complete => Code::AlreadyDecided,
-            StoreError::Busy | StoreError::Unreachable { .. } | StoreError::Unwritten(_) | StoreError::Database(_) => {
+            StoreError::Busy | StoreError::Unreachable { .. } | StoreError::Database(_) => {
                 tracing::error!(error = &error as &dyn std::error::Error, "the database");
                 return Self::only(Code::StoreUnavailable).after(5);
             }
