@@ -6,6 +6,8 @@ mod accounts;
 mod adfs;
 mod browser;
 mod call;
+#[cfg(all(unix, feature = "serve"))]
+mod cam;
 mod chain;
 mod cloud;
 mod cloudsso;
@@ -35,6 +37,8 @@ mod secrets;
 #[cfg(feature = "serve")]
 mod serve;
 mod settings;
+#[cfg(feature = "serve")]
+mod signing_keys;
 mod support;
 #[cfg(unix)]
 mod terminal;

@@ -4,11 +4,13 @@
 #![allow(clippy::disallowed_methods, reason = "the tests look at real files and read their own variable")]
 
 mod api;
+mod chromium;
 mod cloud;
 mod command;
 mod corporate;
 mod house;
 mod me;
+mod pages;
 mod routes;
 mod signin;
 mod vending;

@@ -28,6 +28,7 @@ mod cloudsso;
 mod console;
 mod corporate;
 mod dsig;
+mod example;
 mod fault;
 mod federation;
 mod forms;
@@ -61,6 +62,7 @@ use std::time::Duration;
 
 pub use adfs_pages::{Adfs, AdfsFactor};
 pub use cloudsso::CloudSso;
+pub use example::accounts as example_accounts;
 pub use fault::{Fault, Plan};
 pub use identity_center::Portal;
 pub use web_identity::{Signing, Token};

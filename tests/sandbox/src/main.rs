@@ -8,6 +8,7 @@
 mod product;
 mod shell;
 mod tour;
+mod tvm_tour;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -52,6 +53,8 @@ enum Command {
         #[arg(long, value_name = "MS", default_value_t = 0)]
         latency: u64,
     },
+    /// Start the product's own service with an enterprise in it, and wait for Ctrl-C.
+    Tvm(Product),
     /// Print the code that somebody's authenticator app shows now.
     Code {
         /// E-mail address, as in `alice@example.com`.
@@ -64,6 +67,7 @@ fn main() -> ExitCode {
         Command::Tour(product) => tour::run(product.bin_path),
         Command::Shell { product, command } => shell::run(product.bin_path, command),
         Command::Serve { latency } => shell::serve(latency),
+        Command::Tvm(product) => tvm_tour::run(product.bin_path),
         Command::Code { user } => shell::code(&user),
     };
     match result {

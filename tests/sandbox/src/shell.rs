@@ -39,7 +39,7 @@ pub(crate) fn run(bin_path: Option<PathBuf>, command: Vec<OsString>) -> Result<E
     Ok(ExitCode::from(code.unwrap_or(1)))
 }
 
-fn waiting() -> std::io::Result<tokio::runtime::Runtime> {
+pub(crate) fn waiting() -> std::io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()
 }
 
@@ -95,7 +95,7 @@ pub(crate) fn serve(latency: u64) -> Result<ExitCode, Failure> {
 }
 
 #[cfg(unix)]
-async fn end() -> std::io::Result<()> {
+pub(crate) async fn end() -> std::io::Result<()> {
     let mut terminated = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
     tokio::select! {
         _ = terminated.recv() => Ok(()),
@@ -104,7 +104,7 @@ async fn end() -> std::io::Result<()> {
 }
 
 #[cfg(not(unix))]
-async fn end() -> std::io::Result<()> {
+pub(crate) async fn end() -> std::io::Result<()> {
     tokio::signal::ctrl_c().await
 }
 

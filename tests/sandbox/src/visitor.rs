@@ -105,7 +105,7 @@ impl Visitor {
     /// Posts a form and goes where that leads.
     pub fn post(&mut self, url: &str, fields: &[(String, String)]) -> Result<Page, String> {
         let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
-        self.go("POST", url, Some(body))
+        self.go("POST", url, Some(("application/x-www-form-urlencoded", body)))
     }
 
     /// Submits a form of a page, with these fields in place of its own or beside them.
@@ -145,24 +145,38 @@ impl Visitor {
         self.cookies.iter().find(|(_, own, _)| own == name).map(|(_, _, value)| value.as_str())
     }
 
-    fn go(&mut self, method: &str, url: &str, body: Option<String>) -> Result<Page, String> {
-        let mut page = self.once(method, url, body)?;
+    /// Asks an interface as a page of the service does: with the session's cookie, and the token of the page's forms.
+    pub fn ask(
+        &mut self,
+        method: &str,
+        url: &str,
+        csrf: &str,
+        more: &[(&str, &str)],
+        body: Option<String>,
+    ) -> Result<Page, String> {
+        let headers: Vec<(&str, &str)> = std::iter::once(("x-csrf-token", csrf)).chain(more.iter().copied()).collect();
+        self.once(method, url, body.map(|body| ("application/json", body)), &headers)
+    }
+
+    fn go(&mut self, method: &str, url: &str, body: Option<(&str, String)>) -> Result<Page, String> {
+        let page = [("accept", "text/html")];
+        let mut got = self.once(method, url, body, &page)?;
         for _ in 0..LONGEST_WAY {
-            let Some(location) = page.header("location").filter(|_| matches!(page.status, 301 | 302 | 303 | 307 | 308)) else {
-                return Ok(page);
+            let Some(location) = got.header("location").filter(|_| matches!(got.status, 301 | 302 | 303 | 307 | 308)) else {
+                return Ok(got);
             };
-            let base = url::Url::parse(&page.url).map_err(|error| error.to_string())?;
+            let base = url::Url::parse(&got.url).map_err(|error| error.to_string())?;
             let next = base.join(location).map_err(|error| error.to_string())?;
             if !is_here(&next) {
-                return Ok(page);
+                return Ok(got);
             }
-            page = self.once("GET", next.as_str(), None)?;
+            got = self.once("GET", next.as_str(), None, &page)?;
         }
         Err("it leads around in circles".to_owned())
     }
 
     /// One request.
-    fn once(&mut self, method: &str, url: &str, body: Option<String>) -> Result<Page, String> {
+    fn once(&mut self, method: &str, url: &str, body: Option<(&str, String)>, more: &[(&str, &str)]) -> Result<Page, String> {
         let address = url::Url::parse(url).map_err(|error| format!("{url}: {error}"))?;
         if !is_here(&address) {
             return Err(format!("{url} is not on this machine"));
@@ -173,18 +187,21 @@ impl Visitor {
         let cookies: Vec<String> =
             self.cookies.iter().filter(|(own, ..)| *own == host).map(|(_, name, value)| format!("{name}={value}")).collect();
         let path = &address[url::Position::BeforePath..url::Position::AfterQuery];
-        let mut head = format!("{method} {path} HTTP/1.1\r\nhost: {host}:{port}\r\nconnection: close\r\naccept: text/html\r\n");
+        let mut head = format!("{method} {path} HTTP/1.1\r\nhost: {host}:{port}\r\nconnection: close\r\n");
+        for (name, value) in more {
+            head += &format!("{name}: {value}\r\n");
+        }
         if !cookies.is_empty() {
             head += &format!("cookie: {}\r\n", cookies.join("; "));
         }
-        if let Some(body) = &body {
-            let origin = address.origin().ascii_serialization();
-            head += &format!(
-                "origin: {origin}\r\ncontent-type: application/x-www-form-urlencoded\r\ncontent-length: {}\r\n",
-                body.len()
-            );
+        let text = body.as_ref().map_or("", |(_, text)| text.as_str());
+        if method != "GET" {
+            head += &format!("origin: {}\r\ncontent-length: {}\r\n", address.origin().ascii_serialization(), text.len());
         }
-        let answer = exchange(&host, port, &format!("{head}\r\n{}", body.unwrap_or_default()))?;
+        if let Some((media, _)) = &body {
+            head += &format!("content-type: {media}\r\n");
+        }
+        let answer = exchange(&host, port, &format!("{head}\r\n{text}"))?;
         let (head, body) = answer.split_once("\r\n\r\n").ok_or("an answer without a head")?;
         let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).ok_or("an answer without a status")?;
         let headers: Vec<(String, String)> = head
