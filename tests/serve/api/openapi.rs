@@ -274,15 +274,15 @@ async fn what_is_documented_is_what_is_answered() {
     }
 }
 
-async fn request<'r>(
-    realm: &'r Realm,
+async fn request(
+    realm: &Realm,
     document: &Value,
     method: &str,
     path: &str,
     operation: &Value,
     gid: &str,
     runner: &mut TestRunner,
-) -> (crate::house::Sent<'r>, String) {
+) -> (crate::house::Sent, String) {
     let pick = |runner: &mut TestRunner, most: usize| (0..most).new_tree(runner).unwrap().current();
     let part = |runner: &mut TestRunner, part: &str| -> String {
         let Some(name) = part.strip_prefix('{').and_then(|part| part.strip_suffix('}')) else { return part.to_owned() };
