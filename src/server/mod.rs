@@ -28,10 +28,10 @@ pub use self::problem::{Code, FieldError, Problem, Ref};
 pub use self::ring::Keys;
 pub use self::route::{Access, Pace, Route, Row, Spec};
 pub use self::run::{Running, start};
-pub use self::session::{InDatabase, Sessions};
+pub use self::session::{InDatabase, InRedis, OpenError, Sessions};
 pub use self::settings::{
-    AccessLog, CloudSettings, HouseRules, IdpSettings, KeySettings, Limits, Networks, SamlNames, ServerSettings, SessionSettings,
-    Settings, SettingsError, configuration,
+    AccessLog, CloudSettings, HouseRules, IdpSettings, KeySettings, Limits, Networks, RedisSettings, SamlNames, ServerSettings,
+    SessionSettings, Settings, SettingsError, configuration,
 };
 pub use self::signin::Corporate;
 pub use crate::tvm::store::StoreError;
@@ -69,6 +69,9 @@ pub enum ServeError {
         /// What is wrong with it.
         why: String,
     },
+    /// Where sign-ins are kept.
+    #[error(transparent)]
+    Sessions(#[from] session::OpenError),
     /// A file cannot be read.
     #[error(transparent)]
     File(#[from] crate::world::file::FileError),
@@ -114,6 +117,7 @@ impl ServeError {
             Self::Begun { .. } => "nothing was changed; `saml2cloud serve check` shows what is there".to_owned(),
             Self::Listen { .. } => "`server.listen` names the address and the port".to_owned(),
             Self::Tls(_) => "`server.certificate_file` and `server.key_file` name them".to_owned(),
+            Self::Sessions(_) => "is Redis up, and `session.redis_url` right?".to_owned(),
             Self::Idp { .. } => "`idp.metadata_file` and `idp.certificate_file` name what the identity provider's administrators give out".to_owned(),
             Self::KeysUnusable => "`saml2cloud serve keys list` shows them; `keys.passphrase_file` opens those in the database".to_owned(),
             Self::Given(_) | Self::Store(_) | Self::File(_) | Self::Address(_) | Self::Network(_) => return None,
