@@ -67,11 +67,12 @@ pub async fn authn(request: &AuthnRequest<'_>, signer: &dyn Signer, now: Timesta
             format!("<samlp:RequestedAuthnContext Comparison=\"exact\">{classes}</samlp:RequestedAuthnContext>")
         }
     };
+    // Whoever signs in for the first time may get a name there that lasts; without this word some identity providers refuse (SAML core, 3.4.1.1).
     let xml = format!(
         "<samlp:AuthnRequest xmlns:samlp=\"{PROTOCOL}\" xmlns:saml=\"{ASSERTION}\" AssertionConsumerServiceURL=\"{acs}\" \
          Destination=\"{destination}\"{force} ID=\"{id}\" IssueInstant=\"{now}\" \
-         ProtocolBinding=\"urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST\" Version=\"2.0\"><saml:Issuer>{issuer}</saml:Issuer>{contexts}\
-         </samlp:AuthnRequest>",
+         ProtocolBinding=\"urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST\" Version=\"2.0\"><saml:Issuer>{issuer}</saml:Issuer>\
+         <samlp:NameIDPolicy AllowCreate=\"true\"/>{contexts}</samlp:AuthnRequest>",
         acs = markup::attribute(request.acs)?,
         destination = markup::attribute(request.destination)?,
         id = markup::attribute(request.id)?,
