@@ -15,7 +15,9 @@ use self::draft::Draft;
 use self::keys::{KEYS, PREFIX};
 pub use self::networks::Networks;
 pub use self::rules::HouseRules;
-pub use self::service::{AccessLog, CloudSettings, IdpSettings, KeySettings, Limits, SamlNames, ServerSettings, SessionSettings};
+pub use self::service::{
+    AccessLog, CloudSettings, IdpSettings, KeySettings, Limits, RedisSettings, SamlNames, ServerSettings, SessionSettings,
+};
 pub use self::trail::TrailSettings;
 use crate::tvm::store::Open;
 use crate::types::Untrusted;
