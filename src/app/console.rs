@@ -119,5 +119,5 @@ async fn present(
 /// [`Error::Browser`].
 pub async fn open(run: &Run<'_>, link: &ConsoleLink) -> Result<(), Error> {
     let world = run.world;
-    Ok(hand_over(world.launcher, world.clock, &link.url, link.good_for.min(BROWSER)).await?)
+    Ok(hand_over(world.launcher, world.listener, world.clock, &link.url, link.good_for.min(BROWSER)).await?)
 }

@@ -68,8 +68,8 @@ impl Answers for Person {
 
     async fn secret(&self, question: &Question<'_>) -> Result<Secret<String>, NoAnswer> {
         let label = question.label.to_owned();
-        let given_up = GivesUp::default();
-        let is_given_up = Arc::clone(&given_up.0);
+        let given_up = GivesUp { flag: Arc::default(), terminal: &self.terminal };
+        let is_given_up = Arc::clone(&given_up.flag);
         self.ask(question.topic, move |terminal| Ok(hidden(terminal, &label, &is_given_up)?)).await
     }
 
@@ -106,13 +106,16 @@ fn hidden(terminal: &Terminal, label: &str, given_up: &AtomicBool) -> std::io::R
     terminal.hidden_line(&format!("? {label} "), &format!("? {label} **********"), given_up)
 }
 
-/// Tells a prompt on its own thread that whoever asked has the answer from elsewhere.
-#[derive(Default)]
-struct GivesUp(Arc<AtomicBool>);
+/// Tells a prompt on its own thread that whoever asked has the answer from elsewhere, and waits the moment until the terminal is as it was.
+struct GivesUp<'t> {
+    flag: Arc<AtomicBool>,
+    terminal: &'t Terminal,
+}
 
-impl Drop for GivesUp {
+impl Drop for GivesUp<'_> {
     fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.flag.store(true, Ordering::Relaxed);
+        self.terminal.wait_for_turn();
     }
 }
 

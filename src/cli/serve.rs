@@ -63,6 +63,14 @@ struct Audit {
 enum AuditCommand {
     /// Walk the trail from its first event to its last; name the first one that is not what was written
     Verify,
+    /// Let go of events and lines of the vend ledger that are older than `audit.days`, with a signed statement in their place
+    Cut,
+    /// Print everything that is kept about one person, as JSON
+    Person {
+        /// Who they are at the corporate identity provider
+        #[arg(long, value_name = "GID")]
+        gid: String,
+    },
 }
 
 impl Serve {
@@ -124,7 +132,19 @@ async fn work(command: &Command, settings: &Settings, env: &Env) -> Result<(), F
         Command::Keys(keys) => keys.run(settings, env, now).await,
         Command::Audit(Audit { command: AuditCommand::Verify }) => {
             let walked = server::verify(settings, now).await?;
-            show::data(&format!("events: {}, chains: {}; every event is as it was written\n", walked.events, walked.chains))
+            let signed = if walked.checkpoints > 0 { format!(", checkpoints: {}", walked.checkpoints) } else { String::new() };
+            show::data(&format!(
+                "events: {}, chains: {}{signed}; every event is as it was written\n",
+                walked.events, walked.chains
+            ))
+        }
+        Command::Audit(Audit { command: AuditCommand::Cut }) => {
+            let gone = server::trail::cut(settings, env, &HttpNetwork, now).await?;
+            show::talk(&format!("{} events of {} chains and {} lines of the ledger went.", gone.events, gone.chains, gone.lines));
+            Ok(())
+        }
+        Command::Audit(Audit { command: AuditCommand::Person { gid } }) => {
+            show::data(&format!("{}\n", server::trail::person(settings, gid, now).await?))
         }
     }
 }

@@ -89,6 +89,10 @@ impl KmsKey {
             return KmsError::Busy(self.cloud);
         }
         match code.is_empty() {
+            true if matches!(status, 401 | 403) => {
+                let code = Untrusted::new(format!("HTTP {status}"));
+                KmsError::Refused { cloud: self.cloud, code, message: Untrusted::new(message) }
+            }
             true => KmsError::Garbled { cloud: self.cloud, status },
             false => KmsError::Refused { cloud: self.cloud, code: Untrusted::new(code), message: Untrusted::new(message) },
         }

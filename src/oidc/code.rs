@@ -12,7 +12,7 @@ use super::{Endpoints, OidcError, Pkce};
 use async_trait::async_trait;
 
 use crate::types::{Secret, Untrusted, WebUrl};
-use crate::world::{Clock, Door, Listener, Visitor};
+use crate::world::{Clock, Door, Listener, Visitor, is_same};
 
 /// How long a person has.
 pub const PATIENCE: Duration = Duration::from_secs(600);
@@ -51,8 +51,6 @@ pub struct Waiting {
     redirect: Redirect,
     /// Ties the answer to this sign-in.
     state: Secret<String>,
-    /// The path that leads a browser to the issuer, once.
-    start: Option<(String, WebUrl)>,
 }
 
 impl Waiting {
@@ -65,7 +63,7 @@ impl Waiting {
             Some(port) if error.kind() == std::io::ErrorKind::AddrInUse => OidcError::PortTaken { port },
             _ => OidcError::Listen(error),
         })?;
-        Ok(Self { door, redirect, state: Secret::new(crate::world::nonce()), start: None })
+        Ok(Self { door, redirect, state: Secret::new(crate::world::nonce()) })
     }
 
     /// Where the browser comes back to.
@@ -84,16 +82,12 @@ impl Waiting {
         &self.state
     }
 
-    /// An address of this machine that leads a browser to `to`, once. A program's arguments can be read by everybody on the machine, so
-    /// this is what a browser is started with: the real address holds `state`, by which an answer is known.
+    /// An address of this machine that leads a browser to `to`, once: the real one holds `state`, by which an answer is known.
     ///
     /// # Errors
-    /// Never in truth: the address is made of a number and a word.
+    /// Never in truth ([`Door::lead`]).
     pub fn start(&mut self, to: &WebUrl) -> Result<WebUrl, OidcError> {
-        let path = format!("/{}", crate::world::nonce());
-        let here = WebUrl::parse(&format!("http://127.0.0.1:{}{path}", self.door.port()));
-        self.start = Some((path, to.clone()));
-        here.map_err(|why| OidcError::Listen(std::io::Error::other(why)))
+        self.door.lead(to).map_err(OidcError::Listen)
     }
 
     /// The issuer's address to open, by the standard. Its query is for the browser and nobody else.
@@ -223,11 +217,6 @@ fn judge_address(host: &str, target: &str, waiting: &Waiting, from: From<'_>) ->
     }
 }
 
-/// Compares in a time that tells nothing of where two texts differ.
-fn is_same(one: &str, other: &str) -> bool {
-    one.len() == other.len() && one.bytes().zip(other.bytes()).fold(0, |acc, (a, b)| acc | (a ^ b)) == 0
-}
-
 /// Waits for the browser's answer, at the door or by hand, and gives its code.
 ///
 /// # Errors
@@ -257,10 +246,6 @@ pub async fn receive(
             },
             () = &mut limit => return Err(OidcError::Late { who: who(), seconds: patience.as_secs() }),
         };
-        if let Some((_, to)) = waiting.start.take_if(|(path, _)| visitor.method == "GET" && visitor.target.expose() == path) {
-            visitor.send_on(&to).await;
-            continue;
-        }
         match judge(&visitor, waiting, from) {
             Brought::Nothing(status, sentence) => visitor.answer(status, &page("Not here", sentence)).await,
             Brought::Code(code) => {

@@ -106,6 +106,7 @@ impl App {
             entity_id: settings.saml.issuer.clone(),
             seal,
             external_id: None,
+            two_person: settings.two_person,
             return_to: settings.server.url.clone(),
         };
         Ok(Self(Arc::new(Inner {

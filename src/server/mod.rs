@@ -19,6 +19,7 @@ mod session;
 mod settings;
 mod signin;
 mod tls;
+pub mod trail;
 
 pub use self::app::{App, Inner, Parts, routes};
 pub use self::guard::{Csrf, Limiter, Rate, Told, Who};

@@ -5,6 +5,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::tvm::approval::Unanswered;
 use crate::tvm::authorize::Verdict;
 use crate::tvm::model::BadText;
 use crate::tvm::store::{Reference, StoreError, Taken};
@@ -275,7 +276,9 @@ impl From<StoreError> for Problem {
                 tracing::error!(error = &error as &dyn std::error::Error, "the audit trail");
                 return Self::only(Code::AuditUnavailable).after(5);
             }
-            StoreError::Complete => Code::AlreadyDecided,
+            StoreError::Complete | StoreError::Unanswered(Unanswered::Closed) => Code::AlreadyDecided,
+            StoreError::Unanswered(Unanswered::Own) => Code::SelfApproval,
+            StoreError::Unanswered(Unanswered::NotSuper | Unanswered::NotYours) => Code::Forbidden,
             StoreError::Busy | StoreError::Unreachable { .. } | StoreError::Database(_) => {
                 tracing::error!(error = &error as &dyn std::error::Error, "the database");
                 return Self::only(Code::StoreUnavailable).after(5);

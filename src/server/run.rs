@@ -17,7 +17,9 @@ use tower::ServiceExt as _;
 use super::app::{App, Parts};
 use super::guard::Peer;
 use super::tls::Certificate;
+use super::trail;
 use super::{InDatabase, ServeError, Sessions, Settings};
+use crate::tvm::audit::outside::Outside;
 use crate::world::{Clock, Env, Heard, Network, Signals, open_port, tell};
 
 /// How long a connection may take to say what it wants, and to agree on TLS.
@@ -31,6 +33,7 @@ pub struct Running {
     listener: TcpListener,
     certificate: Option<Arc<Certificate>>,
     signals: Option<Signals>,
+    places: Vec<Box<dyn Outside>>,
 }
 
 /// Opens everything that is needed, and the port last.
@@ -52,8 +55,9 @@ pub async fn start(
     let address = settings.server.listen;
     let app = App::new(Parts { settings, store, sessions, clock, network, env: env.clone() })?;
     app.keys.ring(&app.store, app.now()).await.map_err(|_| ServeError::KeysUnusable)?;
+    let places = trail::places(&app, env)?;
     let listener = open_port(address).await.map_err(|source| ServeError::Listen { address, source })?;
-    Ok(Running { app, listener, certificate, signals: None })
+    Ok(Running { app, listener, certificate, signals: None, places })
 }
 
 impl Running {
@@ -86,7 +90,8 @@ impl Running {
         let router = self.app.router();
         let graceful = GracefulShutdown::new();
         let mut end = std::pin::pin!(end);
-        let sweeping = tokio::spawn(sweep(self.app.clone()));
+        let mut beside = trail::begin(&self.app, std::mem::take(&mut self.places));
+        beside.push(tokio::spawn(sweep(self.app.clone())));
         loop {
             tokio::select! {
                 accepted = self.listener.accept() => {
@@ -107,7 +112,7 @@ impl Running {
             }
         }
         drop(self.listener);
-        sweeping.abort();
+        beside.iter().for_each(tokio::task::JoinHandle::abort);
         tokio::select! {
             () = graceful.shutdown() => {}
             () = self.app.clock.sleep(self.app.settings.server.drain) => tell("some requests did not end in time"),

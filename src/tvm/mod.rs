@@ -6,6 +6,7 @@
 //!
 //! What cannot be undone by a bug above stands in the schema itself: one root, an owner for every node, no cycles, a group a role.
 
+pub mod approval;
 pub mod assertion;
 pub mod audit;
 pub mod authorize;

@@ -1,15 +1,16 @@
-//! A door on loopback that a person's own browser comes back to at the end of a sign-in.
+//! A door on loopback: a browser is led from there to an address that is for it alone, and comes back there at the end of a sign-in.
 //!
 //! Only 127.0.0.1 is ever opened. Browsers open connections in advance and say nothing on them, so every connection is
 //! read by itself and only those that ask for something are handed on.
 
 use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
-use tokio::sync::mpsc;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{mpsc, oneshot};
 
 use crate::types::{Secret, WebUrl};
 
@@ -38,7 +39,17 @@ pub trait Door: Send {
     /// Its number.
     fn port(&self) -> u16;
 
-    /// The next visitor who asks for something. Waits for ever if none comes.
+    /// An address of this machine that leads a browser to `to`, once. A program's arguments can be read by everybody on the machine, so
+    /// this is what a browser is started with. The door sees to it by itself, also while this thread waits for a browser in the terminal.
+    ///
+    /// # Errors
+    /// Never in truth: the address is made of a number and a word.
+    fn lead(&mut self, to: &WebUrl) -> io::Result<WebUrl>;
+
+    /// Waits until a browser has been led there. Whoever asks for something else meanwhile is told that it is not here.
+    async fn led(&mut self);
+
+    /// The next visitor who asks for something else. Waits for ever if none comes.
     async fn visitor(&mut self) -> Visitor;
 }
 
@@ -63,13 +74,13 @@ pub struct Visitor {
 
 impl Visitor {
     /// Sends the visitor on. Where to, only its browser is told.
-    pub async fn send_on(self, to: &WebUrl) {
-        let head = format!(
+    async fn send_on(self, to: &WebUrl) {
+        let head = Secret::new(format!(
             "HTTP/1.1 302 Found\r\nlocation: {}\r\ncontent-length: 0\r\nreferrer-policy: no-referrer\r\ncache-control: no-store\r\n\
              connection: close\r\n\r\n",
             to.expose()
-        );
-        self.reply.send(head.into_bytes()).await;
+        ));
+        self.reply.send(head.expose().clone().into_bytes()).await;
     }
 
     /// Answers with a small page. It loads nothing, is kept nowhere and tells no other site where it was.
@@ -99,37 +110,90 @@ pub struct SystemListener;
 
 #[async_trait]
 impl Listener for SystemListener {
+    #[allow(clippy::disallowed_methods, reason = "doors are opened here")]
     async fn listen(&self, port: Option<u16>) -> io::Result<Box<dyn Door>> {
-        let listener = tokio::net::TcpListener::bind(("127.0.0.1", port.unwrap_or_default())).await?;
+        let listener = std::net::TcpListener::bind(("127.0.0.1", port.unwrap_or_default()))?;
+        listener.set_nonblocking(true)?;
         let port = listener.local_addr()?.port();
         let (sender, visitors) = mpsc::channel(QUEUE);
-        let accepting = tokio::spawn(async move {
-            // An error here is of one connection that was given up before it was taken.
-            loop {
-                if let Ok((stream, _)) = listener.accept().await {
-                    let sender = sender.clone();
-                    tokio::spawn(async move {
-                        if let Ok(Some(visitor)) = tokio::time::timeout(PATIENCE, read(stream)).await {
-                            // Nobody listens any more: the connection closes.
-                            let _ = sender.send(visitor).await;
-                        }
-                    });
+        let (told, fetched) = mpsc::channel(1);
+        let (closes, closed) = oneshot::channel();
+        let led: Arc<Mutex<Option<Led>>> = Arc::default();
+        let theirs = Arc::clone(&led);
+        // On a thread of its own: whoever opens a browser in the terminal keeps theirs until it is left.
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let serving = move || {
+            runtime.block_on(async {
+                tokio::select! {
+                    () = serve(listener, &theirs, &told, &sender) => {}
+                    _ = closed => {}
                 }
-            }
-        });
-        Ok(Box::new(SystemDoor { port, visitors, accepting }))
+            });
+        };
+        let thread = std::thread::Builder::new().name("door".to_owned()).spawn(serving)?;
+        Ok(Box::new(SystemDoor { port, visitors, led, fetched, closes: Some(closes), thread: Some(thread) }))
     }
+}
+
+/// Where a browser is led that asks for this path.
+struct Led {
+    path: String,
+    host: String,
+    to: WebUrl,
+}
+
+/// Takes connections, one task each.
+async fn serve(
+    listener: std::net::TcpListener,
+    led: &Arc<Mutex<Option<Led>>>,
+    told: &mpsc::Sender<()>,
+    sender: &mpsc::Sender<Visitor>,
+) {
+    let Ok(listener) = TcpListener::from_std(listener) else { return };
+    loop {
+        // An error here is of one connection that was given up before it was taken.
+        if let Ok((stream, _)) = listener.accept().await {
+            let (led, told, sender) = (Arc::clone(led), told.clone(), sender.clone());
+            tokio::spawn(async move {
+                let Ok(Some(visitor)) = tokio::time::timeout(PATIENCE, read(stream)).await else { return };
+                let is_led = |led: &mut Led| {
+                    visitor.method == "GET" && visitor.host == led.host && is_same(visitor.target.expose(), &led.path)
+                };
+                let to = led.lock().unwrap_or_else(PoisonError::into_inner).take_if(is_led);
+                match to {
+                    Some(Led { to, .. }) => {
+                        visitor.send_on(&to).await;
+                        let _ = told.try_send(());
+                    }
+                    // Nobody listens any more: the connection closes.
+                    None => _ = sender.send(visitor).await,
+                }
+            });
+        }
+    }
+}
+
+/// Compares in a time that tells nothing of where two texts differ.
+pub(crate) fn is_same(one: &str, other: &str) -> bool {
+    one.len() == other.len() && one.bytes().zip(other.bytes()).fold(0, |differs, (a, b)| differs | (a ^ b)) == 0
 }
 
 struct SystemDoor {
     port: u16,
     visitors: mpsc::Receiver<Visitor>,
-    accepting: tokio::task::JoinHandle<()>,
+    led: Arc<Mutex<Option<Led>>>,
+    fetched: mpsc::Receiver<()>,
+    closes: Option<oneshot::Sender<()>>,
+    thread: Option<std::thread::JoinHandle<()>>,
 }
 
 impl Drop for SystemDoor {
     fn drop(&mut self) {
-        self.accepting.abort();
+        drop(self.closes.take());
+        // The port is free when the thread has gone, which it does at once.
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
     }
 }
 
@@ -139,10 +203,28 @@ impl Door for SystemDoor {
         self.port
     }
 
+    fn lead(&mut self, to: &WebUrl) -> io::Result<WebUrl> {
+        let (host, path) = (format!("127.0.0.1:{}", self.port), format!("/{}", super::nonce()));
+        let here = WebUrl::parse(&format!("http://{host}{path}")).map_err(io::Error::other)?;
+        *self.led.lock().unwrap_or_else(PoisonError::into_inner) = Some(Led { path, host, to: to.clone() });
+        Ok(here)
+    }
+
+    async fn led(&mut self) {
+        loop {
+            tokio::select! {
+                biased;
+                Some(()) = self.fetched.recv() => return,
+                Some(visitor) = self.visitors.recv() => visitor.answer(404, "").await,
+                else => std::future::pending().await,
+            }
+        }
+    }
+
     async fn visitor(&mut self) -> Visitor {
         match self.visitors.recv().await {
             Some(visitor) => visitor,
-            // Only when the runtime ends, and then nobody waits for this either.
+            // Only when the door's thread ends, and then nobody waits for this either.
             None => std::future::pending().await,
         }
     }
@@ -216,5 +298,49 @@ mod tests {
         let port = door.port();
         assert_eq!(SystemListener.listen(Some(port)).await.err().unwrap().kind(), io::ErrorKind::AddrInUse);
         drop(silent);
+    }
+
+    /// One exchange at a door.
+    fn told(port: u16, request: &str) -> String {
+        use std::io::{Read as _, Write as _};
+        let mut stream = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    }
+
+    #[tokio::test]
+    async fn whoever_knows_the_address_is_led_on_once() {
+        const URL: &str = "https://signin.example/federation?SigninToken=abc";
+        let mut door = SystemListener.listen(None).await.unwrap();
+        let start = door.lead(&WebUrl::parse(URL).unwrap()).unwrap();
+        let (path, port) = (start.path().to_owned(), door.port());
+        let others = [
+            format!("GET / HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n"),
+            format!("GET {path}x HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n"),
+            format!("GET {path} HTTP/1.1\r\nHost: evil.example\r\n\r\n"),
+            format!("GET {path} HTTP/1.1\r\n\r\n"),
+            format!("HEAD {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n"),
+        ];
+        for other in &others {
+            let asking = {
+                let other = other.clone();
+                std::thread::spawn(move || told(port, &other))
+            };
+            door.visitor().await.answer(404, "").await;
+            assert!(asking.join().unwrap().starts_with("HTTP/1.1 404 "), "{other}");
+        }
+        let right = format!("GET {path} HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\n\r\n");
+        // This thread waits, as it does for a browser in the terminal.
+        let answer = told(port, &right);
+        assert!(answer.starts_with("HTTP/1.1 302 "), "{answer}");
+        assert!(answer.contains(&format!("\r\nlocation: {URL}\r\n")) && answer.contains("\r\ncache-control: no-store\r\n"));
+        door.led().await;
+        let again = std::thread::spawn(move || told(port, &right));
+        door.visitor().await.answer(404, "").await;
+        assert!(again.join().unwrap().starts_with("HTTP/1.1 404 "), "a second time");
+        drop(door);
+        assert!(std::net::TcpStream::connect(("127.0.0.1", port)).is_err(), "it is closed");
     }
 }

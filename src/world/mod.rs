@@ -33,6 +33,7 @@ pub use handover::{HandOverError, hand_over};
 pub use helper::Helper;
 pub use interrupt::{listen_for_interrupt, was_interrupted};
 pub use launch::{EnvChange, Launcher, SystemLauncher};
+pub(crate) use listen::is_same;
 pub use listen::{Door, Listener, Reply, SystemListener, Visitor};
 pub use mark::Mark;
 pub use net::{HttpNetwork, Method, Network, Request, Response, Tls, Transport, TransportError, init_tls, is_busy};

@@ -89,6 +89,9 @@ impl Terminal {
     /// and a question that was given up are [`std::io::ErrorKind::Interrupted`].
     pub fn hidden_line(&self, prompt: &str, shown: &str, given_up: &AtomicBool) -> std::io::Result<Secret<String>> {
         let _hushed = self.hush(Keys::Line)?;
+        if given_up.load(Ordering::Relaxed) {
+            return Err(std::io::ErrorKind::Interrupted.into());
+        }
         self.term.write_str(prompt)?;
         self.term.flush()?;
         let line = self.line(given_up);
@@ -131,6 +134,11 @@ impl Terminal {
     #[cfg(not(unix))]
     fn line(&self, _: &AtomicBool) -> std::io::Result<Secret<String>> {
         self.term.read_secure_line().map(Secret::new)
+    }
+
+    /// Waits until nobody asks. Whoever was given up needs a moment.
+    pub(crate) fn wait_for_turn(&self) {
+        drop(self.turn.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
     /// Puts echo and cursor back as they were, after a prompt that did not end by itself. No prompt comes after it.

@@ -111,7 +111,7 @@ async fn measure(store: &Store, size: Size) -> Result {
                 source_ip: Some("192.0.2.1"),
                 given: None,
             };
-            let permit = vend::begin(&store, &wish, now()).await??;
+            let permit = vend::begin(&store, &wish, false, now()).await??;
             let key = format!("ASIA{at}");
             let done = Completion { access_key_id: Some(&key), expires: Some(now()), ..Completion::default() };
             Ok(vend::finish(&store, permit, Outcome::Issued, &done, now()).await?)

@@ -37,6 +37,8 @@ mod secrets;
 #[cfg(feature = "serve")]
 mod serve;
 mod settings;
+#[cfg(feature = "serve")]
+mod signing_keys;
 mod support;
 #[cfg(unix)]
 mod terminal;

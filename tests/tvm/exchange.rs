@@ -158,6 +158,7 @@ impl Desk {
             entity_id: "https://cam.example/idp".to_owned(),
             seal: Some(Arc::new(Seal::new("a passphrase that is long".into()).unwrap())),
             external_id: None,
+            two_person: false,
             return_to: WebUrl::parse("https://cam.example/").unwrap(),
         };
         Self { acme, cloud, slept, vending: Arc::new(vending), aws, alibaba }

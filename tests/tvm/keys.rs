@@ -188,8 +188,8 @@ fn a_secret_of_an_account_is_sealed_for_its_node() {
         let acme = crate::place::Acme::new(ground).await;
         let seal = Seal::new("correct horse battery staple".into()).unwrap();
         let sealed = seal.close(b"the secret", secrets::TABLE, acme.shop.id.as_str()).unwrap();
-        change(&acme.store, async |tx| tx.set_account_secret(&acme.shop.id, "AKIA1", &sealed).await).await.unwrap();
-        change(&acme.store, async |tx| tx.set_account_secret(&acme.bank.id, "AKIA1", &sealed).await).await.unwrap();
+        change(&acme.store, async |tx| tx.put_secret(&acme.shop.id, "AKIA1", &sealed).await).await.unwrap();
+        change(&acme.store, async |tx| tx.put_secret(&acme.bank.id, "AKIA1", &sealed).await).await.unwrap();
         let open = async |node: &saml2cloud::tvm::model::Node| {
             let kept = secrets::by_node(&mut acme.store.read().await.unwrap(), &node.id).await.unwrap().unwrap();
             seal.open(&kept.sealed, secrets::TABLE, node.id.as_str()).map(|plain| plain.to_vec())

@@ -12,6 +12,7 @@ mod idempotency;
 mod keys;
 mod place;
 mod plans;
+mod proposals;
 mod races;
 mod schema;
 mod signins;

@@ -93,7 +93,7 @@ fn a_permit_is_given_for_what_is_granted_and_for_no_longer() {
             given: None,
         };
         let refused = async |wanted: Refusal| {
-            assert_eq!(vend::begin(store, &wish, now()).await.unwrap().unwrap_err(), wanted);
+            assert_eq!(vend::begin(store, &wish, false, now()).await.unwrap().unwrap_err(), wanted);
             let (kind, outcome, params) = last(&acme).await;
             assert_eq!((kind.as_str(), outcome.as_str(), params["refused"].as_str()), ("vend", "refused", Some(wanted.code())));
         };
@@ -125,7 +125,7 @@ fn a_permit_is_given_for_what_is_granted_and_for_no_longer() {
         let ours = Vending { provider: provider("arn:aws:iam::111111111111:saml-provider/cam"), ..Vending::default() };
         node(ours.clone()).await.unwrap();
 
-        let permit = vend::begin(store, &wish, now()).await.unwrap().unwrap();
+        let permit = vend::begin(store, &wish, false, now()).await.unwrap().unwrap();
         assert_eq!((permit.lifetime().seconds(), permit.session_name(), permit.method()), (5000, "bob", VendMethod::Saml));
         assert_eq!((permit.role(), permit.provider()), (reader.arn.as_ref().unwrap(), ours.provider.as_ref()));
         let (kind, outcome, params) = last(&acme).await;
@@ -137,15 +137,15 @@ fn a_permit_is_given_for_what_is_granted_and_for_no_longer() {
         assert_eq!(last(&acme).await.2["access_key_id"], "STS.1");
 
         node(Vending { max_session: of(1800), ..ours.clone() }).await.unwrap();
-        assert_eq!(vend::begin(store, &wish, now()).await.unwrap().unwrap().lifetime().seconds(), 1800);
+        assert_eq!(vend::begin(store, &wish, false, now()).await.unwrap().unwrap().lifetime().seconds(), 1800);
         role(|role| role.max_session = SessionDuration::try_from(900).ok()).await;
-        assert_eq!(vend::begin(store, &wish, now()).await.unwrap().unwrap().lifetime().seconds(), 900);
+        assert_eq!(vend::begin(store, &wish, false, now()).await.unwrap().unwrap().lifetime().seconds(), 900);
         role(|role| role.risk = Risk::High).await;
         refused(Refusal::NeedsConsent).await;
         role(|role| role.method = Some(VendMethod::None)).await;
         refused(Refusal::ByHandOnly).await;
         role(|role| (role.risk, role.method) = (Risk::Normal, None)).await;
-        let Err(Refusal::TooShort(_)) = vend::begin(store, &wish, later(4101)).await.unwrap() else { panic!("too short") };
+        let Err(Refusal::TooShort(_)) = vend::begin(store, &wish, false, later(4101)).await.unwrap() else { panic!("too short") };
         store.verify().await.unwrap();
     });
 }
@@ -175,14 +175,14 @@ fn nothing_is_handed_out_that_the_trail_does_not_tell() {
             source_ip: None,
             given: None,
         };
-        vend::begin(store, &wish, now()).await.unwrap().unwrap();
+        vend::begin(store, &wish, false, now()).await.unwrap().unwrap();
         let mut conn = crate::audit::raw(ground).await;
         conn.execute("ALTER TABLE audit_event RENAME TO audit_event_away").await.unwrap();
-        assert!(vend::begin(store, &wish, now()).await.is_err());
+        assert!(vend::begin(store, &wish, false, now()).await.is_err());
         let lines = vends::by_user(&mut store.read().await.unwrap(), &acme.bob, i64::MAX, 10).await.unwrap();
         assert_eq!(lines.len(), 1);
         conn.execute("ALTER TABLE audit_event_away RENAME TO audit_event").await.unwrap();
         drop(conn);
-        vend::begin(store, &wish, now()).await.unwrap().unwrap();
+        vend::begin(store, &wish, false, now()).await.unwrap().unwrap();
     });
 }

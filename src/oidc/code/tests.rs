@@ -22,6 +22,12 @@ impl Door for Scripted {
         4711
     }
 
+    fn lead(&mut self, to: &WebUrl) -> io::Result<WebUrl> {
+        Ok(to.clone())
+    }
+
+    async fn led(&mut self) {}
+
     async fn visitor(&mut self) -> Visitor {
         match self.visitors.pop_front() {
             Some(visitor) => visitor,
@@ -36,8 +42,7 @@ struct Noted(Answers);
 impl Reply for Noted {
     async fn send(self: Box<Self>, bytes: Vec<u8>) {
         let text = String::from_utf8(bytes).unwrap();
-        let all = ["cache-control: no-store", "referrer-policy: no-referrer", "content-security-policy: default-src 'none'"];
-        for header in &all[..if text.contains("<h1>") { 3 } else { 2 }] {
+        for header in ["cache-control: no-store", "referrer-policy: no-referrer", "content-security-policy: default-src 'none'"] {
             assert!(text.contains(header), "{text}");
         }
         let status = text.split(' ').nth(1).unwrap().to_owned();
@@ -86,23 +91,7 @@ fn waiting(answers: &Answers, lines: &[&str]) -> Waiting {
         door: Box::new(Scripted { visitors }),
         redirect: Redirect::parse("http://127.0.0.1/callback").unwrap(),
         state: Secret::from(STATE),
-        start: None,
     }
-}
-
-#[tokio::test]
-async fn a_browser_is_led_to_the_issuer_once() {
-    let answers = Answers::default();
-    let mut waiting = waiting(&answers, &[]);
-    let to = WebUrl::parse("https://idp.example/auth?state=0123456789abcdef").unwrap();
-    let here = waiting.start(&to).unwrap();
-    assert!(here.to_string().starts_with("http://127.0.0.1:4711/") && here.path().len() == 33, "{here}");
-    let line = format!("GET {}", here.path());
-    let lines = [line.as_str(), &line, "GET /callback?code=good&state=STATE"];
-    waiting.door = Box::new(Scripted { visitors: lines.iter().map(|line| visitor(&answers, line, "127.0.0.1:4711")).collect() });
-    let code = receive(&mut waiting, &Hourglass { runs: false }, Duration::from_secs(600), PLAIN, &Nobody).await.unwrap();
-    assert_eq!(code.expose(), "good");
-    assert_eq!(*answers.lock().unwrap(), ["302 ", "404 Not here", "200 Signed in"]);
 }
 
 async fn told(lines: &[&str], from: From<'_>) -> (String, Vec<String>) {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use roxmltree::Node;
 
 use super::gate::Passed;
-use super::tree::Names as _;
+use super::tree::{Names as _, trimmed};
 use super::{NameId, Refused};
 use crate::saml::markup::ASSERTION;
 use crate::types::Timestamp;
@@ -108,11 +108,11 @@ impl Reading {
         let name = other.name_id();
         alike("response's identity", self.response_id == other.response_id().as_str())?;
         alike("assertion's identity", self.assertion_id == other.assertion_id().as_str())?;
-        alike("issuer", self.issuer == other.issuer().as_str().trim())?;
+        alike("issuer", self.issuer == trimmed(other.issuer().as_str()))?;
         alike("request", text(&self.in_response_to, other.in_response_to().map(|id| id.as_str())))?;
-        alike("subject", self.name_id.value == name.value().trim())?;
+        alike("subject", self.name_id.value == trimmed(name.value()))?;
         alike("kind of subject", text(&self.name_id.format, name.format().map(|format| format.as_uri())))?;
-        let audiences: Vec<&str> = other.audience().iter().map(|audience| audience.as_str().trim()).collect();
+        let audiences: Vec<&str> = other.audience().iter().map(|audience| trimmed(audience.as_str())).collect();
         alike("audience", audiences == [self.audience.as_str()])?;
         alike("time of issue", time(&self.response_issued, Some(other.response_issue_instant().as_str())))?;
         alike("time of issue", time(&self.assertion_issued, Some(other.assertion_issue_instant().as_str())))?;
@@ -124,7 +124,7 @@ impl Reading {
         alike("session's end", time(&self.authn.session_ends, session.not_on_or_after().map(|time| time.as_str())))?;
         let mut attributes: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for attribute in other.attributes().as_slice() {
-            let values = attribute.values().iter().map(|value| value.as_str().trim().to_owned());
+            let values = attribute.values().iter().map(|value| trimmed(value.as_str()).to_owned());
             attributes.entry(attribute.name().to_owned()).or_default().extend(values);
         }
         alike("attributes", self.attributes == attributes)

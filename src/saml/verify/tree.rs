@@ -19,6 +19,11 @@ pub(super) fn is_name(text: &str) -> bool {
         && text.len() <= 256
 }
 
+/// A text without XML's own white space around it. There are more characters that look like it, and they are part of a value.
+pub(super) fn trimmed(text: &str) -> &str {
+    text.trim_matches([' ', '\t', '\n', '\r'])
+}
+
 fn shape(why: String) -> Refused {
     Refused::Shape(why)
 }
@@ -64,15 +69,13 @@ impl<'a, 'x: 'a> Names<'a, 'x> for Node<'a, 'x> {
         let mut children = self.children();
         match (children.next(), children.next()) {
             (None, _) => Ok(String::new()),
-            (Some(text), None) if text.is_text() => {
-                Ok(text.text().unwrap_or_default().trim_matches([' ', '\t', '\n', '\r']).to_owned())
-            }
+            (Some(text), None) if text.is_text() => Ok(trimmed(text.text().unwrap_or_default()).to_owned()),
             _ => Err(shape(format!("the value of `{}` is not plain text", self.tag_name().name()))),
         }
     }
 
     fn holds_elements(&self) -> Result<(), Refused> {
-        let is_blank = |node: &Node<'_, '_>| node.text().unwrap_or_default().trim().is_empty();
+        let is_blank = |node: &Node<'_, '_>| trimmed(node.text().unwrap_or_default()).is_empty();
         let fits = |node: Node<'_, '_>| node.is_element() || node.is_comment() || node.is_text() && is_blank(&node);
         match self.children().all(fits) {
             true => Ok(()),

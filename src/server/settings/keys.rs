@@ -123,6 +123,18 @@ keys! {
         "The address of AWS's KMS, for an endpoint inside a VPC.";
     KMS_AWS_CREDENTIALS = "kms.aws_credentials_file", "`AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN` of the environment",
         "The same file, for AWS.";
+    AUDIT_FILE = "audit.file", "none",
+        "A file that every event of the audit trail is appended to, a line of JSON each (mode 0600). It may be turned over at any time.";
+    AUDIT_SYSLOG = "audit.syslog", "none",
+        "The system log that is told every event (RFC 5424): `unix:/dev/log`, `udp://HOST:PORT` or `tcp://HOST:PORT`. None of these says whether it kept what it was sent.";
+    AUDIT_WEBHOOK = "audit.webhook_url", "none",
+        "An address (`https`, or `http://127.0.0.1:PORT/`) that is posted every event, in order and at least once. Redirects are not followed, and no proxy is used.";
+    AUDIT_WEBHOOK_SECRET = "audit.webhook_secret_file", "the systemd credential `audit_webhook_secret`, if there is one",
+        "The file whose first line signs what is posted: `X-Saml2cloud-Signature: t=SECONDS,v1=HEX`, where HEX is the HMAC-SHA256 of `SECONDS.BODY`.";
+    AUDIT_WEBHOOK_NETWORKS = "audit.webhook_networks", "none",
+        "Private addresses or networks that the webhook may have, a list. Without it a name that resolves to one is not called.";
+    AUDIT_DAYS = "audit.days", "`400`",
+        "For how many days events and lines of the vend ledger are kept, 180 at the least. What goes is replaced by a signed statement, so a signing key of purpose `audit` has to be active.";
     TWO_PERSON = "approval.two_person", "`false`",
         "Whether root owners, preset roles, root-level horizontal roles and signing keys need a second super admin. Roles of risk `high` are handed out only while this is on.";
     VISIBILITY = "users.visibility", "`subtree`",

@@ -7,6 +7,7 @@ mod keys;
 mod networks;
 mod rules;
 mod service;
+mod trail;
 
 use std::path::{Path, PathBuf};
 
@@ -15,6 +16,7 @@ use self::keys::{KEYS, PREFIX};
 pub use self::networks::Networks;
 pub use self::rules::HouseRules;
 pub use self::service::{AccessLog, CloudSettings, IdpSettings, KeySettings, Limits, SamlNames, ServerSettings, SessionSettings};
+pub use self::trail::TrailSettings;
 use crate::tvm::store::Open;
 use crate::types::Untrusted;
 use crate::world::Env;
@@ -95,6 +97,8 @@ pub struct Settings {
     pub keys: KeySettings,
     /// What of the clouds is not as usual.
     pub clouds: Vec<CloudSettings>,
+    /// Where the trail is told, and how long it is kept.
+    pub trail: TrailSettings,
     /// Whether some changes need a second super admin.
     pub two_person: bool,
     /// Rules that each house sets for itself.
@@ -121,6 +125,7 @@ impl Settings {
             limits: draft.limits()?,
             keys: draft.keys(env)?,
             clouds: draft.clouds()?,
+            trail: draft.trail(env)?,
             two_person: draft.flag(&keys::TWO_PERSON, false)?,
             rules: draft.rules()?,
         })

@@ -177,7 +177,7 @@ impl Draft {
         Ok(ServerSettings { url, listen, tls, proxies, metrics, access_log, drain: seconds(self.number(&DRAIN, 20, 0..=300)?) })
     }
 
-    fn networks(&self, key: &Key, default: &[&str]) -> Result<Networks, SettingsError> {
+    pub(super) fn networks(&self, key: &Key, default: &[&str]) -> Result<Networks, SettingsError> {
         let texts = self.list(key).unwrap_or_else(|| default.iter().map(|&text| text.to_owned()).collect());
         Networks::parse(&texts).map_err(|text| self.bad(key, format!("has `{text}`, which is neither an address nor a network")))
     }

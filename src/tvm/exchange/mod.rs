@@ -63,6 +63,8 @@ pub struct Vending {
     pub seal: Option<Arc<Seal>>,
     /// What accounts want to hear from the machine's role. Where it is not set, the identity of the account's node.
     pub external_id: Option<String>,
+    /// Whether a second person can agree to roles of risk `high`.
+    pub two_person: bool,
     /// Where somebody goes whose console session ended: the page of their roles.
     pub return_to: WebUrl,
 }
@@ -203,7 +205,7 @@ impl Vending {
     }
 
     async fn begin(&self, wish: &Wish<'_>) -> Result<Permit, VendError> {
-        Ok(vend::begin(&self.store, wish, self.clock.now()).await??)
+        Ok(vend::begin(&self.store, wish, self.two_person, self.clock.now()).await??)
     }
 
     /// Completes the line. Only then is what was made anybody's.

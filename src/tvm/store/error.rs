@@ -119,6 +119,9 @@ pub enum StoreError {
     /// The ledger's line is complete.
     #[error("this line of the ledger is complete already")]
     Complete,
+    /// A proposal is not answered.
+    #[error(transparent)]
+    Unanswered(#[from] crate::tvm::approval::Unanswered),
     /// Others were at it, for too long.
     #[error("the database is busy")]
     Busy,

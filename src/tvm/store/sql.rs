@@ -36,8 +36,8 @@ pub(super) use declare;
 /// Every statement that serves requests.
 pub fn statements() -> Vec<Statement> {
     use super::{
-        access, audit, bindings, catalogue, codes, effect, groups, horizontals, idempotency, insight, keys, lists, nodes, people,
-        roles, saml, secrets, sessions, tokens, told, trail, tree, users, vends,
+        access, audit, bindings, catalogue, codes, effect, export, groups, horizontals, idempotency, insight, keys, lists, nodes,
+        people, proposals, roles, saml, secrets, sessions, tokens, told, trail, tree, users, vends,
     };
     let all = [
         users::STATEMENTS,
@@ -63,6 +63,8 @@ pub fn statements() -> Vec<Statement> {
         lists::STATEMENTS,
         trail::STATEMENTS,
         told::STATEMENTS,
+        export::STATEMENTS,
+        proposals::STATEMENTS,
         secrets::STATEMENTS,
     ];
     all.concat()

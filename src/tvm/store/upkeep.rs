@@ -1,6 +1,6 @@
 //! Upkeep: what no right depends on, and no event tells of. That somebody was seen, and that what has ended is gone.
 
-use super::{Result, Store, Tx, codes, idempotency, saml, sessions, tokens};
+use super::{Result, Store, Tx, codes, idempotency, proposals, saml, sessions, tokens};
 use crate::tvm::model::{Digest, TokenId};
 use crate::types::Timestamp;
 
@@ -55,6 +55,7 @@ impl Store {
         gone += tokens::sweep(&mut tx, now).await?;
         gone += codes::sweep(&mut tx, now).await?;
         gone += idempotency::sweep(&mut tx, now).await?;
+        gone += proposals::sweep(&mut tx, now).await?;
         tx.keep().await?;
         Ok(gone)
     }

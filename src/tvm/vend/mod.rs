@@ -6,7 +6,7 @@ use super::ledger::{Outcome, TooShort, lifetime, session_name};
 use super::model::{CloudAccount, Gid, NodeId, Path, Risk, RoleId, UserId, VendId, VendMethod};
 use super::store::access::{Grant, Terms};
 use super::store::vends::{Channel, Completion, NewVend};
-use super::store::{Result, Store, Tx, access, users};
+use super::store::{Result, Store, Tx, access, proposals, users};
 use crate::types::{IdpArn, RoleArn, SessionDuration, Timestamp};
 
 /// What somebody asks for.
@@ -39,7 +39,7 @@ pub enum Refusal {
     /// The role is not handed out from here.
     #[error("this role is not handed out from here")]
     ByHandOnly,
-    /// A second person has to agree, and there is no way to do so yet.
+    /// A second person has to agree, and has not.
     #[error("this role needs the consent of a second person")]
     NeedsConsent,
     /// The account has no entry for us.
@@ -137,12 +137,14 @@ struct Asked {
     auth: AuthKind,
     request: Option<String>,
     source_ip: Option<String>,
+    two_person: bool,
     given: serde_json::Value,
 }
 
 impl Asked {
-    fn of(wish: &Wish<'_>) -> Self {
+    fn of(wish: &Wish<'_>, two_person: bool) -> Self {
         Self {
+            two_person,
             user: wish.user.clone(),
             role: wish.role.clone(),
             channel: wish.channel,
@@ -166,18 +168,25 @@ impl Asked {
         }
     }
 
-    /// For how long, or why not.
-    fn decide(&self, terms: &Terms, grants: &[Grant], now: Timestamp) -> Result<SessionDuration, Refusal> {
+    /// For how long, or why not. `consent` is until when a second person agrees, where one has to.
+    fn decide(
+        &self,
+        terms: &Terms,
+        grants: &[Grant],
+        consent: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Result<SessionDuration, Refusal> {
         let ends = access::last_end(grants).map_err(|_| Refusal::NotYours)?;
         if terms.method == VendMethod::None {
             return Err(Refusal::ByHandOnly);
         }
-        if terms.risk == Risk::High {
+        if terms.risk == Risk::High && consent.is_none() {
             return Err(Refusal::NeedsConsent);
         }
         if terms.method == VendMethod::Saml && terms.provider.is_none() {
             return Err(Refusal::NoProvider);
         }
+        let ends = ends.into_iter().chain(consent).min();
         let [role, node] = terms.longest;
         Ok(lifetime(self.duration.unwrap_or(SessionDuration::DEFAULT), role, node, ends, now)?)
     }
@@ -196,7 +205,11 @@ impl Asked {
             return Ok((Err(Refusal::NotYours), self.event(gid.as_ref(), None, params, Told::Refused)));
         };
         let grants = access::ways(tx, &self.user, &self.role, now).await?;
-        let lifetime = match self.decide(&terms, &grants, now) {
+        let consent = match terms.risk {
+            Risk::High if self.two_person => proposals::consent(tx, &self.user, &self.role, now).await?,
+            Risk::High | Risk::Normal => None,
+        };
+        let lifetime = match self.decide(&terms, &grants, consent, now) {
             Ok(lifetime) => lifetime,
             Err(refusal) => {
                 params["refused"] = refusal.code().into();
@@ -231,12 +244,13 @@ impl Asked {
 }
 
 /// Decides on the database as it is now, and writes the line and its event, or the refusal's event, in one transaction. Where that cannot be
-/// written nothing may be handed out.
+/// written nothing may be handed out. `two_person` says whether a second person can agree to roles of risk `high`; where nobody can, they are not
+/// handed out.
 ///
 /// # Errors
 /// The database.
-pub async fn begin(store: &Store, wish: &Wish<'_>, now: Timestamp) -> Result<Result<Permit, Refusal>> {
-    let asked = Asked::of(wish);
+pub async fn begin(store: &Store, wish: &Wish<'_>, two_person: bool, now: Timestamp) -> Result<Result<Permit, Refusal>> {
+    let asked = Asked::of(wish, two_person);
     store
         .together(now, move |tx| {
             let asked = asked.clone();

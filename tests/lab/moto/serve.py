@@ -4,11 +4,18 @@ moto answers STS, but takes any SAML response, falls over a Role attribute with 
 ignores DurationSeconds with SAML and forgets whose the session is outside its own account. With
 LAB_SAML_CERT (a PEM file) the response's signature, times, audience, recipient and role pair are
 checked here by signxml first. What passes is handed to moto.
+
+moto's KMS signs the text of a digest as if it were the message. Here a digest is signed as AWS does, and nothing else is.
 """
 import base64, datetime as dt, io, json, os, re, sys, threading, urllib.parse
 
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from moto import settings
 from moto.iam.models import iam_backends
+from moto.kms.exceptions import ValidationException
+from moto.kms.responses import KmsResponse
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from moto.sts.models import sts_backends
 from werkzeug.serving import run_simple
@@ -154,6 +161,31 @@ def seed():
             iam.put_role_policy(n, "all", policy)
 
 
+def user():
+    """A user of the key management, whose access key goes into a file that nobody else can read: a line for the identity, one for the secret."""
+    iam = iam_backends[own]["aws"]
+    iam.create_user("us-east-1", "signer")
+    allowed = {"Effect": "Allow", "Action": ["kms:CreateKey", "kms:GetPublicKey", "kms:Sign"], "Resource": "*"}
+    iam.put_user_policy("signer", "kms", json.dumps({"Version": "2012-10-17", "Statement": [allowed]}))
+    key = iam.create_access_key("signer")
+    descriptor = os.open(os.environ["LAB_MOTO_USER_FILE"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    os.write(descriptor, ("%s\n%s\n" % (key.access_key_id, key.secret_access_key)).encode())
+    os.close(descriptor)
+
+
+def sign(self):
+    """`Sign` of a digest, as AWS documents it."""
+    key = self.kms_backend.describe_key(self._get_param("KeyId"))
+    digest = self._get_param("Message")
+    if key.key_usage != "SIGN_VERIFY":
+        raise ValidationException("%s key usage is %s which is not valid for Sign." % (key.arn, key.key_usage))
+    wanted = ("DIGEST", "RSASSA_PKCS1_V1_5_SHA_256")
+    if (self._get_param("MessageType"), self._get_param("SigningAlgorithm")) != wanted or len(digest) != 32:
+        raise ValidationException("Digest is invalid length for algorithm RSASSA_PKCS1_V1_5_SHA_256.")
+    signature = key.private_key.private_key.sign(digest, padding.PKCS1v15(), Prehashed(hashes.SHA256()))
+    return json.dumps({"KeyId": key.arn, "Signature": base64.b64encode(signature).decode(), "SigningAlgorithm": wanted[1]})
+
+
 class Handler(MotoRequestHandler):
     def make_environ(self):
         env = super().make_environ()
@@ -164,6 +196,9 @@ class Handler(MotoRequestHandler):
 
 
 seed()
+KmsResponse.sign = sign
+if os.environ.get("LAB_MOTO_USER_FILE"):
+    user()
 if os.environ.get("LAB_MOTO_AUTH") == "1":
     settings.INITIAL_NO_AUTH_ACTION_COUNT = 0.0
 run_simple("127.0.0.1", port, Gate(DomainDispatcherApplication(create_backend_app)), threaded=True, request_handler=Handler)

@@ -167,7 +167,9 @@ CREATE TABLE proposal (
     decided_at    BIGINT,
     CHECK (decided_by IS NULL OR status = 'withdrawn' OR decided_by <> proposed_by)
 );
-CREATE INDEX proposal_status ON proposal (status, created_at);
+CREATE INDEX proposal_status ON proposal (status, id);
+CREATE INDEX proposal_open ON proposal (created_at) WHERE status = 'open';
+CREATE INDEX proposal_subject ON proposal (subject, kind, decided_at);
 
 CREATE TABLE setting (
     name          TEXT COLLATE BINARY NOT NULL PRIMARY KEY,
