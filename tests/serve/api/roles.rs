@@ -132,12 +132,9 @@ async fn presets_are_for_super_admins_and_stay() {
     // From now on roles of this preset are registered as the catalogue says.
     let security = json!({"risk": "high"});
     assert_eq!(realm.patch("e-1", "/api/v1/preset-roles/cloud-security-admin", 1, &security).await.status, 200);
-    let made = realm.post(
-        "mo",
-        "/api/v1/nodes/{shop}/system-roles",
-        &json!({"arn": "arn:aws:iam::111111111111:role/cloud-security-admin", "risk": "normal"}),
-    );
-    assert_eq!(made.await.json()["risk"], "high");
+    let security = json!({"arn": "arn:aws:iam::111111111111:role/cloud-security-admin", "risk": "normal"});
+    let made = realm.post("mo", "/api/v1/nodes/{shop}/system-roles", &security).await;
+    assert_eq!(made.json()["risk"], "high");
 }
 
 #[tokio::test]
