@@ -9,6 +9,8 @@ mod chain;
 mod console;
 mod error;
 #[cfg(feature = "serve")]
+pub mod instance;
+#[cfg(feature = "serve")]
 pub mod kms;
 mod store;
 mod together;

@@ -74,11 +74,11 @@ def choose(page):
     for form in page.forms:
         if has(form, "SAMLResponse") or has(form, "SAMLRequest"): return form, {}
     for form in page.forms:
-        if has(form, "user_code") and os.environ.get("PERSON_CODE"): return form, {"user_code": os.environ["PERSON_CODE"]}
-    for form in page.forms:
         wanted = "allow" if says == "allow" else "deny"
         for name, value in form["buttons"]:
             if name and value == wanted: return form, {name: value}
+    for form in page.forms:
+        if has(form, "user_code") and os.environ.get("PERSON_CODE"): return form, {"user_code": os.environ["PERSON_CODE"]}
     for form in page.forms:
         if has(form, "username", "password"): return form, {"username": user, "password": password}
         if has(form, "user", "password"): return form, {"user": user, "password": password}

@@ -93,8 +93,6 @@ pub(crate) struct World {
     pub(crate) issuer: issuer::State,
     /// State of the pipelines.
     pub(crate) pipelines: pipelines::State,
-    /// Keys of Alibaba Cloud's key management.
-    pub(crate) kms: Vec<crate::kms::KmsKey>,
     /// What signs ID tokens.
     pub(crate) keys_of_issuers: web_identity::Keys,
 }
@@ -135,7 +133,6 @@ const HOSTS: &[(&str, Emulator)] = &[
     ("sts.aliyuncs.com", alibaba::sts),
     ("sts.*.aliyuncs.com", alibaba::sts),
     ("sts-vpc.*.aliyuncs.com", alibaba::sts),
-    ("kms.*.aliyuncs.com", crate::kms::answer),
     ("signin-*.alibabacloudsso.com", cloudsso::answer),
     (tvm::HOST, tvm::answer),
     (corporate::HOST, corporate::answer),
