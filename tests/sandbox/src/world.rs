@@ -79,6 +79,8 @@ pub(crate) struct World {
     pub(crate) identity: identity_center::State,
     /// State of CloudSSO.
     pub(crate) cloudsso: cloudsso::State,
+    /// Keys of Alibaba Cloud's key management.
+    pub(crate) kms: Vec<crate::kms::KmsKey>,
     /// Identity providers that cloud accounts were told of.
     pub(crate) providers: Vec<federation::Provider>,
     /// Roles that trust one of them.
@@ -133,6 +135,7 @@ const HOSTS: &[(&str, Emulator)] = &[
     ("sts.aliyuncs.com", alibaba::sts),
     ("sts.*.aliyuncs.com", alibaba::sts),
     ("sts-vpc.*.aliyuncs.com", alibaba::sts),
+    ("kms.*.aliyuncs.com", crate::kms::answer),
     ("signin-*.alibabacloudsso.com", cloudsso::answer),
     (tvm::HOST, tvm::answer),
     (corporate::HOST, corporate::answer),
