@@ -158,6 +158,12 @@ audit.list                east          y  y  h  h  h  n  h  h  h
 audit.list                shop          y  y  h  y  h  n  n  h  h
 audit.verify                            y  n  n  n  n  n  n  n  n
 vend.list                               y  n  n  n  n  n  n  n  n
+proposal.list                           y  n  n  n  n  n  n  n  n
+proposal.create           ops           h  h  h  h  h  h  h  y  h
+proposal.read             wish          y  h  h  h  h  h  h  y  h
+proposal.agree            wish          y  h  h  h  h  h  h  n  h
+proposal.decline          wish          y  h  h  h  h  h  h  n  h
+proposal.withdraw         wish          n  h  h  h  h  h  h  y  h
 ";
 
 /// Routes about oneself that ask the matrix, and have tests of their own.
@@ -220,6 +226,7 @@ fn body(realm: &Realm, line: &Line<'_>) -> Option<Value> {
         "role.system.delete" | "preset.delete" => json!({}),
         "role.member.add" | "group.member.add" => json!({}),
         "group.create" | "horizontal.create" => json!({"name": ""}),
+        "proposal.create" => json!({"role": second(0), "seconds": 900, "reason": "x"}),
         "horizontal.preview" => json!({"horizontal": second(0), "pattern": "ops-"}),
         _ => return None,
     })

@@ -292,6 +292,7 @@ async fn request(
             "user" => &["zoe", "sam", "bob"],
             "group" => &["gops", "gall", "gtool"],
             "horizontal" => &["hops", "hall"],
+            "proposal" => &["wish"],
             _ => &["ops"],
         };
         let text = match pick(runner, 6) {
