@@ -100,7 +100,7 @@ role.custom.delete        tool          y  y  h  y  h  n  n  h  h
 role.member.list          ops           y  y  h  h  h  y  y  y  h
 role.member.list          tool          y  y  h  y  h  y  y  h  h
 role.member.add           ops/hal       y  y  h  h  h  y  y  n  h
-role.member.add           ops2/ab       y  h  y  h  h  y  h  h  h
+role.member.add           ops2/mw       y  h  y  h  h  y  h  h  h
 role.member.add           net/mo        y  y  h  h  h  y  y  h  h
 role.member.add           acc/ca        y  y  h  h  h  y  n  h  h
 role.member.add           ent/ce        y  h  n  h  h  n  h  h  h
