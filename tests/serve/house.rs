@@ -105,9 +105,18 @@ impl Default for Plan {
 }
 
 impl Plan {
-    pub(crate) async fn build(self) -> House {
+    /// Whether it starts at all.
+    pub(crate) async fn try_start(self) -> Result<(), server::ServeError> {
+        let path = self.write(&Corporate::new());
+        let settings = Settings::load(Some(&path), &Env::default())?;
+        settings.database.migrate().await?;
+        let (clock, cloud) = (Arc::new(StoodClock(Mutex::new(now()))), Arc::new(Cloud::default()));
+        server::start(settings, &Env::default(), clock, Arc::new(Way(cloud))).await.map(drop)
+    }
+
+    /// Writes the configuration and what it names.
+    fn write(&self, corporate: &Corporate) -> std::path::PathBuf {
         let Self { url, listen, database, server, more, folder } = self;
-        let corporate = Corporate::new();
         let path = folder.path().join("serve.toml");
         let text = format!(
             "[database]\n{database}\n[server]\nurl = \"{url}\"\nlisten = \"{listen}\"\naccess_log = \"off\"\n{server}\n\
@@ -118,6 +127,13 @@ impl Plan {
         std::fs::write(folder.path().join("idp.xml"), corporate.metadata()).unwrap();
         std::fs::write(folder.path().join("idp.pem"), corporate.pem()).unwrap();
         std::fs::write(folder.path().join("passphrase"), "correct horse battery staple").unwrap();
+        path
+    }
+
+    pub(crate) async fn build(self) -> House {
+        let corporate = Corporate::new();
+        let path = self.write(&corporate);
+        let folder = self.folder;
         Settings::load(Some(&path), &Env::default()).unwrap().database.migrate().await.unwrap();
         let cloud = Arc::new(Cloud::default());
         let clock = Arc::new(StoodClock(Mutex::new(now())));

@@ -11,6 +11,8 @@ mod corporate;
 mod house;
 mod me;
 mod pages;
+mod process;
+mod redis;
 mod routes;
 mod signin;
 mod vending;
