@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 use super::{ServeError, Settings};
 use crate::saml::metadata::write::{IdentityProvider, ServiceProvider};
-use crate::tvm::keys::{self, By, Facts, Imported, Keepers, Kms, NewKey, Seal, SigningKey};
+use crate::tvm::keys::{self, By, Facts, Imported, Keepers, KeyThere, Kms, NewKey, Seal, SigningKey};
 pub use crate::tvm::keys::{Backend, KeysError, Purpose, Size, State};
 pub use crate::tvm::model::KeyId;
 use crate::tvm::store::{Dialect, Store};
@@ -113,7 +113,15 @@ impl KeyRoom {
                 keys::mint(&self.store, &self.keepers, &new, *size, &self.by, now).await?
             }
             Where::There(backend, key, version) => {
-                keys::enrol(&self.store, &self.keepers, &new, *backend, key, version.as_deref(), &self.by, now).await?
+                keys::enrol(
+                    &self.store,
+                    &self.keepers,
+                    &new,
+                    &KeyThere { backend: *backend, key, version: version.as_deref() },
+                    &self.by,
+                    now,
+                )
+                .await?
             }
         };
         self.first(key, now).await

@@ -159,3 +159,6 @@ keys! {
     AWS_US_GOV_AUDIENCE = "cloud.aws-us-gov.audience", "AWS GovCloud's", "The audience of assertions for that cloud.";
     AWS_US_GOV_STS = "cloud.aws-us-gov.sts", "AWS GovCloud's", "The address of that cloud's STS.";
 }
+
+/// The keys that have any number of values.
+pub(super) const LISTS: &[&Key] = &[&PROXIES, &METRICS, &IDP_CONTEXTS, &AUDIT_WEBHOOK_NETWORKS];
