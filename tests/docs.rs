@@ -98,6 +98,7 @@ fn places(named: &str) -> Vec<String> {
         ["http", inside @ ..] => {
             vec![format!("tests/serve/{}.rs", inside.join("/")), format!("tests/serve/{}/mod.rs", inside.join("/"))]
         }
+        ["serve", "api", module] => vec![format!("tests/serve/api/{module}.rs")],
         ["vaults", module] => vec![format!("tests/vaults/{module}.rs")],
         [module] => vec![format!("tests/program/{module}.rs")],
         // A file below `src` that is tests alone.

@@ -35,7 +35,7 @@ pub use handover::{HandOverError, hand_over};
 pub use helper::Helper;
 #[cfg(feature = "serve")]
 pub use instance::Instance;
-pub use interrupt::{listen_for_interrupt, was_interrupted};
+pub use interrupt::{listen_for_interrupt, was_interrupted, was_interrupted_with_it};
 pub use launch::{EnvChange, Launcher, SystemLauncher};
 pub(crate) use listen::is_same;
 pub use listen::{Door, Listener, Reply, SystemListener, Visitor};

@@ -6,8 +6,8 @@ use std::process::{Command, Stdio};
 
 use saml2cloud::tvm::audit::{AuthKind, Event};
 use saml2cloud::tvm::model::{
-    Alias, Class, CloudAccount, Description, Email, Gid, Label, NewNode, NewRole, NewUser, Node, Role, Source, Status, UserId,
-    Vending,
+    Alias, Class, CloudAccount, Description, Email, Gid, Label, NewNode, NewRole, NewUser, Node, Risk, Role, Source, Status,
+    UserId, Vending,
 };
 use saml2cloud::tvm::store::groups::Membership;
 use saml2cloud::tvm::store::{Open, Place, Store, nodes, users};
@@ -33,9 +33,12 @@ fn a_person() {
     };
     note(&url);
     let (name, says) = does.split_once(' ').unwrap();
-    let mut visitor = Visitor::new();
+    // A browser has its cookies from last time.
+    let jar = format!("{}.cookies", std::env::var(NOTES).unwrap());
+    let mut visitor = Visitor::with(&std::fs::read_to_string(&jar).unwrap_or_default());
     let password = std::env::var(PASSWORD).unwrap();
     let page = visitor.sign_in(&url, &format!("{name}@example.com"), &password).unwrap();
+    std::fs::write(&jar, visitor.kept()).unwrap();
     let Some(form) = page.form_with("decision") else {
         note(&format!("{} no question", page.status));
         return;
@@ -339,6 +342,38 @@ fn how_long_keys_last_is_limited_by_the_role_and_told() {
     let done = cam.call("login -a cam --cloud aws --role Admin --session-duration 1h").run().exits(0);
     done.says(&["note: these keys last 30 minutes and not 60: the role, its account or your own membership allows no more"]);
     assert_eq!(cam.room.lifetime(), 1800);
+}
+
+#[test]
+fn a_role_of_high_risk_wants_a_new_proof_of_who_one_is() {
+    let cam = Cam::with("\n[session]\nstep_up_minutes = 5\n");
+    on_store(&cam.service, async |store| {
+        let mut tx = store.begin(now()).await.unwrap();
+        let alice = users::by_gid(&mut tx, &Gid::parse("E-alice").unwrap()).await.unwrap().unwrap().id;
+        let root = nodes::root(&mut tx).await.unwrap().unwrap();
+        let children = nodes::children(&mut tx, &root.id, ("", ""), 10).await.unwrap();
+        let shop = children.into_iter().find(|node| node.name.as_str() == "生产 shop").unwrap();
+        let arn = RoleArn::parse(&format!("arn:aws:iam::{GUIDE}:role/Root")).unwrap();
+        let mut new = NewRole::new(Class::System, arn, shop.kind.account().unwrap()).unwrap();
+        new.risk = Risk::High;
+        let role = tx.add_role(&shop.id, &new).await.unwrap();
+        tx.join(&role.group, &alice, Membership { source: Source::Manual, by: None, ends: None, reason: "" }).await.unwrap();
+        tx.commit(&event()).await.unwrap();
+    });
+    // She signed in at the company long ago.
+    cam.room.sandbox.age_corporate(3600);
+    cam.call("exec -a cam --cloud aws --role Reader -- true").run().exits(0);
+    cam.room.sandbox.age_corporate(0);
+    let done = cam.call("exec -a cam --cloud aws --role Root -- true").run().exits(3);
+    // Then there is a rule that a new proof does not meet.
+    done.says(&["127.0.0.1 wants you to sign in again for this", "refused: consent_required", "second person"]);
+    assert_eq!(cam.tabs(), 2);
+    let notes = cam.notes();
+    assert!(notes[3].ends_with("/callback"), "{notes:?}");
+    // The new token is as good for the rest, and as new.
+    let done = cam.call("exec -a cam --cloud aws --role Root --force -- true").run().exits(3);
+    done.does_not_say("wants you to sign in again");
+    assert_eq!(cam.tabs(), 2);
 }
 
 #[test]

@@ -207,7 +207,7 @@ fn table(lines: &[KeyLine], now: Timestamp) -> String {
 /// What was done, and what has to be done by others now.
 fn tell(line: &KeyLine, settings: &Settings) {
     let key = &line.key;
-    let (purpose, base) = (key.purpose, settings.server.url.expose());
+    let (purpose, base) = (key.purpose, &settings.server.url);
     show::talk(&format!("Key {} for {} is {}.", key.id, purpose.word(), key.state.word()));
     show::talk(&format!("  certificate {}, until {}", line.facts.fingerprint, key.not_after.utc()));
     show::talk(&format!("  for {}", Untrusted::new(line.facts.subject.clone())));

@@ -63,6 +63,8 @@ pub(crate) struct State {
     pub(crate) address: Option<String>,
     /// How far into the past an assertion is dated, in seconds.
     pub(crate) backdated: i64,
+    /// How long ago whoever signs in now is said to have done so, in seconds.
+    pub(crate) aged: i64,
 }
 
 impl State {
@@ -213,7 +215,7 @@ fn login(world: &mut World, request: &Request) -> Result<Reply, Breach> {
         return Ok(Reply::html(400, "<!DOCTYPE html><title>Acme</title><p>This page is too old.</p>"));
     };
     let (cookie, index) = (word::<32>(), format!("_{}", hex(&random::<16>())));
-    let session = Session { email, at: world.idp_now(), index };
+    let session = Session { email, at: later(world.idp_now(), -world.corporate.aged), index };
     let reply = respond(world, &pending, &session)?;
     world.corporate.sessions.insert(cookie.clone(), session);
     Ok(reply.with("set-cookie", &format!("{COOKIE}={cookie}; Path=/; HttpOnly; SameSite=Lax")))

@@ -464,6 +464,11 @@ impl Sandbox {
         self.shared.world().corporate.backdated = seconds;
     }
 
+    /// Makes the company's identity provider say that whoever signs in from now on did so that many seconds ago.
+    pub fn age_corporate(&self, seconds: i64) {
+        self.shared.world().corporate.aged = seconds;
+    }
+
     /// Tells a cloud account of an identity provider, by the full name of the entry and the provider's metadata.
     pub fn saml_provider(&self, arn: &str, metadata: &str) -> Result<(), StartError> {
         let provider = federation::Provider::new(arn, metadata).map_err(StartError::from_any)?;

@@ -140,6 +140,20 @@ impl Visitor {
         Ok(page)
     }
 
+    /// Somebody with the cookies that [`Self::kept`] gave.
+    pub fn with(kept: &str) -> Self {
+        let cookie = |line: &str| {
+            let mut parts = line.splitn(3, '\t').map(str::to_owned);
+            Some((parts.next()?, parts.next()?, parts.next()?))
+        };
+        Self { cookies: kept.lines().filter_map(cookie).collect(), visited: Vec::new() }
+    }
+
+    /// The cookies, for another time.
+    pub fn kept(&self) -> String {
+        self.cookies.iter().map(|(host, name, value)| format!("{host}\t{name}\t{value}\n")).collect()
+    }
+
     /// The value of a cookie.
     pub fn cookie(&self, name: &str) -> Option<&str> {
         self.cookies.iter().find(|(_, own, _)| own == name).map(|(_, _, value)| value.as_str())

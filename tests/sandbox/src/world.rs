@@ -79,6 +79,8 @@ pub(crate) struct World {
     pub(crate) identity: identity_center::State,
     /// State of CloudSSO.
     pub(crate) cloudsso: cloudsso::State,
+    /// Keys of Alibaba Cloud's key management.
+    pub(crate) kms: Vec<crate::kms::KmsKey>,
     /// Identity providers that cloud accounts were told of.
     pub(crate) providers: Vec<federation::Provider>,
     /// Roles that trust one of them.
@@ -93,8 +95,6 @@ pub(crate) struct World {
     pub(crate) issuer: issuer::State,
     /// State of the pipelines.
     pub(crate) pipelines: pipelines::State,
-    /// Keys of Alibaba Cloud's key management.
-    pub(crate) kms: Vec<crate::kms::KmsKey>,
     /// What signs ID tokens.
     pub(crate) keys_of_issuers: web_identity::Keys,
 }
@@ -135,8 +135,8 @@ const HOSTS: &[(&str, Emulator)] = &[
     ("sts.aliyuncs.com", alibaba::sts),
     ("sts.*.aliyuncs.com", alibaba::sts),
     ("sts-vpc.*.aliyuncs.com", alibaba::sts),
-    ("signin-*.alibabacloudsso.com", cloudsso::answer),
     ("kms.*.aliyuncs.com", crate::kms::answer),
+    ("signin-*.alibabacloudsso.com", cloudsso::answer),
     (tvm::HOST, tvm::answer),
     (corporate::HOST, corporate::answer),
     ("signin.aliyun.com", alibaba::signin),

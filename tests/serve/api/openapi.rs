@@ -333,3 +333,45 @@ async fn request(
     }
     (sent, what)
 }
+
+/// The requests that docs/serve/api.md shows are sent as they stand there.
+#[tokio::test]
+async fn the_examples_of_the_page_work() {
+    let realm = Realm::new().await;
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/serve/api.md")).unwrap();
+    let mut sent = 0;
+    let blocks = page.split("```\n").skip(1).step_by(2);
+    for line in blocks.flat_map(str::lines) {
+        let (gid, rest) = line.split_once(' ').unwrap();
+        let (method, rest) = rest.trim().split_once(' ').unwrap();
+        let (rest, status) = rest.rsplit_once(' ').unwrap();
+        let (rest, version) = match rest.split_once(" If-Match: ") {
+            Some((rest, version)) => (rest, Some(version.trim_matches('"').parse().unwrap())),
+            None => (rest, None),
+        };
+        let (path, body) = rest.split_once(' ').map_or((rest, None), |(path, body)| (path, Some(body)));
+        let body: Option<Value> = body.map(|body| {
+            let names = ["east", "west", "shop"];
+            let body = names.iter().fold(body.to_owned(), |body, name| body.replace(&format!("{{{name}}}"), realm.id(name)));
+            serde_json::from_str(&body).unwrap_or_else(|error| panic!("{line}: {error}"))
+        });
+        let answer = realm.ask(gid, method, path, body.as_ref(), version).await;
+        assert_eq!(answer.status.to_string(), status, "{line} {}", answer.text);
+        sent += 1;
+    }
+    assert!(sent >= 14, "{sent}");
+}
+
+/// Every code of the page is one, and every code that there is stands on the page or belongs to what pages do.
+#[test]
+fn the_page_names_the_codes() {
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/serve/api.md")).unwrap();
+    let table = page.split("| Status | Codes |").nth(1).unwrap().split("\n\n").next().unwrap();
+    for row in table.lines().filter(|row| row.starts_with("| ") && row.contains('`')) {
+        let status = row.split('|').nth(1).unwrap();
+        for word in row.split('`').skip(1).step_by(2).filter(|word| *word != "Retry-After") {
+            let code = saml2cloud::server::Code::ALL.iter().find(|code| code.word() == word).unwrap_or_else(|| panic!("{word}"));
+            assert!(status.contains(&code.status().as_u16().to_string()), "{word}");
+        }
+    }
+}

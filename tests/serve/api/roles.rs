@@ -132,8 +132,8 @@ async fn presets_are_for_super_admins_and_stay() {
     // From now on roles of this preset are registered as the catalogue says.
     let security = json!({"risk": "high"});
     assert_eq!(realm.patch("e-1", "/api/v1/preset-roles/cloud-security-admin", 1, &security).await.status, 200);
-    let role = json!({"arn": "arn:aws:iam::111111111111:role/cloud-security-admin", "risk": "normal"});
-    let made = realm.post("mo", "/api/v1/nodes/{shop}/system-roles", &role).await;
+    let security = json!({"arn": "arn:aws:iam::111111111111:role/cloud-security-admin", "risk": "normal"});
+    let made = realm.post("mo", "/api/v1/nodes/{shop}/system-roles", &security).await;
     assert_eq!(made.json()["risk"], "high");
 }
 
