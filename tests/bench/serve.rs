@@ -130,7 +130,7 @@ async fn measure(name: &str, open: &Open, folder: &std::path::Path, size: Size) 
         let _ = ended.await;
     }));
     let at_rest = resident();
-    println!("## {name}\n\n| | rate | p50 | p99 |\n|---|---|---|---|");
+    println!("## {name}\n\n| | rate | p50 | p99 | computed for each |\n|---|---|---|---|---|");
     let client = Arc::new(Client::new(address));
 
     let (ours, theirs) = (client.clone(), tokens.clone());
