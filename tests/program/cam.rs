@@ -354,8 +354,9 @@ fn a_role_of_high_risk_wants_a_new_proof_of_who_one_is() {
         let children = nodes::children(&mut tx, &root.id, ("", ""), 10).await.unwrap();
         let shop = children.into_iter().find(|node| node.name.as_str() == "生产 shop").unwrap();
         let arn = RoleArn::parse(&format!("arn:aws:iam::{GUIDE}:role/Root")).unwrap();
-        let new = NewRole::new(Class::System, arn, shop.kind.account().unwrap()).unwrap();
-        let role = tx.add_role(&shop.id, &NewRole { risk: Risk::High, ..new }).await.unwrap();
+        let mut new = NewRole::new(Class::System, arn, shop.kind.account().unwrap()).unwrap();
+        new.risk = Risk::High;
+        let role = tx.add_role(&shop.id, &new).await.unwrap();
         tx.join(&role.group, &alice, Membership { source: Source::Manual, by: None, ends: None, reason: "" }).await.unwrap();
         tx.commit(&event()).await.unwrap();
     });
