@@ -20,7 +20,7 @@
 //! | [`vault`] | secrets that rest | types, world |
 //! | [`ask`] | where answers come from | types, world |
 //! | [`http`] | a browser without a screen | types, world |
-//! | [`saml`] | what a client reads in a SAML response | types, text |
+//! | [`saml`] | SAML 2.0: what a client reads, and what a service provider and an identity provider do | types, text |
 //! | [`oidc`] | OAuth 2.0 and OpenID Connect, the client's side | types, world, http |
 //! | [`mfa`] | second factors | types, world, ask, http |
 //! | [`idp`] | identity providers | types, world, vault, ask, http, saml, oidc, mfa |

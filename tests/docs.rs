@@ -95,6 +95,10 @@ fn places(named: &str) -> Vec<String> {
         [target @ ("docs" | "shape" | "stores")] => vec![format!("tests/{target}.rs")],
         ["vaults"] => vec!["tests/vaults/main.rs".to_owned()],
         ["contract", module] => vec![format!("tests/tvm/{module}.rs")],
+        ["http", inside @ ..] => {
+            vec![format!("tests/serve/{}.rs", inside.join("/")), format!("tests/serve/{}/mod.rs", inside.join("/"))]
+        }
+        ["serve", "api", module] => vec![format!("tests/serve/api/{module}.rs")],
         ["vaults", module] => vec![format!("tests/vaults/{module}.rs")],
         [module] => vec![format!("tests/program/{module}.rs")],
         // A file below `src` that is tests alone.

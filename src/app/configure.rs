@@ -4,7 +4,7 @@ use super::Error;
 use crate::ask::{Answers, NoAnswer, Question, Topic};
 use crate::config::{Account, Accounts, ConfigError, Draft, Found, Key};
 use crate::idp::{self, Field, KNOWN_ELSEWHERE, PROVIDERS, SignInError};
-use crate::types::{AccountName, CloudId, Untrusted};
+use crate::types::{AccountName, CloudId, ProfileName, Untrusted, Username, WebUrl};
 
 /// What was saved.
 pub struct Saved {
@@ -176,12 +176,32 @@ async fn questions(draft: &mut Draft, cloud: CloudId, answers: &dyn Answers) -> 
     {
         let present = draft.get(key).or(default).map(str::to_owned);
         let question = Question { topic: field(key), label, default: present.as_deref() };
-        let answer = answers.text(&question).await.map_err(unanswered(key))?;
+        let answer = loop {
+            let answer = answers.text(&question).await.map_err(unanswered(key))?;
+            match complaint(key, &answer) {
+                // Whoever sits there can say it better at once; the other answers are not lost.
+                Some(why) if answers.can_ask(question.topic) && !answers.knows(question.topic) => {
+                    answers.notify(&format!("That will not do: {why}"));
+                }
+                _ => break answer,
+            }
+        };
         if !answer.is_empty() {
             draft.set(key, answer);
         }
     }
     own_questions(draft, idp::find(&provider).map_or(&[], |provider| provider.fields()), answers).await
+}
+
+/// What is wrong with an answer, where that can be told at once.
+fn complaint(key: Key, answer: &str) -> Option<String> {
+    match key {
+        _ if answer.is_empty() => None,
+        Key::Url => WebUrl::parse(answer).err().map(|why| why.to_string()),
+        Key::Profile => ProfileName::parse(answer).err().map(|why| why.to_string()),
+        Key::Username => Username::parse(answer).err().map(|why| why.to_string()),
+        _ => None,
+    }
 }
 
 #[cfg(test)]

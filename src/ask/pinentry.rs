@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use super::{Answers, NoAnswer, Question, Topic};
 use crate::types::{Secret, Untrusted};
 use crate::world::tty::Terminal;
-use crate::world::{Env, Helper};
+use crate::world::{Env, Helper, was_interrupted_with_it};
 
 /// The longest line of the protocol, and of an answer made of several.
 const LONGEST: usize = 1000;
@@ -168,9 +168,11 @@ impl Chosen {
     /// Puts aside what whoever ends the run has to tell.
     fn note(&self, trouble: Trouble, failure: &Mutex<Option<PinentryError>>) -> Unanswered {
         let program = self.program.clone();
+        // One that is ended by Ctrl-C may say so in its own way: by the signal, by its status, or as if Cancel was pressed.
         let error = match trouble {
-            Trouble::Cancelled => return Unanswered::Otherwise,
             Trouble::Broken(error) if error.kind() == io::ErrorKind::Interrupted => return Unanswered::Interrupted,
+            Trouble::Cancelled | Trouble::Broken(_) if was_interrupted_with_it() => return Unanswered::Interrupted,
+            Trouble::Cancelled => return Unanswered::Otherwise,
             Trouble::NotRunnable(source) => PinentryError::NotRunnable { program, source },
             Trouble::Said(said) => PinentryError::Refused { program, said },
             Trouble::Broken(error) => PinentryError::Refused { program, said: Untrusted::new(error.to_string()) },

@@ -269,7 +269,11 @@ pub(super) struct Login {
 
 impl Login {
     pub(super) fn draft(&self) -> Draft {
-        self.target.draft()
+        let mut draft = self.target.draft();
+        if self.force.force_profile {
+            draft.set_other(super::profile::OVERWRITES, "true");
+        }
+        draft
     }
 }
 

@@ -8,6 +8,9 @@ use crate::app::{Draft, Error, Found, Key};
 use crate::config::{SsoProfile, variable};
 use crate::types::{CloudId, ProfileName};
 
+/// By what a draft says that the profile is to be overwritten, whatever role it names.
+pub(super) const OVERWRITES: &str = "force_profile";
+
 impl Context<'_> {
     /// Whose login that profile takes, and which role stands on top; nothing where it is only where keys go. As in botocore, a role of
     /// the profile's comes before its sign-in.
@@ -18,6 +21,9 @@ impl Context<'_> {
         let name = own.get(Key::Profile).filter(|_| is_for_aws && !names_account);
         // A name that cannot be one is complained of where it is used.
         let Some(profile) = name.and_then(|name| ProfileName::parse(name).ok()) else { return Ok(None) };
+        if own.other(OVERWRITES).is_some() {
+            return Ok(self.noted(that_signs_in(&self.world, &profile)?));
+        }
         let source = match begins(&self.world, &profile) {
             Ok(Some(source)) => source,
             Ok(None) => return Ok(self.noted(that_signs_in(&self.world, &profile)?)),

@@ -131,6 +131,8 @@ fn serve_exit(error: &crate::server::ServeError) -> Exit {
         ServeError::Settings(SettingsError::File(_)) => Exit::Other,
         ServeError::Settings(_) | ServeError::Given(_) | ServeError::Store(StoreError::Schema(_)) => Exit::Usage,
         ServeError::Store(StoreError::Unreachable { .. }) => Exit::Network,
+        ServeError::Sessions(crate::server::OpenError::Redis(..)) => Exit::Network,
+        ServeError::Sessions(_) => Exit::Other,
         ServeError::Idp { .. } | ServeError::Address(_) => Exit::Usage,
         ServeError::Keys(_) | ServeError::KeysUnusable | ServeError::File(_) | ServeError::Network(_) => Exit::Other,
         ServeError::Store(_) | ServeError::Begun { .. } | ServeError::Tls(_) | ServeError::Listen { .. } => Exit::Other,

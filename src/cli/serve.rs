@@ -123,11 +123,12 @@ async fn work(command: &Command, settings: &Settings, env: &Env) -> Result<(), F
             let found = server::check(settings, now).await?;
             let width = found.iter().map(|finding| finding.what.len()).max().unwrap_or_default();
             let line = |finding: &server::Finding| {
-                let state = if finding.is_good { "ok     " } else { "missing" };
-                format!("{state}  {:width$}  {}\n", finding.what, Untrusted::new(finding.said.clone()))
+                let state = finding.standing.word();
+                format!("{state:7}  {:width$}  {}\n", finding.what, Untrusted::new(finding.said.clone()))
             };
             show::data(&found.iter().map(line).collect::<String>())?;
-            if found.iter().all(|finding| finding.is_good) { Ok(()) } else { Err(Failure::Incomplete) }
+            let is_missing = |finding: &server::Finding| finding.standing == server::Standing::Missing;
+            if found.iter().any(is_missing) { Err(Failure::Incomplete) } else { Ok(()) }
         }
         Command::Keys(keys) => keys.run(settings, env, now).await,
         Command::Audit(Audit { command: AuditCommand::Verify }) => {

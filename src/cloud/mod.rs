@@ -9,10 +9,13 @@ mod chain;
 mod console;
 mod error;
 #[cfg(feature = "serve")]
+pub mod instance;
+#[cfg(feature = "serve")]
 pub mod kms;
 mod store;
 mod together;
 pub mod trust;
+mod trusted;
 mod vending;
 
 use std::collections::BTreeMap;
@@ -24,6 +27,7 @@ pub use self::chain::{ChainError, Hop, Keys, Plan, RoleCall, Source};
 pub use self::console::{ConsoleLink, ConsoleWish};
 pub use self::error::CloudError;
 pub use self::store::{Held, Store, StoreError};
+pub use self::trusted::Trusted;
 
 use crate::types::{
     Assertion, Choice, CloudAccountId, CloudId, Credentials, IdpArn, Offer, OfferedRole, PortalToken, ProfileName, Region,
@@ -146,6 +150,19 @@ pub trait Cloud: Sync {
     /// # Errors
     /// [`CloudError`], with the cloud's own words where it refused.
     async fn assume_role(&self, call: &RoleCall<'_>, wish: &SessionWish, net: &dyn Transport) -> Result<Credentials, CloudError>;
+
+    /// Asks the account of a role whom that role trusts, with keys that may read it.
+    ///
+    /// # Errors
+    /// [`CloudError`], with the cloud's own words where it refused.
+    async fn role_trust(
+        &self,
+        role: &RoleArn,
+        keys: &Keys,
+        env: &Env,
+        now: Timestamp,
+        net: &dyn Transport,
+    ) -> Result<Trusted, CloudError>;
 
     /// The names that the cloud's sign-in page gives to accounts; empty when it does not say. A decoration.
     async fn aliases(&self, offer: &Offer, net: &dyn Transport) -> BTreeMap<CloudAccountId, String>;

@@ -16,7 +16,8 @@ pub mod request;
 mod response;
 #[cfg(feature = "serve")]
 mod signer;
-#[cfg(all(test, feature = "serve"))]
+#[cfg(test)]
+#[cfg(feature = "serve")]
 pub(crate) mod testing;
 #[cfg(feature = "serve")]
 pub mod verify;

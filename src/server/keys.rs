@@ -1,7 +1,7 @@
 //! Signing keys, from the shell of the machine that serves.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -10,13 +10,12 @@ use zeroize::Zeroizing;
 
 use super::{ServeError, Settings};
 use crate::saml::metadata::write::{IdentityProvider, ServiceProvider};
-use crate::tvm::keys::{
-    self, Backend, By, Facts, Imported, Keepers, KeysError, Kms, NewKey, Purpose, Seal, SigningKey, Size, State,
-};
-use crate::tvm::model::KeyId;
+use crate::tvm::keys::{self, By, Facts, Imported, Keepers, KeyThere, Kms, NewKey, Seal, SigningKey};
+pub use crate::tvm::keys::{Backend, KeysError, Purpose, Size, State};
+pub use crate::tvm::model::KeyId;
 use crate::tvm::store::{Dialect, Store};
 use crate::types::{Secret, Timestamp};
-use crate::world::{Clock, Env, Network, SystemClock, Tls, file};
+use crate::world::{Clock, Env, Instance, Network, SystemClock, Tls, file};
 
 /// Whoever can open or reach the keys of this configuration.
 ///
@@ -25,7 +24,9 @@ use crate::world::{Clock, Env, Network, SystemClock, Tls, file};
 pub fn keepers(settings: &Settings, env: &Env, network: &dyn Network, clock: Arc<dyn Clock>) -> Result<Keepers, ServeError> {
     let seal = settings.keys.passphrase.clone().map(Seal::new).transpose().map_err(KeysError::from)?;
     let net = network.open(&Tls::default()).map_err(|_| KeysError::Unusable("TLS cannot be set up"))?;
-    let kms = Kms { alibaba: settings.keys.alibaba.clone(), aws: settings.keys.aws.clone(), env: env.clone(), net, clock };
+    let instance = Instance::new().map_err(|_| KeysError::Unusable("TLS cannot be set up"))?;
+    let (alibaba, aws) = (settings.keys.alibaba.clone(), settings.keys.aws.clone());
+    let kms = Kms { alibaba, aws, env: env.clone(), net, clock, instance, role: Mutex::default() };
     Ok(Keepers::new(seal.map(Arc::new)).with_kms(kms))
 }
 
@@ -112,13 +113,21 @@ impl KeyRoom {
                 keys::mint(&self.store, &self.keepers, &new, *size, &self.by, now).await?
             }
             Where::There(backend, key, version) => {
-                keys::enrol(&self.store, &self.keepers, &new, *backend, key, version.as_deref(), &self.by, now).await?
+                keys::enrol(
+                    &self.store,
+                    &self.keepers,
+                    &new,
+                    &KeyThere { backend: *backend, key, version: version.as_deref() },
+                    &self.by,
+                    now,
+                )
+                .await?
             }
         };
         self.first(key, now).await
     }
 
-    /// Takes a key from a PKCS #12 file.
+    /// Takes a key from a PKCS #12 file; `password` is the file whose first line is its password.
     ///
     /// # Errors
     /// The file holds none, or the password is another one.
@@ -126,14 +135,18 @@ impl KeyRoom {
         &self,
         purpose: Purpose,
         path: &Path,
-        password: &Secret<String>,
+        password: Option<&Path>,
         days: u32,
         now: Timestamp,
     ) -> Result<KeyLine, ServeError> {
         self.sealed()?;
         let bytes = file::read_bytes(path).map_err(super::StoreError::from)?.map(Zeroizing::new);
         let bytes = bytes.ok_or(KeysError::Unusable("there is no such file"))?;
-        let imported = unpack(&bytes, password)?;
+        let password = match password {
+            Some(path) => first_line(path)?,
+            None => Secret::from(""),
+        };
+        let imported = unpack(&bytes, &password)?;
         let new = NewKey { purpose, name: &self.host, days };
         let key = keys::import(&self.store, &self.keepers, &new, imported, &self.by, now).await?;
         self.first(key, now).await
@@ -221,6 +234,12 @@ pub fn metadata(settings: &Settings, purpose: Purpose, certificates: &[Vec<u8>])
         Purpose::Audit => return Err(KeysError::Unusable("there is no metadata for the key of the audit trail").into()),
     };
     xml.map_err(|_| KeysError::Unusable("a name of this service cannot be written into XML").into())
+}
+
+fn first_line(path: &Path) -> Result<Secret<String>, ServeError> {
+    let text = file::read(path).map_err(super::StoreError::from)?.map(Secret::new);
+    let text = text.ok_or(KeysError::Unusable("there is no such password file"))?;
+    Ok(text.expose().lines().next().unwrap_or_default().into())
 }
 
 /// The one private key of a PKCS #12 file, with its certificate.

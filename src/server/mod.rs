@@ -2,6 +2,7 @@
 
 mod api;
 mod app;
+mod check;
 mod command;
 mod cookies;
 mod extract;
@@ -22,16 +23,17 @@ mod tls;
 pub mod trail;
 
 pub use self::app::{App, Inner, Parts, routes};
+pub use self::check::{Finding, Standing, check};
 pub use self::guard::{Csrf, Limiter, Rate, Told, Who};
 pub use self::metrics::Metrics;
 pub use self::problem::{Code, FieldError, Problem, Ref};
 pub use self::ring::Keys;
 pub use self::route::{Access, Pace, Route, Row, Spec};
 pub use self::run::{Running, start};
-pub use self::session::{InDatabase, Sessions};
+pub use self::session::{InDatabase, InRedis, OpenError, Sessions};
 pub use self::settings::{
-    AccessLog, CloudSettings, HouseRules, IdpSettings, KeySettings, Limits, Networks, SamlNames, ServerSettings, SessionSettings,
-    Settings, SettingsError, configuration,
+    AccessLog, CloudSettings, HouseRules, IdpSettings, KeySettings, Limits, Networks, RedisSettings, SamlNames, ServerSettings,
+    SessionSettings, Settings, SettingsError, TrailSettings, configuration,
 };
 pub use self::signin::Corporate;
 pub use crate::tvm::store::StoreError;
@@ -40,7 +42,6 @@ use crate::tvm::audit::{AuthKind, Event};
 use crate::tvm::model::{Alias, CloudAccount, Email, Gid, Label};
 use crate::tvm::store::audit::Walked;
 use crate::tvm::store::nodes::{self, Founding};
-use crate::tvm::store::{Place, Schema};
 use crate::types::Timestamp;
 
 /// Why a command of the service did not succeed.
@@ -69,6 +70,9 @@ pub enum ServeError {
         /// What is wrong with it.
         why: String,
     },
+    /// Where sign-ins are kept.
+    #[error(transparent)]
+    Sessions(#[from] session::OpenError),
     /// A file cannot be read.
     #[error(transparent)]
     File(#[from] crate::world::file::FileError),
@@ -114,6 +118,7 @@ impl ServeError {
             Self::Begun { .. } => "nothing was changed; `saml2cloud serve check` shows what is there".to_owned(),
             Self::Listen { .. } => "`server.listen` names the address and the port".to_owned(),
             Self::Tls(_) => "`server.certificate_file` and `server.key_file` name them".to_owned(),
+            Self::Sessions(_) => "is Redis up, and `session.redis_url` right?".to_owned(),
             Self::Idp { .. } => "`idp.metadata_file` and `idp.certificate_file` name what the identity provider's administrators give out".to_owned(),
             Self::KeysUnusable => "`saml2cloud serve keys list` shows them; `keys.passphrase_file` opens those in the database".to_owned(),
             Self::Given(_) | Self::Store(_) | Self::File(_) | Self::Address(_) | Self::Network(_) => return None,
@@ -178,75 +183,6 @@ pub async fn init(settings: &Settings, first: &First<'_>, now: Timestamp) -> Res
     tx.commit(&Event::by(AuthKind::Console, "serve.init", params).on("node", root.id.as_str(), Some(&root.path))).await?;
     store.close().await;
     Ok(Begun { place, root: root.name, gid: founding.gid })
-}
-
-/// Something that was looked at.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finding {
-    /// What.
-    pub what: &'static str,
-    /// What is there, or what to do.
-    pub said: String,
-    /// Whether it is as it should be.
-    pub is_good: bool,
-}
-
-fn good(what: &'static str, said: impl Into<String>) -> Finding {
-    Finding { what, said: said.into(), is_good: true }
-}
-
-fn missing(what: &'static str, said: impl Into<String>) -> Finding {
-    Finding { what, said: said.into(), is_good: false }
-}
-
-/// Looks at everything that the service needs, and changes nothing.
-///
-/// # Errors
-/// The database cannot be reached.
-pub async fn check(settings: &Settings, now: Timestamp) -> Result<Vec<Finding>, ServeError> {
-    let kind = match &settings.database.place {
-        Place::Sqlite(_) => "SQLite",
-        Place::Postgres { .. } => "PostgreSQL",
-    };
-    let mut found = vec![good("configuration", settings.origin.clone())];
-    let schema = settings.database.schema().await?;
-    let place = format!("{kind} at {}", settings.database.place);
-    match schema {
-        Schema::Current => {
-            found.extend([good("database", place), good("schema", format!("number {}", Schema::NUMBER))]);
-        }
-        Schema::Missing => {
-            let how = "none yet; `saml2cloud serve init` makes it";
-            return Ok([found, vec![good("database", place), missing("schema", how)]].concat());
-        }
-        Schema::Old(number) => {
-            let how = format!("number {number}, older than {}; `saml2cloud serve init` brings it up to date", Schema::NUMBER);
-            return Ok([found, vec![good("database", place), missing("schema", how)]].concat());
-        }
-        Schema::New(number) => {
-            let how = format!("number {number}, newer than {}; this program is too old for it", Schema::NUMBER);
-            return Ok([found, vec![good("database", place), missing("schema", how)]].concat());
-        }
-    }
-    let store = settings.database.open(now).await?;
-    let mut conn = store.read().await?;
-    match nodes::root(&mut conn).await? {
-        None => found.push(missing("root node", "none yet; `saml2cloud serve init` makes it, with the first super admin")),
-        Some(root) => {
-            let account = root.kind.account().map(|account| format!(", {account}")).unwrap_or_default();
-            found.push(good("root node", format!("`{}`{account}", root.name)));
-            let owners = nodes::owners(&mut conn, &root.id, "", 200).await?;
-            let active: Vec<&str> = owners.iter().filter(|owner| owner.is_active).map(|owner| owner.gid.as_str()).collect();
-            found.push(match active.as_slice() {
-                [] => missing("super admins", "none who can act"),
-                [one] => good("super admins", format!("{one}; a second one could let the first in again")),
-                many => good("super admins", many.join(", ")),
-            });
-        }
-    }
-    drop(conn);
-    store.close().await;
-    Ok(found)
 }
 
 /// Walks the audit trail from its first event to its last.

@@ -261,7 +261,8 @@ impl From<BadText> for Problem {
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         let code = match &error {
-            StoreError::NotFound(_) => Code::NotFound,
+            // What is not there and what one may not know of are told alike, to the letter.
+            StoreError::NotFound(_) => return Self::only(Code::NotFound),
             StoreError::Taken(Taken::Gid) => Code::GidTaken,
             StoreError::Taken(Taken::Alias) => Code::AliasTaken,
             StoreError::Taken(Taken::Name | Taken::Role | Taken::Root) => Code::NameTaken,

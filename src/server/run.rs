@@ -18,7 +18,7 @@ use super::app::{App, Parts};
 use super::guard::Peer;
 use super::tls::Certificate;
 use super::trail;
-use super::{InDatabase, ServeError, Sessions, Settings};
+use super::{InDatabase, InRedis, ServeError, Sessions, Settings};
 use crate::tvm::audit::outside::Outside;
 use crate::world::{Clock, Env, Heard, Network, Signals, open_port, tell};
 
@@ -51,7 +51,11 @@ pub async fn start(
         None => None,
     };
     let store = settings.database.open(clock.now()).await?;
-    let sessions: Box<dyn Sessions> = Box::new(InDatabase { idle: settings.session.idle });
+    let own = &settings.session;
+    let sessions: Box<dyn Sessions> = match &own.redis {
+        None => Box::new(InDatabase { idle: own.idle }),
+        Some(redis) => Box::new(InRedis::open(redis, own.idle, own.longest).await?),
+    };
     let address = settings.server.listen;
     let app = App::new(Parts { settings, store, sessions, clock, network, env: env.clone() })?;
     app.keys.ring(&app.store, app.now()).await.map_err(|_| ServeError::KeysUnusable)?;

@@ -14,6 +14,8 @@ pub struct BadDuration(String);
 impl SessionDuration {
     /// What both clouds give when nobody says otherwise.
     pub const DEFAULT: Self = Self::HOUR;
+    /// 900 seconds; nothing shorter is given.
+    pub const SHORTEST: Self = Self(900);
     /// 3600 seconds.
     pub const HOUR: Self = Self(3600);
 

@@ -3,6 +3,7 @@
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
+use std::time::Duration;
 
 static PRESSED: AtomicBool = AtomicBool::new(false);
 
@@ -35,4 +36,17 @@ pub fn listen_for_interrupt() {
 /// Whether Ctrl-C was pressed: whoever waits for it in the runtime ends the run, and nobody else goes on.
 pub fn was_interrupted() -> bool {
     PRESSED.load(Ordering::Relaxed)
+}
+
+/// Whether Ctrl-C was pressed, asked after another program of this terminal gave up: it reached both at the same moment, but the other's end may be
+/// seen before our own signal. Waits for that, a fifth of a second at the most; for threads that may be kept waiting.
+#[allow(clippy::disallowed_methods, reason = "nobody has a clock here, and nothing else is waited for")]
+pub fn was_interrupted_with_it() -> bool {
+    for _ in 0..20 {
+        if was_interrupted() {
+            return true;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    was_interrupted()
 }

@@ -11,6 +11,8 @@ pub mod file;
 mod folder;
 mod handover;
 mod helper;
+#[cfg(feature = "serve")]
+mod instance;
 mod interrupt;
 mod launch;
 mod listen;
@@ -31,7 +33,9 @@ pub use env::{Env, machine_name};
 pub use folder::Folder;
 pub use handover::{HandOverError, hand_over};
 pub use helper::Helper;
-pub use interrupt::{listen_for_interrupt, was_interrupted};
+#[cfg(feature = "serve")]
+pub use instance::Instance;
+pub use interrupt::{listen_for_interrupt, was_interrupted, was_interrupted_with_it};
 pub use launch::{EnvChange, Launcher, SystemLauncher};
 pub(crate) use listen::is_same;
 pub use listen::{Door, Listener, Reply, SystemListener, Visitor};

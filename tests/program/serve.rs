@@ -24,7 +24,12 @@ fn a_database_is_begun_once_and_then_all_is_there() {
     assert_eq!(mode(&room.home().join("saml2cloud.db")), 0o600);
 
     let after = call("check").run().exits(0);
-    for line in ["root node      `Acme`, alibaba:1000000000000001", "super admins   e-1001;"] {
+    for line in [
+        "root node      `Acme`, alibaba:1000000000000001",
+        "super admins   e-1001;",
+        "open     sign-in        nobody can",
+        "none for sp",
+    ] {
         assert!(after.stdout.contains(line), "{}", after.stdout);
     }
     call("init --gid e-1002").run().exits(1).says(&["has its root node already: `Acme`", "hint: nothing was changed"]);

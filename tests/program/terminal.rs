@@ -225,6 +225,8 @@ fn an_account_is_made_by_answering() {
         pty.asks("? Please choose an MFA").types(ENTER);
         pty.asks(&format!("? {profile} (saml) ")).types(ENTER);
         let url = format!("https://sso.jumpcloud.com/saml2/{}", cloud.app);
+        // A slip costs one question, and not all of them.
+        pty.asks("? URL ").types("sso.jumpcloud.com/saml2/x").types(ENTER).waits_for("That will not do: ");
         pty.asks("? URL ").types(&url).types(ENTER);
         pty.asks("? Username ").types("alice@example.com").types(ENTER);
         let ended = pty.ends();

@@ -78,6 +78,108 @@ impl Clock for StoodClock {
     }
 }
 
+/// What a house is built from.
+pub(crate) struct Plan {
+    pub(crate) url: String,
+    pub(crate) listen: String,
+    /// Lines of `[database]`.
+    pub(crate) database: String,
+    /// Lines of `[server]`.
+    pub(crate) server: String,
+    /// Lines after those of `[idp]`.
+    pub(crate) more: String,
+    pub(crate) folder: tempfile::TempDir,
+}
+
+impl Default for Plan {
+    fn default() -> Self {
+        Self {
+            url: URL.to_owned(),
+            listen: "127.0.0.1:0".to_owned(),
+            database: "url = \"sqlite:serve.db\"".to_owned(),
+            server: String::new(),
+            more: String::new(),
+            folder: tempfile::tempdir().unwrap(),
+        }
+    }
+}
+
+impl Plan {
+    /// Whether it starts at all.
+    pub(crate) async fn try_start(self) -> Result<(), server::ServeError> {
+        let path = self.write(&Corporate::new());
+        let settings = Settings::load(Some(&path), &Env::default())?;
+        settings.database.migrate().await?;
+        let (clock, cloud) = (Arc::new(StoodClock(Mutex::new(now()))), Arc::new(Cloud::default()));
+        server::start(settings, &Env::default(), clock, Arc::new(Way(cloud))).await.map(drop)
+    }
+
+    /// Writes the configuration and what it names.
+    fn write(&self, corporate: &Corporate) -> std::path::PathBuf {
+        let Self { url, listen, database, server, more, folder } = self;
+        let path = folder.path().join("serve.toml");
+        let text = format!(
+            "[database]\n{database}\n[server]\nurl = \"{url}\"\nlisten = \"{listen}\"\naccess_log = \"off\"\n{server}\n\
+             [keys]\npassphrase_file = \"passphrase\"\nallow_file_signer = true\n\
+             [idp]\nmetadata_file = \"idp.xml\"\ncertificate_file = \"idp.pem\"\n{more}"
+        );
+        std::fs::write(&path, text).unwrap();
+        std::fs::write(folder.path().join("idp.xml"), corporate.metadata()).unwrap();
+        std::fs::write(folder.path().join("idp.pem"), corporate.pem()).unwrap();
+        std::fs::write(folder.path().join("passphrase"), "correct horse battery staple").unwrap();
+        path
+    }
+
+    pub(crate) async fn build(self) -> House {
+        let corporate = Corporate::new();
+        let path = self.write(&corporate);
+        let folder = self.folder;
+        Settings::load(Some(&path), &Env::default()).unwrap().database.migrate().await.unwrap();
+        let cloud = Arc::new(Cloud::default());
+        let clock = Arc::new(StoodClock(Mutex::new(now())));
+        let (running, app) = start(&path, &clock, &cloud).await;
+        let address = running.address();
+        let (end, ended) = oneshot::channel();
+        let served = tokio::spawn(running.serve(async {
+            let _ = ended.await;
+        }));
+        let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build().unwrap();
+        give_keys(&app).await;
+        House::furnish(app, clock, cloud, address, client, corporate, folder, end, served).await
+    }
+}
+
+/// Starts a service by its configuration.
+async fn start(path: &std::path::Path, clock: &Arc<StoodClock>, cloud: &Arc<Cloud>) -> (server::Running, App) {
+    let settings = Settings::load(Some(path), &Env::default()).unwrap();
+    let (clock, network) = (Arc::clone(clock) as Arc<dyn Clock>, Arc::new(Way(Arc::clone(cloud))));
+    let running = server::start(settings, &Env::default(), clock, network).await.unwrap();
+    let app = running.app().clone();
+    (running, app)
+}
+
+/// A second process of the same service.
+pub(crate) struct Twin {
+    pub(crate) app: App,
+    pub(crate) address: SocketAddr,
+    client: reqwest::Client,
+    _end: oneshot::Sender<()>,
+    served: tokio::task::JoinHandle<()>,
+}
+
+impl Twin {
+    /// A request to this one.
+    pub(crate) fn ask(&self, method: &str, path: &str) -> Sent {
+        let builder = self.client.request(method.parse().unwrap(), format!("http://{}{path}", self.address));
+        Sent { builder: builder.header("host", "cam.example"), url: URL.to_owned() }
+    }
+
+    /// Ends it as a power cut does: nothing that was under way is finished.
+    pub(crate) fn kill(self) {
+        self.served.abort();
+    }
+}
+
 /// The service, running, and who is in it.
 ///
 /// acme ─── east ─┬─ shop (aws:111111111111)
@@ -135,12 +237,13 @@ impl Answer {
 }
 
 /// A request that is being put together.
-pub(crate) struct Sent<'h> {
-    house: &'h House,
+pub(crate) struct Sent {
     builder: reqwest::RequestBuilder,
+    /// The public address of the service.
+    url: String,
 }
 
-impl Sent<'_> {
+impl Sent {
     pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
         self.builder = self.builder.header(name, value);
         self
@@ -148,13 +251,15 @@ impl Sent<'_> {
 
     /// With the cookie of a browser, and nothing else of it.
     pub(crate) fn cookie(self, browser: &Browser) -> Self {
-        let cookie = format!("__Host-session={}", browser.cookie);
+        let prefix = if self.url.starts_with("https") { "__Host-" } else { "" };
+        let cookie = format!("{prefix}session={}", browser.cookie);
         self.header("cookie", &cookie)
     }
 
     /// As a page of ours in this browser sends it.
     pub(crate) fn from(self, browser: &Browser) -> Self {
-        self.cookie(browser).header("x-csrf-token", &browser.csrf).header("origin", "https://cam.example")
+        let origin = self.url.trim_end_matches('/').to_owned();
+        self.cookie(browser).header("x-csrf-token", &browser.csrf).header("origin", &origin)
     }
 
     pub(crate) fn bearer(self, token: &str) -> Self {
@@ -176,7 +281,6 @@ impl Sent<'_> {
     }
 
     pub(crate) async fn answer(self) -> Answer {
-        let _ = self.house;
         let response = self.builder.send().await.unwrap();
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         Answer { status, headers, text: response.text().await.unwrap() }
@@ -213,34 +317,26 @@ impl House {
 
     /// One with these lines as well; they come after `[idp]`.
     pub(crate) async fn with(more: &str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let corporate = Corporate::new();
-        let path = folder.path().join("serve.toml");
-        let text = format!(
-            "[database]\nurl = \"sqlite:serve.db\"\n[server]\nurl = \"{URL}\"\nlisten = \"127.0.0.1:0\"\naccess_log = \"off\"\n\
-             [keys]\npassphrase_file = \"passphrase\"\n\
-             [idp]\nmetadata_file = \"idp.xml\"\ncertificate_file = \"idp.pem\"\n{more}"
-        );
-        std::fs::write(&path, text).unwrap();
-        std::fs::write(folder.path().join("idp.xml"), corporate.metadata()).unwrap();
-        std::fs::write(folder.path().join("idp.pem"), corporate.pem()).unwrap();
-        std::fs::write(folder.path().join("passphrase"), "correct horse battery staple").unwrap();
-        let settings = Settings::load(Some(&path), &Env::default()).unwrap();
-        settings.database.migrate().await.unwrap();
-        let cloud = Arc::new(Cloud::default());
-        let clock = Arc::new(StoodClock(Mutex::new(now())));
-        let running =
-            server::start(settings, &Env::default(), Arc::clone(&clock) as Arc<dyn Clock>, Arc::new(Way(Arc::clone(&cloud))))
-                .await
-                .unwrap();
-        let (app, address) = (running.app().clone(), running.address());
-        let (end, ended) = oneshot::channel();
+        Plan { more: more.to_owned(), ..Plan::default() }.build().await
+    }
+
+    /// One that browsers of this machine reach, without TLS.
+    pub(crate) async fn for_browsers(more: &str) -> Self {
+        // Its own address has to be known before it listens.
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let url = format!("http://127.0.0.1:{port}/");
+        Plan { url, listen: format!("127.0.0.1:{port}"), more: more.to_owned(), ..Plan::default() }.build().await
+    }
+
+    /// The same service once more: another process on the same database, for all that it knows.
+    pub(crate) async fn another(&self) -> Twin {
+        let (running, app) = start(&self.folder.path().join("serve.toml"), &self.clock, &self.cloud).await;
+        let address = running.address();
+        let (end, ended) = oneshot::channel::<()>();
         let served = tokio::spawn(running.serve(async {
             let _ = ended.await;
         }));
-        let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build().unwrap();
-        give_keys(&app).await;
-        Self::furnish(app, clock, cloud, address, client, corporate, folder, end, served).await
+        Twin { app, address, client: self.client.clone(), _end: end, served }
     }
 
     #[allow(clippy::too_many_arguments, reason = "each is a part of the house")]
@@ -353,17 +449,19 @@ impl House {
     }
 
     /// A request, with the host's name and nothing else.
-    pub(crate) fn ask(&self, method: &str, path: &str) -> Sent<'_> {
+    pub(crate) fn ask(&self, method: &str, path: &str) -> Sent {
         let url = format!("http://{}{path}", self.address);
-        let builder = self.client.request(method.parse().unwrap(), url).header("host", "cam.example");
-        Sent { house: self, builder }
+        let public = self.app.settings.server.url.expose();
+        let host = public.as_str().trim_end_matches('/').split("//").nth(1).unwrap().to_owned();
+        let builder = self.client.request(method.parse().unwrap(), url).header("host", host);
+        Sent { builder, url: public.to_string() }
     }
 
-    pub(crate) fn get(&self, path: &str) -> Sent<'_> {
+    pub(crate) fn get(&self, path: &str) -> Sent {
         self.ask("GET", path)
     }
 
-    pub(crate) fn post(&self, path: &str) -> Sent<'_> {
+    pub(crate) fn post(&self, path: &str) -> Sent {
         self.ask("POST", path)
     }
 

@@ -3,11 +3,16 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may fail")]
 #![allow(clippy::disallowed_methods, reason = "the tests look at real files and read their own variable")]
 
+mod api;
+mod chromium;
 mod cloud;
 mod command;
 mod corporate;
 mod house;
 mod me;
+mod pages;
+mod process;
+mod redis;
 mod routes;
 mod signin;
 mod vending;

@@ -12,7 +12,7 @@ fn path(spec: &Spec) -> String {
     spec.path.split('/').map(part).collect::<Vec<_>>().join("/")
 }
 
-fn ask<'h>(house: &'h House, spec: &Spec) -> Sent<'h> {
+fn ask(house: &House, spec: &Spec) -> Sent {
     house.ask(spec.method.as_str(), &path(spec))
 }
 

@@ -8,10 +8,10 @@ use crate::corporate::{ENTITY, SSO, Said};
 use crate::house::{Answer, Browser, House};
 
 /// A browser on its way: the binding cookie, and what the request said.
-struct Away {
-    binding: String,
-    request: String,
-    relay_state: String,
+pub(crate) struct Away {
+    pub(crate) binding: String,
+    pub(crate) request: String,
+    pub(crate) relay_state: String,
 }
 
 fn cookie(answer: &Answer, name: &str) -> Option<String> {
@@ -28,7 +28,7 @@ fn inflate(text: &str) -> String {
     xml
 }
 
-async fn away(house: &House, path: &str) -> Away {
+pub(crate) async fn away(house: &House, path: &str) -> Away {
     let answer = house.get(path).answer().await;
     assert_eq!(answer.status, 303, "{}", answer.text);
     let to: url::Url = answer.header("location").parse().unwrap();
@@ -39,7 +39,7 @@ async fn away(house: &House, path: &str) -> Away {
     Away { binding: cookie(&answer, "__Host-signin").unwrap(), request, relay_state: of("RelayState") }
 }
 
-async fn back(house: &House, away: &Away, response: &str) -> Answer {
+pub(crate) async fn back(house: &House, away: &Away, response: &str) -> Answer {
     post(house, Some(&away.binding), response, &away.relay_state).await
 }
 

@@ -120,7 +120,10 @@ async fn keys_are_handed_out_and_kept_nowhere() {
     // All that the service keeps is in one folder.
     house.app.store.verify().await.unwrap();
     let metrics = house.get("/metrics").answer().await.text;
-    assert!(metrics.contains("saml2cloud_vends_total"), "{metrics}");
+    assert!(
+        metrics.contains("saml2cloud_vends_total") && metrics.contains("route=\"/api/v1/me/roles/{id}/credentials\""),
+        "{metrics}"
+    );
     let folder = house.end().await;
     let mut read = 0;
     for entry in std::fs::read_dir(folder.path()).unwrap() {

@@ -8,14 +8,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use saml2cloud::saml::{SignError, Signer};
 use saml2cloud::tvm::audit::AuthKind;
-use saml2cloud::tvm::exchange::{Console, Format, Handed, SessionPolicy, Signers, VendError, Vending};
+use saml2cloud::tvm::exchange::{Console, Format, Found, Handed, SessionPolicy, Signers, VendError, Vending};
 use saml2cloud::tvm::keys::{KeysError, Purpose, Seal};
 use saml2cloud::tvm::model::{Class, Node, Role, RoleId, Source, UserId, VendMethod, Vending as Terms};
 use saml2cloud::tvm::sites::Sites;
 use saml2cloud::tvm::store::groups::Membership;
 use saml2cloud::tvm::store::vends::{self, Channel};
 use saml2cloud::tvm::store::{Store, nodes, secrets};
-use saml2cloud::tvm::vend::{Refusal, Wish};
+use saml2cloud::tvm::vend::{Duty, Errand, Refusal, Wish};
 use saml2cloud::types::{IdpArn, ProfileName, Secret, Timestamp, WebUrl};
 use saml2cloud::world::{Clock, Env, Request, Response, Transport, TransportError};
 use sqlx::{Executor as _, Row as _};
@@ -412,5 +412,95 @@ fn keys_are_written_as_each_tool_reads_them() {
         assert!(text(&alibaba, Format::PowerShell).expose().contains("$env:ALIBABA_CLOUD_ACCESS_KEY_ID = 'STS.L4'\n"));
         assert!(Format::ALL.iter().all(|format| Format::from_word(format.word()) == Some(*format)));
         assert!(!format!("{aws:?}").contains(SECRETS[0]));
+    });
+}
+
+#[test]
+fn an_account_is_looked_at_by_the_services_own_role_there() {
+    on_both(async |ground| {
+        let desk = Desk::new(ground, VendMethod::Saml, &[], None).await;
+        let (acme, store) = (&desk.acme, &desk.acme.store);
+        let look = async |node| {
+            let duty = Duty {
+                errand: Errand::Verify,
+                node,
+                by: &acme.mo,
+                gid: "MO",
+                auth: AuthKind::Session,
+                request: None,
+                source_ip: None,
+            };
+            desk.vending.verify(&duty).await
+        };
+        // Where the account has no role for it, nobody looks.
+        assert!(matches!(look(&acme.shop.id).await, Err(VendError::Refusal(Refusal::NotYours))));
+        acme.role(&acme.shop, Class::System, "cam-verifier").await;
+        acme.role(&acme.shop, Class::Custom, "Own").await;
+        acme.role(&acme.shop, Class::System, "Zone").await;
+        let role = |name: &str, principal: &str| {
+            let policy = format!(
+                r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Principal":{{"Federated":"{principal}"}},"Action":"sts:AssumeRoleWithSAML"}}]}}"#
+            );
+            let encoded: String = url::form_urlencoded::byte_serialize(policy.as_bytes()).collect();
+            let body = format!(
+                "<GetRoleResponse xmlns=\"https://iam.amazonaws.com/doc/2010-05-08/\"><GetRoleResult><Role><Arn>arn:aws:iam::111111111111:role/{name}</Arn>\
+                 <AssumeRolePolicyDocument>{}</AssumeRolePolicyDocument></Role></GetRoleResult></GetRoleResponse>",
+                encoded.replace('+', "%20")
+            );
+            Next::Says(200, body)
+        };
+        let (ours, theirs) = ("arn:aws:iam::111111111111:saml-provider/cam", "arn:aws:iam::111111111111:saml-provider/other");
+        let gone = aws_error("NoSuchEntity", 404);
+        desk.will([
+            Next::Says(200, AWS.to_owned()),
+            role("Reader", ours),
+            Next::Says(gone.0, gone.1),
+            role("cam-verifier", ours),
+            role("Own", theirs),
+        ]);
+        let found = look(&acme.shop.id).await.unwrap();
+        let found: BTreeMap<_, _> = found.into_iter().map(|(role, found)| (role.name, found)).collect();
+        let wanted = [
+            ("Own", Found::Distrusting),
+            ("Reader", Found::Trusting),
+            ("Zone", Found::Missing),
+            ("cam-verifier", Found::Trusting),
+        ];
+        assert_eq!(found, wanted.map(|(name, found)| (name.to_owned(), found)).into());
+        let asked = desk.asked();
+        assert_eq!((asked[0]["Action"].as_str(), asked[0]["DurationSeconds"].as_str()), ("AssumeRoleWithSAML", "900"));
+        assert!(
+            asked[1..]
+                .iter()
+                .all(|fields| fields["Action"] == "GetRole" && fields["authorization"].contains("Credential=ASIA1/"))
+        );
+        assert_eq!(asked[1]["host"], "iam.amazonaws.com");
+        // It is in the ledger, with whose request it was, and nobody got the keys.
+        let line = vends::by_user(&mut store.read().await.unwrap(), &acme.mo, i64::MAX, 1).await.unwrap().remove(0);
+        assert_eq!((line.outcome.word(), line.session_name.as_str()), ("issued", "cam-verifier"));
+        let mut conn = store.read().await.unwrap();
+        let sql = "SELECT name, verify_result FROM cloud_role WHERE verified_at IS NOT NULL ORDER BY name";
+        let rows = sqlx::query(sql).fetch_all(&mut *conn).await.unwrap();
+        let kept: Vec<String> = rows.iter().map(|row| row.get::<String, _>("verify_result")).collect();
+        assert_eq!(kept.len(), 4);
+        assert!(kept.contains(&"distrusting".to_owned()) && kept.contains(&"missing".to_owned()));
+        drop(conn);
+        assert!(!everything(store).await.contains(SECRETS[0]));
+
+        acme.role(&acme.labs, Class::System, "cam-verifier").await;
+        let policy = r#"{\"Statement\":[{\"Action\":\"sts:AssumeRole\",\"Effect\":\"Allow\",\"Principal\":{\"Federated\":[\"acs:ram::1000000000000001:saml-provider/cam\"]}}],\"Version\":\"1\"}"#;
+        let ram = |name: &str| {
+            let body = format!(
+                r#"{{"Role":{{"RoleName":"{name}","Arn":"acs:ram::1000000000000001:role/{}","AssumeRolePolicyDocument":"{policy}"}},"RequestId":"R"}}"#,
+                name.to_lowercase()
+            );
+            Next::Says(200, body)
+        };
+        let denied = r#"{"Code":"NoPermission","Message":"No.","RequestId":"R-2"}"#;
+        desk.will([Next::Says(200, ALIBABA.to_owned()), ram("Reader"), Next::Says(403, denied.to_owned())]);
+        let found = look(&acme.labs.id).await.unwrap();
+        let words: Vec<String> = found.iter().map(|(_, found)| found.word()).collect();
+        assert_eq!(words, ["trusting", "unread: NoPermission"]);
+        store.verify().await.unwrap();
     });
 }

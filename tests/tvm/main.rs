@@ -7,6 +7,7 @@
 mod access;
 mod audit;
 mod exchange;
+mod export;
 mod horizontals;
 mod idempotency;
 mod keys;

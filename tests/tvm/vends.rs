@@ -29,6 +29,7 @@ fn a_line_is_begun_completed_once_and_found_again() {
             role: &reader.id,
             terms: &terms,
             grants: &grants,
+            errand: None,
             channel: Channel::Cli,
             lifetime: SessionDuration::DEFAULT,
             request: Some("r-1"),

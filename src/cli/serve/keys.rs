@@ -1,17 +1,15 @@
 //! `serve keys`: the keys that the service signs with.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Subcommand;
 
 use crate::cli::report::Failure;
 use crate::cli::show;
-use crate::server::keys::{KeyLine, KeyRoom, Where};
+use crate::server::keys::{Backend, KeyId, KeyLine, KeyRoom, KeysError, Purpose, Size, State, Where};
 use crate::server::{ServeError, Settings, StoreError};
-use crate::tvm::keys::{Backend, KeysError, Purpose, Size, State};
-use crate::tvm::model::KeyId;
-use crate::types::{Secret, Timestamp, Untrusted};
-use crate::world::{Env, HttpNetwork, file};
+use crate::types::{Timestamp, Untrusted};
+use crate::world::{Env, HttpNetwork};
 
 #[derive(clap::Args)]
 pub(super) struct Keys {
@@ -163,11 +161,8 @@ impl Keys {
                 Ok(())
             }
             Command::Import(import) => {
-                let password = match &import.password_file {
-                    Some(path) => first_line(path)?,
-                    None => Secret::from(""),
-                };
-                tell(&room.import(purpose(&import.purpose)?, &import.p12, &password, import.days, now).await?, settings);
+                let (file, password) = (&import.p12, import.password_file.as_deref());
+                tell(&room.import(purpose(&import.purpose)?, file, password, import.days, now).await?, settings);
                 Ok(())
             }
             Command::Rotate(rotate) => {
@@ -186,12 +181,6 @@ impl Keys {
             Command::Metadata(of) => show::data(&room.metadata(settings, purpose(&of.purpose)?).await?),
         }
     }
-}
-
-fn first_line(path: &Path) -> Result<Secret<String>, Failure> {
-    let text = file::read(path).map_err(StoreError::from).map_err(ServeError::from)?.map(Secret::new);
-    let text = text.ok_or_else(|| unusable("there is no such password file"))?;
-    Ok(text.expose().lines().next().unwrap_or_default().into())
 }
 
 /// A line a key.
@@ -218,7 +207,7 @@ fn table(lines: &[KeyLine], now: Timestamp) -> String {
 /// What was done, and what has to be done by others now.
 fn tell(line: &KeyLine, settings: &Settings) {
     let key = &line.key;
-    let (purpose, base) = (key.purpose, settings.server.url.expose());
+    let (purpose, base) = (key.purpose, &settings.server.url);
     show::talk(&format!("Key {} for {} is {}.", key.id, purpose.word(), key.state.word()));
     show::talk(&format!("  certificate {}, until {}", line.facts.fingerprint, key.not_after.utc()));
     show::talk(&format!("  for {}", Untrusted::new(line.facts.subject.clone())));

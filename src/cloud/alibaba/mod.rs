@@ -10,6 +10,7 @@ mod console;
 pub(super) mod kms;
 mod portal;
 mod profile;
+mod role;
 mod sign;
 mod signin;
 mod sts;
@@ -20,9 +21,9 @@ use std::path::PathBuf;
 
 use async_trait::async_trait;
 
-use super::chain::{ChainError, Plan, RoleCall};
+use super::chain::{ChainError, Keys, Plan, RoleCall};
 use super::trust::{BadTrust, Form, Trust};
-use super::{Cloud, CloudError, ConsoleLink, ConsoleWish, Endpoint, Place, SessionWish, Store, vending};
+use super::{Cloud, CloudError, ConsoleLink, ConsoleWish, Endpoint, Place, SessionWish, Store, Trusted, vending};
 use crate::types::{
     Assertion, Choice, CloudAccountId, CloudId, Credentials, Offer, PortalKind, PortalToken, ProfileName, Region, RoleArn,
     RoleWish, Secret, ServiceProvider, SessionDuration, Timestamp, WebIdentity, WebUrl,
@@ -133,6 +134,17 @@ impl Cloud for Alibaba {
 
     async fn assume_role(&self, call: &RoleCall<'_>, wish: &SessionWish, net: &dyn Transport) -> Result<Credentials, CloudError> {
         sts::assume_role(call, wish, net).await
+    }
+
+    async fn role_trust(
+        &self,
+        role: &RoleArn,
+        keys: &Keys,
+        env: &Env,
+        now: Timestamp,
+        net: &dyn Transport,
+    ) -> Result<Trusted, CloudError> {
+        role::role_trust(role, keys, env, now, net).await
     }
 
     async fn aliases(&self, offer: &Offer, net: &dyn Transport) -> BTreeMap<CloudAccountId, String> {

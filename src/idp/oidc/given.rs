@@ -1,10 +1,12 @@
 //! Tokens that somebody else made: they are read anew at each exchange, because whoever makes them replaces them while we run.
 
+use std::time::Duration;
+
 use serde::Deserialize;
 
 use super::{Got, SignInError};
 use crate::idp::Session;
-use crate::oidc::{OidcError, json};
+use crate::oidc::{OidcError, json, read_jwt};
 use crate::types::{Secret, Untrusted, WebUrl};
 use crate::world::{Request, file as files, tty};
 
@@ -13,6 +15,11 @@ pub(super) const GITHUB_URL: &str = "ACTIONS_ID_TOKEN_REQUEST_URL";
 const GITHUB_TOKEN: &str = "ACTIONS_ID_TOKEN_REQUEST_TOKEN";
 /// The name that GitLab's documentation gives to the variable; a job may give another (`env:NAME`).
 const GITLAB_TOKEN: &str = "GITLAB_OIDC_TOKEN";
+
+const FILE_HINT: &str = "the file has to hold one JSON Web Token and be readable for you";
+/// How often a file is looked at whose token does not serve, and the pause between.
+const LOOKS: usize = 3;
+const MOMENT: Duration = Duration::from_millis(100);
 
 fn none(place: String, why: impl Into<String>, hint: &'static str) -> SignInError {
     SignInError::NoIdToken { place, why: why.into(), hint }
@@ -23,18 +30,38 @@ fn got(text: &str, from: String) -> Got {
     Got { token: Secret::from(text.trim()), from, expected: None }
 }
 
-/// From a file.
-pub(super) fn file(session: &Session<'_>, path: &str) -> Result<Got, SignInError> {
+/// From a file. Whoever rotates the token may be at it right now, so one that is half there, or has ended, is looked at again a moment
+/// later; then the cloud judges it.
+pub(super) async fn file(session: &Session<'_>, path: &str) -> Result<Got, SignInError> {
+    let mut looks = 1;
+    loop {
+        let now = session.clock.now();
+        let is_over = |got: &Got| read_jwt(got.token.expose()).map_or(true, |claims| claims.exp.is_some_and(|exp| exp <= now));
+        match read_file(session, path) {
+            Ok(Some(got)) if looks == LOOKS || !is_over(&got) => return Ok(got),
+            Ok(None) if looks == LOOKS => {
+                let place = format!("in the file `{}`", Untrusted::new(path));
+                return Err(none(place, "it is empty", FILE_HINT));
+            }
+            Ok(_) => session.clock.sleep(MOMENT).await,
+            Err(error) => return Err(error),
+        }
+        looks += 1;
+    }
+}
+
+/// What a file holds; nothing for an empty one.
+fn read_file(session: &Session<'_>, path: &str) -> Result<Option<Got>, SignInError> {
     let place = || format!("in the file `{}`", Untrusted::new(path));
-    let hint = "the file has to hold one JSON Web Token and be readable for you";
+    let hint = FILE_HINT;
     let text = files::read(&session.machine.paths.expand(path)).map_err(|error| {
         let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
         none(place(), format!("it cannot be read: {cause}"), hint)
     })?;
     let text = Secret::new(text.ok_or_else(|| none(place(), "there is no such file", hint))?);
     match text.expose().trim().is_empty() {
-        true => Err(none(place(), "it is empty", hint)),
-        false => Ok(got(text.expose(), format!("the file `{}`", Untrusted::new(path)))),
+        true => Ok(None),
+        false => Ok(Some(got(text.expose(), format!("the file `{}`", Untrusted::new(path))))),
     }
 }
 

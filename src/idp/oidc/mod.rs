@@ -190,7 +190,7 @@ struct Expected {
 impl Idp for Configured {
     async fn sign_in(&self, session: &mut Session<'_>) -> Result<Assertion, SignInError> {
         let got = match self.source(session)? {
-            Source::File(path) => given::file(session, &path)?,
+            Source::File(path) => given::file(session, &path).await?,
             Source::Variable(name) => given::variable(session, &name)?,
             Source::Stdin => given::stdin()?,
             Source::Command => given::command(session, self.command.as_deref().unwrap_or_default())?,

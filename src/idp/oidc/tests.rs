@@ -3,9 +3,9 @@ use super::*;
 use crate::ask::Chain;
 use crate::http::Browser;
 use crate::idp::{Machine, Memory, NO_WEB_IDENTITY};
-use crate::types::{ServiceProvider, Untrusted};
+use crate::types::{ServiceProvider, Timestamp, Untrusted};
 use crate::vault::Kind;
-use crate::world::{Env, Request, Response, SystemClock, Transport, TransportError};
+use crate::world::{Clock, Env, Request, Response, SystemClock, Transport, TransportError};
 
 struct Nothing;
 
@@ -133,6 +133,68 @@ async fn where_a_token_comes_from() {
     ] {
         assert_eq!(told(own, url, env).await, expected, "{own:?} {url:?} {env:?}");
     }
+}
+
+/// A file whose token is replaced while it is looked at: each sleep writes the next text.
+struct Rotated {
+    path: std::path::PathBuf,
+    texts: std::sync::Mutex<Vec<String>>,
+}
+
+#[async_trait]
+impl Clock for Rotated {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_unix(1000).unwrap()
+    }
+
+    async fn sleep(&self, _: std::time::Duration) {
+        if let Some(text) = self.texts.lock().unwrap().pop() {
+            crate::world::file::replace(&self.path, &text).unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_token_file_that_is_rotated_meanwhile() {
+    let jwt = |exp: i64| {
+        let part = |json: &str| base64::Engine::encode(&base64::engine::general_purpose::URL_SAFE_NO_PAD, json);
+        format!("{}.{}.c2ln", part(r#"{"alg":"RS256"}"#), part(&format!(r#"{{"exp":{exp}}}"#)))
+    };
+    let (over, good) = (jwt(999), jwt(2000));
+    let half = good[..good.len() / 2].to_owned();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("token");
+    let read = async |texts: &[&str]| {
+        crate::world::file::replace(&path, texts[0]).unwrap();
+        let rest = texts[1..].iter().rev().map(|text| (*text).to_owned()).collect();
+        let clock = Rotated { path: path.clone(), texts: std::sync::Mutex::new(rest) };
+        let sp = ServiceProvider {
+            entity_id: String::new(),
+            is_acs: |_| false,
+            is_clouds: |_, _| false,
+            target: None,
+            web_identity: NO_WEB_IDENTITY,
+        };
+        let answers = Chain(Vec::new());
+        let session = Session {
+            browser: Browser::new(&Nothing),
+            answers: &answers,
+            clock: &clock,
+            memory: &Nothing,
+            sp: &sp,
+            machine: Machine::bare(),
+            standing: Default::default(),
+        };
+        let got = given::file(&session, path.to_str().unwrap()).await;
+        (got.map_or_else(|error| error.to_string(), |got| got.token.expose().clone()), clock.texts.into_inner().unwrap().len())
+    };
+    assert_eq!(read(&[&good, "not looked at"]).await, (good.clone(), 1));
+    for texts in [["", &good, ""], [&half, "", &good], [&over, &over, &good]] {
+        assert_eq!(read(&texts).await.0, good);
+    }
+    // What stays as it is, is the cloud's to judge.
+    assert_eq!(read(&[&over]).await.0, over);
+    assert!(read(&[""]).await.0.ends_with("it is empty"));
 }
 
 #[test]

@@ -203,7 +203,7 @@ fn identities(node: Node<'_, '_>, seen: &mut BTreeSet<String>) -> Result<(), Ref
 /// The signature of an element, if it has one, in its one place and of its one form.
 fn signature(signed: Node<'_, '_>, expected: &Expected<'_>) -> Result<Option<Method>, Refused> {
     let Some(signature) = signed.maybe(DSIG, "Signature")? else { return Ok(None) };
-    if !signed.elements().nth(1).is_some_and(|second| second == signature) {
+    if signed.elements().nth(1) != Some(signature) {
         return Err(wrong("it does not come right after the issuer"));
     }
     let parts: Vec<&str> = signature.elements().map(|part| part.tag_name().name()).collect();

@@ -122,7 +122,7 @@ pub(super) async fn person(conn: &mut Conn, text: &str) -> Result<User, Problem>
     {
         return Ok(user);
     }
-    let none = || Problem::new(Code::NotFound, "there is no such person");
+    let none = || Problem::only(Code::NotFound);
     let gid = Gid::parse(text).map_err(|_| none())?;
     users::by_gid(conn, &gid).await?.ok_or_else(none)
 }

@@ -302,6 +302,7 @@ async fn delete(asked: Asked, PathOf(user): PathOf<String>, version: IfMatch) ->
     let (user, _) = about(&asked, &mut tx, &actor, &user, Action::DeleteUser).await?;
     version.check(user.version)?;
     tx.delete_user(&user.id, user.version).await?;
+    asked.app.sessions.end_all(&mut tx, &user.id).await?;
     asked.told.commit(tx).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -332,6 +333,10 @@ async fn set_status(asked: &Asked, user: &str, version: IfMatch, once: &Once, st
     let (user, _) = about(asked, &mut tx, &actor, user, Action::DisableUser).await?;
     version.check(user.version)?;
     tx.set_status(&user.id, user.version, status).await?;
+    if status == Status::Disabled {
+        // Where they are kept elsewhere the database cannot end them.
+        asked.app.sessions.end_all(&mut tx, &user.id).await?;
+    }
     let user = users::by_id(&mut tx, &user.id).await?;
     let answer = once.answer(&mut tx, StatusCode::OK, &PersonView::whole(&user)).await?;
     asked.told.commit(tx).await?;

@@ -1,11 +1,11 @@
 //! A line on stderr for each request, and its count. Never a query, a cookie, a token or a body.
 
-use axum::extract::{MatchedPath, Request};
+use axum::extract::Request;
 use axum::http::Method;
 use axum::http::header::ACCEPT;
 use axum::response::Response;
 
-use super::{Told, Visit};
+use super::{Matched, Told, Visit};
 use crate::server::app::App;
 use crate::server::settings::AccessLog;
 use crate::types::Untrusted;
@@ -45,7 +45,7 @@ impl Line {
 
     pub(super) fn write(&self, app: &App, response: &Response, started: &Stopwatch) {
         let (status, seconds) = (response.status().as_u16(), started.seconds());
-        let route = response.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str);
+        let route = response.extensions().get::<Matched>().map_or("none", |matched| matched.0.path.as_str());
         app.metrics.request(&self.method, route, status, seconds);
         if matches!(self.path.as_str(), "/healthz" | "/readyz" | "/metrics") && status < 400 {
             return;

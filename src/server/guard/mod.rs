@@ -97,11 +97,21 @@ pub(super) fn around(app: &App, handler: MethodRouter<App>, spec: Spec) -> Metho
     handler.route_layer(from_fn_with_state((app.clone(), Arc::new(spec)), inside))
 }
 
+/// Which route it was, for the one who counts.
+#[derive(Debug, Clone)]
+struct Matched(Arc<Spec>);
+
 async fn inside(State((app, spec)): State<(App, Arc<Spec>)>, request: Request, next: Next) -> Response {
+    let mut response = pass(&app, &spec, request, next).await;
+    response.extensions_mut().insert(Matched(spec));
+    response
+}
+
+async fn pass(app: &App, spec: &Spec, request: Request, next: Next) -> Response {
     let Some(visit) = request.extensions().get::<Visit>().cloned() else {
         return Problem::only(Code::Internal).into_response();
     };
-    if let Err(problem) = pace(&app, &spec, &visit) {
+    if let Err(problem) = pace(app, spec, &visit) {
         return problem.into_response();
     }
     let (mut parts, body) = request.into_parts();
@@ -111,16 +121,16 @@ async fn inside(State((app, spec)): State<(App, Arc<Spec>)>, request: Request, n
     };
     let path = RawPathParams::from_request_parts(&mut parts, &()).await.ok();
     let given = params::read(path.as_ref(), parts.uri.query(), &parts.headers, &body);
-    let told = Told::new(&spec, &visit, given.told);
+    let told = Told::new(spec, &visit, given.told);
     parts.extensions.insert(told.clone());
     if spec.is_idempotent {
         parts.extensions.insert(Sameness(same(&parts, &body)));
     }
-    let response = match admit(&app, &spec, &visit, &mut parts, &body, &told).await {
+    let response = match admit(app, spec, &visit, &mut parts, &body, &told).await {
         Ok(()) => next.run(Request::from_parts(parts, Body::from(body))).await,
         Err(response) => response,
     };
-    tell(&app, &told, response, visit.now).await
+    tell(app, &told, response, visit.now).await
 }
 
 fn pace(app: &App, spec: &Spec, visit: &Visit) -> Result<(), Problem> {

@@ -76,8 +76,7 @@ pub(super) async fn list(
     let w = words(visit.tongue);
     let found = find(&mut *app.store.read().await?, &who, &which, visit.now).await?;
     let (cloud, q) = (which.cloud.clone().unwrap_or_default(), which.q.clone().unwrap_or_default());
-    let title = |cloud: CloudId| cloud.title();
-    let tabs = [("", w.all_clouds), ("alibaba", title(CloudId::Alibaba)), ("aws", title(CloudId::Aws))];
+    let tabs = [("", w.all_clouds), ("alibaba", w.alibaba), ("aws", w.aws)];
     let tabs = tabs.map(|(word, title)| Tab { title, href: address(word, &q, None), is_here: word == cloud });
     let template = Roles {
         w,
@@ -90,7 +89,7 @@ pub(super) async fn list(
         is_later: which.cursor.is_some(),
         first: address(&cloud, &q, None),
         next: found.next.as_deref().map(|next| address(&cloud, &q, Some(next))),
-        clouds: grouped(found.items),
+        clouds: grouped(w, found.items),
         q,
         cloud,
     };
@@ -98,12 +97,12 @@ pub(super) async fn list(
 }
 
 /// By cloud, then by account; within these they stay in the order of the list.
-fn grouped(roles: Vec<MyRole>) -> Vec<Cloud> {
+fn grouped(w: &'static Words, roles: Vec<MyRole>) -> Vec<Cloud> {
     let mut clouds: Vec<Cloud> = Vec::new();
     for role in roles {
-        let id = if role.cloud == CloudId::Aws.word() { CloudId::Aws } else { CloudId::Alibaba };
+        let title = if role.cloud == CloudId::Aws.word() { w.aws } else { w.alibaba };
         let at = clouds.iter().position(|cloud| cloud.word == role.cloud).unwrap_or_else(|| {
-            clouds.push(Cloud { word: role.cloud, title: id.title(), accounts: Vec::new() });
+            clouds.push(Cloud { word: role.cloud, title, accounts: Vec::new() });
             clouds.len() - 1
         });
         let accounts = &mut clouds[at].accounts;

@@ -31,6 +31,8 @@ words! {
     roles_lead: "The cloud roles that you may use. Sign in to a console with one, or get a token that lasts for a short time.", "您可以使用的云角色。可用角色登录控制台，或获取短期有效的令牌。";
     search: "Search", "搜索";
     search_hint: "Account, number or role", "账号名称、账号 UID 或角色";
+    alibaba: "Alibaba Cloud", "阿里云";
+    aws: "AWS", "AWS";
     all_clouds: "All clouds", "全部云";
     console: "Sign in", "登录控制台";
     console_hint: "Opens the console in a new window", "在新窗口中打开控制台";
@@ -46,7 +48,7 @@ words! {
     token_title: "Get a token", "获取令牌";
     token_lead: "An access key that ends by itself. Nothing of it is kept here: when you leave this page it is gone.", "自动失效的临时访问密钥。本系统不会保存它：离开本页后即不可再查看。";
     role: "Role", "角色";
-    role_arn: "Full name", "角色 ARN";
+    role_arn: "Role ARN", "角色 ARN";
     lasts: "Lasts for", "有效时长";
     minutes_15: "15 minutes", "15 分钟";
     minutes_30: "30 minutes", "30 分钟";

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use toml_edit::{DocumentMut, Item, Table, Value};
 
 use super::SettingsError;
-use super::keys::{KEYS, Key, PREFIX};
+use super::keys::{KEYS, Key, LISTS, PREFIX};
 use crate::types::{Secret, Untrusted};
 use crate::world::Env;
 use crate::world::file;
@@ -126,10 +126,10 @@ fn flatten(above: &str, table: &Table, path: &Path, values: &mut BTreeMap<&'stat
         let Some(key) = KEYS.iter().find(|key| key.name == name) else {
             return Err(SettingsError::Unknown { name, origin });
         };
-        let bad = || SettingsError::Bad {
-            key: key.name,
-            origin: origin.clone(),
-            why: "is no text, number, `true` or `false`, nor a list of texts".to_owned(),
+        let may_be_many = LISTS.iter().any(|list| list.name == key.name);
+        let bad = || {
+            let why = if may_be_many { "is neither a text nor a list of texts" } else { "is no text, number, `true` or `false`" };
+            SettingsError::Bad { key: key.name, origin: origin.clone(), why: why.to_owned() }
         };
         let one = |value: &Value| match value {
             Value::String(text) => Some(text.value().clone()),
@@ -138,7 +138,7 @@ fn flatten(above: &str, table: &Table, path: &Path, values: &mut BTreeMap<&'stat
             _ => None,
         };
         let (written, is_list) = match item {
-            Item::Value(Value::Array(list)) => (list.iter().map(one).collect::<Option<Vec<_>>>(), true),
+            Item::Value(Value::Array(list)) if may_be_many => (list.iter().map(one).collect::<Option<Vec<_>>>(), true),
             Item::Value(value) => (one(value).map(|text| vec![text]), false),
             _ => (None, false),
         };

@@ -115,13 +115,13 @@ keys! {
         "The region of the keys in Alibaba Cloud's KMS, `cn-hangzhou`.";
     KMS_ALIBABA_ENDPOINT = "kms.alibaba_endpoint", "the region's",
         "The address of Alibaba Cloud's KMS, `https://kms-vpc.cn-hangzhou.aliyuncs.com/` from inside a VPC.";
-    KMS_ALIBABA_CREDENTIALS = "kms.alibaba_credentials_file", "`ALIBABA_CLOUD_ACCESS_KEY_ID`, `…_SECRET` and `ALIBABA_CLOUD_SECURITY_TOKEN` of the environment",
+    KMS_ALIBABA_CREDENTIALS = "kms.alibaba_credentials_file", "`ALIBABA_CLOUD_ACCESS_KEY_ID`, `…_SECRET` and `ALIBABA_CLOUD_SECURITY_TOKEN` of the environment; else the role of the ECS instance",
         "The file with the access key for it, its secret and perhaps a security token, a line each. Only its owner can read it (mode 0600); it is read anew for each signature, so whatever renews it need not tell the service.";
     KMS_AWS_REGION = "kms.aws_region", "the region in the key's ARN",
         "The region of the keys in AWS's KMS.";
     KMS_AWS_ENDPOINT = "kms.aws_endpoint", "the region's",
         "The address of AWS's KMS, for an endpoint inside a VPC.";
-    KMS_AWS_CREDENTIALS = "kms.aws_credentials_file", "`AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN` of the environment",
+    KMS_AWS_CREDENTIALS = "kms.aws_credentials_file", "`AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN` of the environment; else the role of the EC2 instance",
         "The same file, for AWS.";
     AUDIT_FILE = "audit.file", "none",
         "A file that every event of the audit trail is appended to, a line of JSON each (mode 0600). It may be turned over at any time.";
@@ -159,3 +159,6 @@ keys! {
     AWS_US_GOV_AUDIENCE = "cloud.aws-us-gov.audience", "AWS GovCloud's", "The audience of assertions for that cloud.";
     AWS_US_GOV_STS = "cloud.aws-us-gov.sts", "AWS GovCloud's", "The address of that cloud's STS.";
 }
+
+/// The keys that have any number of values.
+pub(super) const LISTS: &[&Key] = &[&PROXIES, &METRICS, &IDP_CONTEXTS, &AUDIT_WEBHOOK_NETWORKS];

@@ -15,7 +15,9 @@ use self::draft::Draft;
 use self::keys::{KEYS, PREFIX};
 pub use self::networks::Networks;
 pub use self::rules::HouseRules;
-pub use self::service::{AccessLog, CloudSettings, IdpSettings, KeySettings, Limits, SamlNames, ServerSettings, SessionSettings};
+pub use self::service::{
+    AccessLog, CloudSettings, IdpSettings, KeySettings, Limits, RedisSettings, SamlNames, ServerSettings, SessionSettings,
+};
 pub use self::trail::TrailSettings;
 use crate::tvm::store::Open;
 use crate::types::Untrusted;
@@ -189,7 +191,8 @@ mod tests {
         assert!(refused("", &[("SAML2CLOUD_SERVE_DATABASE_ULR", "x")]).contains("`SAML2CLOUD_SERVE_DATABASE_ULR`"));
         assert!(refused("[database", &[]).contains("is not TOML"));
         assert!(refused("[database]\nconnections = 0", &[]).contains("`database.connections`"));
-        assert!(refused("[database]\nurl = []", &[]).contains("names no file") || true);
+        assert!(refused("[database]\nurl = []", &[]).contains("is no text, number"));
+        assert!(refused("[idp]\nauthn_contexts = [[]]", &[]).contains("nor a list of texts"));
         assert!(matches!(Settings::load(None, &Env::default()), Err(SettingsError::Unnamed)));
     }
 

@@ -54,6 +54,11 @@ pub struct Corporate {
 }
 
 impl Corporate {
+    /// Its name.
+    pub fn entity_id(&self) -> &str {
+        &self.entity_id
+    }
+
     /// Reads metadata and pinned certificates; nothing where none are configured.
     ///
     /// # Errors

@@ -8,6 +8,7 @@ mod base;
 mod call;
 mod format;
 mod policy;
+mod verify;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +16,7 @@ use std::time::Duration;
 pub use self::call::CallError;
 pub use self::format::{Format, Written};
 pub use self::policy::{BadPolicy, SessionPolicy};
+pub use self::verify::Found;
 use super::assertion::{self, AssertionError, Issuer, SignedResponse};
 use super::keys::{KeysError, Purpose, Ring, Seal, SealError};
 use super::ledger::Outcome;

@@ -62,6 +62,17 @@ pub struct Imported {
     pub certificate: Option<Vec<u8>>,
 }
 
+/// A key of a cloud's key management.
+#[derive(Debug, Clone, Copy)]
+pub struct KeyThere<'k> {
+    /// Whose.
+    pub backend: Backend,
+    /// Its name there: its identity, an alias or its ARN.
+    pub key: &'k str,
+    /// Its version, where keys have some (Alibaba Cloud).
+    pub version: Option<&'k str>,
+}
+
 /// Makes a key that is kept here, pending.
 ///
 /// # Errors
@@ -116,13 +127,12 @@ pub async fn enrol(
     store: &Store,
     keepers: &Keepers,
     new: &NewKey<'_>,
-    backend: Backend,
-    key: &str,
-    version: Option<&str>,
+    there: &KeyThere<'_>,
     by: &By,
     now: Timestamp,
 ) -> Result<SigningKey, KeysError> {
     let id = KeyId::new(now);
+    let KeyThere { backend, key, version } = *there;
     let kms = keepers.kms().ok_or_else(|| KeysError::NoKeeper(id.clone(), backend.word()))?;
     let held = Held { key: key.to_owned(), version: version.map(str::to_owned) };
     let there = kms.key(backend, &held)?;

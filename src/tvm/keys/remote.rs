@@ -1,18 +1,26 @@
 //! Keys that a cloud's key management keeps. Only digests travel there.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use super::{Backend, KeysError};
-use crate::cloud::Keys;
 use crate::cloud::kms::{KmsError, KmsKey};
+use crate::cloud::{Keys, instance};
 use crate::saml::{SignError, Signer};
-use crate::types::{CloudId, Secret, Untrusted, WebUrl};
-use crate::world::{Clock, Env, Transport, file};
+use crate::types::{CloudId, Secret, Timestamp, Untrusted, WebUrl};
+use crate::world::{Clock, Env, Instance, Transport, file};
+
+/// What is missing.
+const NO_KEYS: &str =
+    "there is no access key for the key management: neither in a file, nor in the environment, nor by a role of this machine";
+/// How long before their end the keys of a role are renewed.
+const MARGIN: Duration = Duration::from_secs(300);
 
 /// How one cloud's key management is reached.
 #[derive(Debug, Clone, Default)]
@@ -38,6 +46,10 @@ pub struct Kms {
     pub net: Box<dyn Transport>,
     /// The time, for signing requests.
     pub clock: Arc<dyn Clock>,
+    /// The machine's own metadata service, where neither a file nor the environment has keys.
+    pub instance: Instance,
+    /// The keys of the machine's role, until they end.
+    pub role: Mutex<BTreeMap<CloudId, (Keys, Timestamp)>>,
 }
 
 impl fmt::Debug for Kms {
@@ -98,7 +110,7 @@ impl Kms {
     }
 
     /// The keys that requests are signed with, read anew each time: what renews them need not tell us.
-    fn keys(&self, cloud: CloudId) -> Result<Keys, SignError> {
+    async fn keys(&self, cloud: CloudId) -> Result<Keys, SignError> {
         let place = self.place(cloud);
         if let Some(path) = &place.credentials {
             let is_ours = file::is_private(path);
@@ -124,20 +136,44 @@ impl Kms {
             (Some(id), Some(secret)) => {
                 Ok(Keys { id: id.to_owned(), secret: secret.into(), token: self.env.get(token).map(Into::into) })
             }
-            _ => Err(SignError::Unusable("there is no access key for the key management, in a file or in the environment")),
+            _ => self.of_the_machine(cloud).await,
         }
+    }
+
+    /// The keys of the role that this machine has.
+    async fn of_the_machine(&self, cloud: CloudId) -> Result<Keys, SignError> {
+        let off = match cloud {
+            CloudId::Aws => "AWS_EC2_METADATA_DISABLED",
+            CloudId::Alibaba => "ALIBABA_CLOUD_ECS_METADATA_DISABLED",
+        };
+        if self.env.is_on(off) {
+            return Err(SignError::Unusable(NO_KEYS));
+        }
+        let now = self.clock.now();
+        let known = || self.role.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((keys, ends)) = known().get(&cloud)
+            && ends.since(now) > MARGIN
+        {
+            return Ok(keys.clone());
+        }
+        let (keys, ends) = instance::keys(cloud, &self.instance).await.map_err(|error| {
+            tracing::debug!(error = &error as &dyn std::error::Error, "the role of this machine");
+            SignError::Unusable(NO_KEYS)
+        })?;
+        known().insert(cloud, (keys.clone(), ends));
+        Ok(keys)
     }
 
     /// Signs a message: its digest travels.
     pub(super) async fn sign(&self, key: &KmsKey, message: &[u8]) -> Result<Vec<u8>, SignError> {
         let digest = ring::digest::digest(&ring::digest::SHA256, message);
-        let keys = self.keys(key.cloud)?;
+        let keys = self.keys(key.cloud).await?;
         key.sign(digest.as_ref(), &keys, self.net.as_ref(), self.clock.now()).await.map_err(said)
     }
 
     /// The public half.
     pub(super) async fn public_key(&self, key: &KmsKey) -> Result<Vec<u8>, SignError> {
-        let keys = self.keys(key.cloud)?;
+        let keys = self.keys(key.cloud).await?;
         key.public_key(&keys, self.net.as_ref(), self.clock.now()).await.map_err(said)
     }
 }
@@ -166,5 +202,104 @@ impl Signer for Remote {
 
     async fn sign(&self, message: &[u8]) -> Result<Vec<u8>, SignError> {
         self.kms.sign(&self.key, message).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::world::{Request, Response, TransportError};
+
+    #[derive(Debug)]
+    struct Still(Timestamp);
+
+    #[async_trait]
+    impl Clock for Still {
+        fn now(&self) -> Timestamp {
+            self.0
+        }
+
+        async fn sleep(&self, _: Duration) {}
+    }
+
+    /// Answers with the identity of the access key that signed.
+    struct Echo;
+
+    #[async_trait]
+    impl Transport for Echo {
+        async fn send(&self, request: &Request) -> Result<Response, TransportError> {
+            let (_, signed) = request.headers.iter().find(|(name, _)| *name == "authorization").unwrap();
+            let id = signed.expose().split(['=', '/', ',']).nth(1).unwrap().to_owned();
+            use base64::Engine as _;
+            let value = base64::engine::general_purpose::STANDARD.encode(id);
+            let body = serde_json::json!({"Signature": value, "Value": value}).to_string();
+            Ok(Response { status: 200, headers: Vec::new(), body: Secret::new(body) })
+        }
+    }
+
+    fn kms(env: &[(&str, &str)], left: u64) -> Kms {
+        let ends = Timestamp::from_unix(1_800_000_000).unwrap();
+        let keys = || Keys { id: "ROLE".to_owned(), secret: "s".into(), token: Some("t".into()) };
+        let role = [(CloudId::Aws, (keys(), ends)), (CloudId::Alibaba, (keys(), ends))].into();
+        let place = || KmsPlace { region: Some("eu-west-1".to_owned()), ..KmsPlace::default() };
+        Kms {
+            alibaba: place(),
+            aws: place(),
+            env: Env::of(env.iter().copied()),
+            net: Box::new(Echo),
+            clock: Arc::new(Still(ends.before(Duration::from_secs(left)))),
+            // Nobody listens there.
+            instance: Instance::at("http://127.0.0.1:1/".parse().unwrap()).unwrap(),
+            role: Mutex::new(role),
+        }
+    }
+
+    fn signer(kms: &Kms, backend: Backend) -> Result<String, SignError> {
+        let key = kms.key(backend, &Held { key: "k".to_owned(), version: None }).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(kms.sign(&key, b"message")).map(|id| String::from_utf8(id).unwrap())
+    }
+
+    #[test]
+    fn the_environment_counts_before_the_role_of_the_machine() {
+        let aws = [("AWS_ACCESS_KEY_ID", "ENV"), ("AWS_SECRET_ACCESS_KEY", "x")];
+        let alibaba = [("ALIBABA_CLOUD_ACCESS_KEY_ID", "ENV"), ("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "x")];
+        assert_eq!(signer(&kms(&aws, 3600), Backend::AwsKms).unwrap(), "ENV");
+        assert_eq!(signer(&kms(&alibaba, 3600), Backend::AlibabaKms).unwrap(), "ENV");
+        assert_eq!(signer(&kms(&alibaba, 3600), Backend::AwsKms).unwrap(), "ROLE");
+        assert_eq!(signer(&kms(&aws, 3600), Backend::AlibabaKms).unwrap(), "ROLE");
+    }
+
+    #[test]
+    fn the_keys_of_a_role_are_renewed_before_they_end() {
+        assert_eq!(signer(&kms(&[], 301), Backend::AwsKms).unwrap(), "ROLE");
+        assert_eq!(signer(&kms(&[], 300), Backend::AwsKms), Err(SignError::Unusable(NO_KEYS)));
+        let off = [("AWS_EC2_METADATA_DISABLED", "true"), ("ALIBABA_CLOUD_ECS_METADATA_DISABLED", "true")];
+        for backend in [Backend::AwsKms, Backend::AlibabaKms] {
+            assert_eq!(signer(&kms(&off, 3600), backend), Err(SignError::Unusable(NO_KEYS)));
+        }
+    }
+
+    #[test]
+    fn an_address_comes_from_the_region_or_the_keys_own_name() {
+        let address = |backend, region: Option<&str>, key: &str| {
+            let mut kms = kms(&[], 0);
+            (kms.aws.region, kms.alibaba.region) = (region.map(str::to_owned), region.map(str::to_owned));
+            let held = Held { key: key.to_owned(), version: None };
+            kms.key(backend, &held).map(|key| (key.endpoint.expose().to_string(), key.region)).ok()
+        };
+        let is = |url: &str, region: &str| Some((url.to_owned(), region.to_owned()));
+        let arn = "arn:aws:kms:us-east-2:111111111111:key/k";
+        assert_eq!(address(Backend::AwsKms, None, arn), is("https://kms.us-east-2.amazonaws.com/", "us-east-2"));
+        assert_eq!(
+            address(Backend::AwsKms, Some("cn-north-1"), "k"),
+            is("https://kms.cn-north-1.amazonaws.com.cn/", "cn-north-1")
+        );
+        assert_eq!(
+            address(Backend::AlibabaKms, Some("cn-hangzhou"), "k"),
+            is("https://kms.cn-hangzhou.aliyuncs.com/", "cn-hangzhou")
+        );
+        assert_eq!(address(Backend::AlibabaKms, None, "k"), None);
+        assert_eq!(address(Backend::File, Some("x"), "k"), None);
     }
 }

@@ -250,7 +250,7 @@ async fn walk(conn: &mut Conn, head: &Head, marks: &BTreeMap<i64, Checkpoint>) -
             Err(Broken::Missing { chain: head.chain.clone(), seq: walk.head().seq + 1 }.into())
         }
         // Nothing before the cut is left to be walked, and none of it may be.
-        _ if begun > 0 && !self::events(conn, &head.chain, 0, 1).await?.first().is_none_or(|row| row.seq > begun) => {
+        _ if begun > 0 && self::events(conn, &head.chain, 0, 1).await?.first().is_some_and(|row| row.seq <= begun) => {
             Err(Broken::Torn { chain: head.chain.clone(), seq: begun }.into())
         }
         _ => Ok(events),

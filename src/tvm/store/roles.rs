@@ -24,6 +24,10 @@ declare! {
         version = version + 1 WHERE id = $1 AND version = $2 AND state <> 'deleted'";
     RENAME_GROUP("tt") = "UPDATE user_group SET name = $2, name_norm = $2 WHERE role_id = $1";
     DELETE("tii") = "UPDATE cloud_role SET state = 'deleted', updated_at = $3, version = version + 1 WHERE id = $1 AND version = $2 AND state <> 'deleted'";
+    BY_NAME("tt") = "SELECT r.id, r.node_id, g.id AS group_id, r.class, r.name, r.arn, r.plane, r.preset_key, r.cam_power, r.max_session_s, r.vend_method, r.risk,
+        r.state, r.version FROM cloud_role r JOIN user_group g ON g.role_id = r.id WHERE r.node_id = $1 AND r.name = $2 AND r.state <> 'deleted'";
+    // What was seen of a role changes nothing of it: its version stays.
+    VERIFIED("tti") = "UPDATE cloud_role SET verify_result = $2, verified_at = $3 WHERE id = $1 AND state <> 'deleted'";
     // Locks the row until the end of the change.
     HOLD("t") = "UPDATE cloud_role SET version = version WHERE id = $1 AND state <> 'deleted'";
     HAS_MEMBER("t") = "SELECT DISTINCT u.id, u.alias AS name FROM user_group g JOIN group_member m ON m.group_id = g.id JOIN cam_user u ON u.id = m.user_id
@@ -59,6 +63,14 @@ pub async fn by_id(conn: &mut Conn, id: &RoleId) -> Result<Role> {
     row.as_ref().map(read).unwrap_or(Err(StoreError::NotFound("role")))
 }
 
+/// A role of an account, by its name.
+///
+/// # Errors
+/// The database.
+pub async fn by_name(conn: &mut Conn, node: &NodeId, name: &str) -> Result<Option<Role>> {
+    BY_NAME.ask().bind(node.as_str()).bind(name).fetch_optional(conn).await?.as_ref().map(read).transpose()
+}
+
 /// Some of an account's roles, by name.
 ///
 /// # Errors
@@ -92,6 +104,16 @@ pub async fn references(conn: &mut Conn, id: &RoleId) -> Result<Vec<Reference>> 
 }
 
 impl Tx<'_> {
+    /// Writes down what the account said of a role.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn set_verified(&mut self, id: &RoleId, result: &str) -> Result<()> {
+        let ask = VERIFIED.ask().bind(id.as_str()).bind(result).bind(self.now().unix_millis());
+        ask.execute(&mut **self).await?;
+        Ok(())
+    }
+
     /// Registers a role with its group. Horizontal roles whose rule it keeps to have it from now on.
     ///
     /// # Errors

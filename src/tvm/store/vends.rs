@@ -61,6 +61,8 @@ pub struct NewVend<'v> {
     pub terms: &'v Terms,
     /// Why they may.
     pub grants: &'v [Grant],
+    /// What the service itself does with it; then nobody needs to have granted anything.
+    pub errand: Option<&'static str>,
     /// How they asked.
     pub channel: Channel,
     /// For how long.
@@ -166,7 +168,8 @@ impl Tx<'_> {
     /// The role is not one that is handed out, or nobody granted it.
     pub async fn open_vend(&mut self, vend: &NewVend<'_>) -> Result<VendId> {
         let terms = vend.terms;
-        if vend.grants.is_empty() || terms.method == VendMethod::None {
+        let granted = !vend.grants.is_empty() || (vend.errand.is_some() && vend.channel == Channel::System);
+        if !granted || terms.method == VendMethod::None {
             return Err(StoreError::NotFound("grant"));
         }
         let via: Vec<serde_json::Value> = vend
@@ -177,10 +180,13 @@ impl Tx<'_> {
                 serde_json::json!({"group": grant.group.as_str(), "horizontal": horizontal})
             })
             .collect();
+        let via: Vec<serde_json::Value> =
+            via.into_iter().chain(vend.errand.map(|word| serde_json::json!({"errand": word}))).collect();
+        let label = vend.errand.map_or_else(|| session_name(&terms.gid), str::to_owned);
         let id = VendId::new(self.now());
         let ask = INSERT.ask().bind(id.as_str()).bind(self.now().unix_millis()).bind(vend.user.as_str()).bind(terms.gid.as_str());
         let ask = ask.bind(vend.role.as_str()).bind(terms.arn.as_str()).bind(terms.node.as_str()).bind(terms.method.word());
-        let ask = ask.bind(vend.channel.word()).bind(i64::from(vend.lifetime.seconds())).bind(session_name(&terms.gid));
+        let ask = ask.bind(vend.channel.word()).bind(i64::from(vend.lifetime.seconds())).bind(label);
         let ask = ask.bind(serde_json::Value::Array(via).to_string()).bind(vend.request).bind(vend.source_ip);
         ask.bind(Outcome::Pending.word()).execute(&mut **self).await?;
         Ok(id)

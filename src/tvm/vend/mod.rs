@@ -1,5 +1,9 @@
 //! The first half of a vend: who, which role, for how long, and the line in the ledger. What is then signed is built from a [`Permit`], and
 //! a permit comes from nowhere else. The second half completes the line.
+//!
+//! What the service does for itself in an account ([`Duty`]) goes the same way, by a role of its own there.
+
+mod duty;
 
 use super::audit::{AuthKind, Event, Outcome as Told};
 use super::ledger::{Outcome, TooShort, lifetime, session_name};
@@ -8,6 +12,8 @@ use super::store::access::{Grant, Terms};
 use super::store::vends::{Channel, Completion, NewVend};
 use super::store::{Result, Store, Tx, access, proposals, users};
 use crate::types::{IdpArn, RoleArn, SessionDuration, Timestamp};
+
+pub use self::duty::{Duty, Errand, begin_duty};
 
 /// What somebody asks for.
 #[derive(Debug, Clone, Copy)]
@@ -220,8 +226,9 @@ impl Asked {
         };
         let (request, source_ip) = (self.request.as_deref(), self.source_ip.as_deref());
         let (user, role, terms, grants) = (&self.user, &self.role, &terms, grants.as_slice());
-        let line =
-            tx.open_vend(&NewVend { user, role, terms, grants, channel: self.channel, lifetime, request, source_ip }).await?;
+        let line = tx
+            .open_vend(&NewVend { user, role, terms, grants, errand: None, channel: self.channel, lifetime, request, source_ip })
+            .await?;
         params["line"] = line.as_str().into();
         params["lifetime"] = lifetime.seconds().into();
         let permit = Permit {

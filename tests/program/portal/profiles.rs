@@ -172,6 +172,9 @@ fn an_account_may_borrow_a_portals_profile() {
     desk.account("production", &format!("role_arn = \"{ROLE}\""));
     let done = desk.call("exec -a production --exec-profile deploy -- printenv AWS_ACCESS_KEY_ID").run().exits(0);
     done.says(&["assumed with the keys of profile legacy, which signs in at acme.awsapps.com"]);
+    // Whoever wants the profile overwritten does not mean its role.
+    let forced = desk.call("login -p alone --force-profile").run().exits(2);
+    forced.says(&["there is no account `default`"]);
     // And a profile whose source is what an account writes begins at that account's login.
     let written = desk.room.read(".saml2aws").replace("aws_profile = \"production\"", "aws_profile = \"written\"");
     desk.room.write(".saml2aws", &written);

@@ -76,6 +76,20 @@ fn a_refresh_token_that_stays_is_kept() {
     assert_ne!(before["accessToken"], after["accessToken"]);
 }
 
+/// The `aws` client empties a file before it writes it; one that stays so, or is no token, costs a sign-in and no more.
+#[test]
+fn a_shared_file_that_somebody_else_is_writing() {
+    let desk = Desk::with_account("");
+    desk.call("login -a production").run().exits(0);
+    let whole = desk.room.read(SHARED);
+    for (tabs, broken) in [(2, ""), (3, &whole[..whole.len() / 2]), (4, "[]")] {
+        desk.room.write(SHARED, broken);
+        desk.call("login -a production --force").run().exits(0);
+        assert_eq!(desk.tabs(), tabs, "{broken}");
+        assert!(desk.token()["accessToken"].is_string());
+    }
+}
+
 #[test]
 fn a_token_that_ends_soon_is_renewed_and_serves_meanwhile() {
     let desk = Desk::with_account("");

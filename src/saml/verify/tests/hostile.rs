@@ -187,7 +187,7 @@ fn only_what_is_pinned_counts() {
         fixture!("p256.crt.pem"),
     ]
     .map(der);
-    assert!(ask(&[idp.clone()]).is_ok());
+    assert!(ask(std::slice::from_ref(&idp)).is_ok());
     assert!(ask(&[next.clone(), idp.clone()]).is_ok());
     assert!(ask(&[idp, next.clone()]).is_ok());
     assert_eq!(ask(&[next, stranger]).unwrap_err().code(), "signature");

@@ -124,7 +124,6 @@ fn no_variant_yields_another_name() {
         });
     }
     assert!(tried >= 10_000, "{tried}");
-    println!("{tried} variants, {taken} taken");
     // A few are harmless: what was moved is where it was, or nothing that anybody signed.
     assert!((1..tried / 50).contains(&taken), "{taken} of {tried}");
 }
@@ -144,7 +143,6 @@ impl Numbers {
 
 #[test]
 fn no_changed_byte_yields_another_name() {
-    let certificates = certificates();
     let mut numbers = Numbers(0x5EED);
     let marks = [
         "<",

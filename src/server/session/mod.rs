@@ -1,9 +1,12 @@
 //! Where sign-ins of browsers are kept: in the database, or in Redis. The rest of the service does not know which.
 
+mod redis;
+
 use std::time::Duration;
 
 use async_trait::async_trait;
 
+pub use self::redis::{InRedis, OpenError};
 use super::problem::Problem;
 use crate::tvm::model::{Digest, User, UserId};
 use crate::tvm::store::sessions::{self, NewSession, Session};
