@@ -10,7 +10,7 @@ use super::ServeError;
 use super::api;
 use super::command;
 use super::cookies::Cookies;
-use super::guard::{self, Limiter};
+use super::guard::{self, Limiter, Together};
 use super::health;
 use super::keys;
 use super::metrics::Metrics;
@@ -44,6 +44,8 @@ pub struct Inner {
     pub clock: Arc<dyn Clock>,
     /// How much comes from where.
     pub limiter: Limiter,
+    /// Where all processes count how much comes from where.
+    pub together: Box<dyn Together>,
     /// What is counted.
     pub metrics: Metrics,
     /// The corporate identity provider, where one is configured.
@@ -66,6 +68,8 @@ pub struct Parts {
     pub store: Store,
     /// Where sign-ins are kept.
     pub sessions: Box<dyn Sessions>,
+    /// Where all processes count how much comes from where.
+    pub together: Box<dyn Together>,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
     /// Opens connections to the clouds.
@@ -87,7 +91,7 @@ impl App {
     /// # Errors
     /// The configuration names what cannot be used.
     pub fn new(parts: Parts) -> Result<Self, ServeError> {
-        let Parts { settings, store, sessions, clock, network, env } = parts;
+        let Parts { settings, store, sessions, together, clock, network, env } = parts;
         let corporate = Corporate::read(&settings)?;
         let keepers = keys::keepers(&settings, &env, &*network, Arc::clone(&clock))?;
         let seal = keepers.seal().map(Arc::clone);
@@ -116,6 +120,7 @@ impl App {
             vending: Arc::new(vending),
             description: api::description(&routes()),
             limiter: Limiter::default(),
+            together,
             metrics: Metrics::default(),
             settings,
             store,

@@ -9,6 +9,7 @@ mod cloud;
 mod command;
 mod corporate;
 mod house;
+mod limits;
 mod me;
 mod pages;
 mod process;

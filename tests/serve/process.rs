@@ -83,9 +83,14 @@ async fn postgres() -> Option<Plan> {
 
 /// A house on each database there is.
 async fn houses() -> Vec<House> {
-    let mut houses = vec![House::new().await];
+    houses_with("").await
+}
+
+/// The same with these lines as well.
+pub(crate) async fn houses_with(more: &str) -> Vec<House> {
+    let mut houses = vec![House::with(more).await];
     if let Some(plan) = postgres().await {
-        houses.push(plan.build().await);
+        houses.push(Plan { more: more.to_owned(), ..plan }.build().await);
     }
     houses
 }
