@@ -21,12 +21,13 @@ use super::route::Route;
 use super::session::Sessions;
 use super::settings::Settings;
 use super::signin::{self, Corporate};
+use crate::cloud::instance::Machine;
 use crate::saml::verify::{Gate, Verifier};
 use crate::tvm::exchange::{Signers, Vending};
 use crate::tvm::sites::{Override, Sites};
 use crate::tvm::store::Store;
 use crate::types::Timestamp;
-use crate::world::{Clock, Env, Network, Tls};
+use crate::world::{Clock, Env, Instance, Network, Tls};
 
 /// What all handlers share. A copy is the same thing.
 #[derive(Clone)]
@@ -105,6 +106,7 @@ impl App {
             signers: Arc::clone(&keys) as Arc<dyn Signers>,
             clock: Arc::clone(&clock),
             net: network.open(&Tls::default())?,
+            machine: Machine::new(env.clone(), Instance::new()?),
             env,
             sites: Sites::new(overrides.collect())?,
             entity_id: settings.saml.issuer.clone(),

@@ -15,5 +15,6 @@ mod pages;
 mod process;
 mod redis;
 mod routes;
+mod secrets;
 mod signin;
 mod vending;

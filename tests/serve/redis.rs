@@ -144,9 +144,21 @@ async fn sign_ins_live_in_redis_and_nothing_else_does() {
         assert_eq!(answer.status, 200, "{}", answer.text);
         assert_eq!(status(&house, &four.cookie).await, 401);
     }
+    // They are gone from Redis itself, not only refused; the other person's is there.
+    let sessions = async || redis.dump().await.lines().filter(|line| line.starts_with("saml2cloud:session:")).count();
+    assert_eq!((sessions().await, status(&house, &three.cookie).await), (1, 200));
     let five = sign_in(&house, "bob").await;
     house.change(async |tx| tx.set_status(&house.people["bob"], 3, Status::Disabled).await).await;
     assert_eq!(status(&house, &five.cookie).await, 401);
+    // And whoever is deleted.
+    let six = sign_in(&house, "mo").await;
+    assert_eq!((sessions().await, status(&house, &six.cookie).await), (2, 200));
+    house.change(async |tx| tx.remove_owner(&house.east.id, &house.people["mo"]).await).await;
+    let path = format!("/api/v1/users/{}", house.people["mo"]);
+    let answer = house.ask("DELETE", &path).bearer(&admin).header("if-match", "\"1\"").answer().await;
+    assert_eq!(answer.status, 204, "{}", answer.text);
+    assert_eq!(sessions().await, 0);
+    assert_eq!((status(&house, &three.cookie).await, status(&house, &six.cookie).await), (401, 401));
 }
 
 #[tokio::test]

@@ -97,7 +97,7 @@ keys! {
     SESSION_CLI = "session.cli_hours", "`12`",
         "How long a command line stays signed in, 1 to 168 hours.";
     STEP_UP = "session.step_up_minutes", "`0`",
-        "How old a sign-in may be for a role of risk `high`, in minutes; who signed in longer ago is sent to the identity provider once more. 0 means that the age does not count.";
+        "How old a sign-in may be for a role of risk `high`, in minutes. Who signed in longer ago is answered 401 `reauth_required`; pages lead to the identity provider, where the person proves anew who they are, and a command line signs in anew. 0 means that the age does not count.";
     VEND_PER_USER = "limits.vend_per_user", "`60`",
         "How many console sign-ins and tokens a person gets a minute at the most.";
     VEND_PER_ACCOUNT = "limits.vend_per_account", "`600`",
