@@ -121,11 +121,17 @@ async fn a_list_says_why_one_has_each_role() {
 
 #[tokio::test]
 async fn a_role_of_high_risk_needs_a_fresh_sign_in() {
-    let house = House::with("[session]\nstep_up_minutes = 10\n").await;
+    let house = House::with("[session]\nstep_up_minutes = 10\n[approval]\ntwo_person = true\n").await;
     let [aws, alibaba] = roles(&house).await;
     house.change(async |tx| tx.update_role(&Role { risk: Risk::High, ..aws.clone() }).await).await;
     let (token, browser) = (house.token("bob").await, sign_in(&house, "bob").await);
     let path = |role: &Role, act: &str| format!("/api/v1/me/roles/{}/{act}", role.id);
+    // Such a role needs a second person's consent as well.
+    let wish = json!({"role": aws.id.as_str(), "seconds": 7200, "reason": "an incident"});
+    let asked = house.post("/api/v1/proposals").bearer(&token).json(&wish).answer().await;
+    let agree = format!("/api/v1/proposals/{}/agree", asked.json()["id"].as_str().unwrap());
+    let agreed = house.post(&agree).bearer(&house.token("e-1").await).json(&json!({})).answer().await;
+    assert_eq!(agreed.status, 200, "{}", agreed.text);
     house.clock.forward(Duration::from_secs(600));
     assert_eq!(house.post(&path(&aws, "credentials")).bearer(&token).answer().await.status, 200);
     house.clock.forward(Duration::from_secs(1));
