@@ -4,14 +4,20 @@
 //! <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-metadata-security-credentials.html>,
 //! <https://www.alibabacloud.com/help/en/ecs/user-guide/view-instance-metadata>
 
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
 use serde::Deserialize;
 
 use super::Keys;
 use crate::types::{CloudId, Secret, Timestamp, Untrusted};
-use crate::world::{Instance, TransportError};
+use crate::world::{Env, Instance, TransportError};
 
 /// How long the token for asking lasts, in seconds.
 const TOKEN_SECONDS: &str = "300";
+/// How long before their end the keys of a role are renewed.
+const MARGIN: Duration = Duration::from_secs(300);
 
 /// Why there are no keys.
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +31,55 @@ pub enum InstanceError {
     /// What it says is not what the cloud documents.
     #[error("the metadata service of this machine gives no keys for its role `{0}`")]
     Garbled(Untrusted),
+    /// It must not be asked.
+    #[error("`{0}` keeps this machine from being asked for its role")]
+    Off(&'static str),
+}
+
+/// The keys that a machine has: those of its environment, as the clouds' SDKs look there first, else those of its role. These are kept until shortly before
+/// they end.
+pub struct Machine {
+    env: Env,
+    instance: Instance,
+    pub(crate) role: Mutex<BTreeMap<CloudId, (Keys, Timestamp)>>,
+}
+
+impl Machine {
+    /// This machine.
+    pub fn new(env: Env, instance: Instance) -> Self {
+        Self { env, instance, role: Mutex::default() }
+    }
+
+    /// Its keys for a cloud.
+    ///
+    /// # Errors
+    /// It has none.
+    pub async fn keys(&self, cloud: CloudId, now: Timestamp) -> Result<Keys, InstanceError> {
+        let [id, secret, token, off] = match cloud {
+            CloudId::Aws => ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_EC2_METADATA_DISABLED"],
+            CloudId::Alibaba => [
+                "ALIBABA_CLOUD_ACCESS_KEY_ID",
+                "ALIBABA_CLOUD_ACCESS_KEY_SECRET",
+                "ALIBABA_CLOUD_SECURITY_TOKEN",
+                "ALIBABA_CLOUD_ECS_METADATA_DISABLED",
+            ],
+        };
+        if let (Some(id), Some(secret)) = (self.env.get(id), self.env.get(secret)) {
+            return Ok(Keys { id: id.to_owned(), secret: secret.into(), token: self.env.get(token).map(Into::into) });
+        }
+        if self.env.is_on(off) {
+            return Err(InstanceError::Off(off));
+        }
+        let known = || self.role.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((keys, ends)) = known().get(&cloud)
+            && ends.since(now) > MARGIN
+        {
+            return Ok(keys.clone());
+        }
+        let (keys, ends) = keys(cloud, &self.instance).await?;
+        known().insert(cloud, (keys.clone(), ends));
+        Ok(keys)
+    }
 }
 
 struct Words {

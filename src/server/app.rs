@@ -10,7 +10,7 @@ use super::ServeError;
 use super::api;
 use super::command;
 use super::cookies::Cookies;
-use super::guard::{self, Limiter};
+use super::guard::{self, Limiter, Together};
 use super::health;
 use super::keys;
 use super::metrics::Metrics;
@@ -21,12 +21,13 @@ use super::route::Route;
 use super::session::Sessions;
 use super::settings::Settings;
 use super::signin::{self, Corporate};
+use crate::cloud::instance::Machine;
 use crate::saml::verify::{Gate, Verifier};
 use crate::tvm::exchange::{Signers, Vending};
 use crate::tvm::sites::{Override, Sites};
 use crate::tvm::store::Store;
 use crate::types::Timestamp;
-use crate::world::{Clock, Env, Network, Tls};
+use crate::world::{Clock, Env, Instance, Network, Tls};
 
 /// What all handlers share. A copy is the same thing.
 #[derive(Clone)]
@@ -44,6 +45,8 @@ pub struct Inner {
     pub clock: Arc<dyn Clock>,
     /// How much comes from where.
     pub limiter: Limiter,
+    /// Where all processes count how much comes from where.
+    pub together: Box<dyn Together>,
     /// What is counted.
     pub metrics: Metrics,
     /// The corporate identity provider, where one is configured.
@@ -66,6 +69,8 @@ pub struct Parts {
     pub store: Store,
     /// Where sign-ins are kept.
     pub sessions: Box<dyn Sessions>,
+    /// Where all processes count how much comes from where.
+    pub together: Box<dyn Together>,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
     /// Opens connections to the clouds.
@@ -87,7 +92,7 @@ impl App {
     /// # Errors
     /// The configuration names what cannot be used.
     pub fn new(parts: Parts) -> Result<Self, ServeError> {
-        let Parts { settings, store, sessions, clock, network, env } = parts;
+        let Parts { settings, store, sessions, together, clock, network, env } = parts;
         let corporate = Corporate::read(&settings)?;
         let keepers = keys::keepers(&settings, &env, &*network, Arc::clone(&clock))?;
         let seal = keepers.seal().map(Arc::clone);
@@ -101,6 +106,7 @@ impl App {
             signers: Arc::clone(&keys) as Arc<dyn Signers>,
             clock: Arc::clone(&clock),
             net: network.open(&Tls::default())?,
+            machine: Machine::new(env.clone(), Instance::new()?),
             env,
             sites: Sites::new(overrides.collect())?,
             entity_id: settings.saml.issuer.clone(),
@@ -116,6 +122,7 @@ impl App {
             vending: Arc::new(vending),
             description: api::description(&routes()),
             limiter: Limiter::default(),
+            together,
             metrics: Metrics::default(),
             settings,
             store,

@@ -1,7 +1,7 @@
 //! Signing keys, from the shell of the machine that serves.
 
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -9,6 +9,7 @@ use p12_keystore::{KeyStore, KeyStoreEntry, Pkcs12ImportPolicy};
 use zeroize::Zeroizing;
 
 use super::{ServeError, Settings};
+use crate::cloud::instance::Machine;
 use crate::saml::metadata::write::{IdentityProvider, ServiceProvider};
 use crate::tvm::keys::{self, By, Facts, Imported, Keepers, KeyThere, Kms, NewKey, Seal, SigningKey};
 pub use crate::tvm::keys::{Backend, KeysError, Purpose, Size, State};
@@ -25,8 +26,9 @@ pub fn keepers(settings: &Settings, env: &Env, network: &dyn Network, clock: Arc
     let seal = settings.keys.passphrase.clone().map(Seal::new).transpose().map_err(KeysError::from)?;
     let net = network.open(&Tls::default()).map_err(|_| KeysError::Unusable("TLS cannot be set up"))?;
     let instance = Instance::new().map_err(|_| KeysError::Unusable("TLS cannot be set up"))?;
+    let machine = Arc::new(Machine::new(env.clone(), instance));
     let (alibaba, aws) = (settings.keys.alibaba.clone(), settings.keys.aws.clone());
-    let kms = Kms { alibaba, aws, env: env.clone(), net, clock, instance, role: Mutex::default() };
+    let kms = Kms { alibaba, aws, net, clock, machine };
     Ok(Keepers::new(seal.map(Arc::new)).with_kms(kms))
 }
 

@@ -15,7 +15,7 @@ use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt as _;
 
 use super::app::{App, Parts};
-use super::guard::Peer;
+use super::guard::{Peer, Together};
 use super::tls::Certificate;
 use super::trail;
 use super::{InDatabase, InRedis, ServeError, Sessions, Settings};
@@ -52,12 +52,15 @@ pub async fn start(
     };
     let store = settings.database.open(clock.now()).await?;
     let own = &settings.session;
-    let sessions: Box<dyn Sessions> = match &own.redis {
-        None => Box::new(InDatabase { idle: own.idle }),
-        Some(redis) => Box::new(InRedis::open(redis, own.idle, own.longest).await?),
+    let (sessions, together): (Box<dyn Sessions>, Box<dyn Together>) = match &own.redis {
+        None => (Box::new(InDatabase { idle: own.idle }), Box::new(store.clone())),
+        Some(redis) => {
+            let redis = InRedis::open(redis, own.idle, own.longest).await?;
+            (Box::new(redis.clone()), Box::new(redis))
+        }
     };
     let address = settings.server.listen;
-    let app = App::new(Parts { settings, store, sessions, clock, network, env: env.clone() })?;
+    let app = App::new(Parts { settings, store, sessions, together, clock, network, env: env.clone() })?;
     app.keys.ring(&app.store, app.now()).await.map_err(|_| ServeError::KeysUnusable)?;
     let places = trail::places(&app, env)?;
     let listener = open_port(address).await.map_err(|source| ServeError::Listen { address, source })?;

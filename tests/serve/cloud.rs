@@ -9,7 +9,7 @@ use saml2cloud::world::{Network, Request, Response, Tls, Transport, TransportErr
 /// What must be nowhere but in the caller's hands.
 pub(crate) const SECRETS: [&str; 4] = ["wJalrSECRET", "FwoGZTOKEN", "wyLSECRET", "CAISTOKEN"];
 
-const AWS: &str = r#"<AssumeRoleWithSAMLResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleWithSAMLResult>
+pub(crate) const AWS: &str = r#"<AssumeRoleWithSAMLResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleWithSAMLResult>
     <AssumedRoleUser><Arn>arn:aws:sts::111111111111:assumed-role/Reader/bob</Arn><AssumedRoleId>AROA:bob</AssumedRoleId></AssumedRoleUser>
     <Credentials><AccessKeyId>ASIA1</AccessKeyId><SecretAccessKey>wJalrSECRET</SecretAccessKey><SessionToken>FwoGZTOKEN</SessionToken>
     <Expiration>2027-01-15T09:00:00Z</Expiration></Credentials></AssumeRoleWithSAMLResult></AssumeRoleWithSAMLResponse>"#;

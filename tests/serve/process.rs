@@ -19,9 +19,9 @@ fn free_port() -> u16 {
 }
 
 /// A process of the service, by the configuration of a house.
-struct Process {
+pub(crate) struct Process {
     child: Child,
-    address: SocketAddr,
+    pub(crate) address: SocketAddr,
 }
 
 impl Drop for Process {
@@ -33,13 +33,20 @@ impl Drop for Process {
 
 impl Process {
     fn start(house: &House) -> Self {
+        Self::start_with(house, &[], &[])
+    }
+
+    /// With more arguments before the command, and more of the environment.
+    pub(crate) fn start_with(house: &House, arguments: &[&str], env: &[(&str, &str)]) -> Self {
         let address: SocketAddr = format!("127.0.0.1:{}", free_port()).parse().unwrap();
         let child = Command::new(env!("CARGO_BIN_EXE_saml2cloud"))
+            .args(arguments)
             .args(["serve", "--config"])
             .arg(house.folder().join("serve.toml"))
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("SAML2CLOUD_SERVE_SERVER_LISTEN", address.to_string())
+            .envs(env.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
@@ -58,6 +65,15 @@ impl Process {
             std::thread::sleep(Duration::from_millis(10));
         }
         panic!("it does not come up");
+    }
+
+    /// Lets it end, and gives all that it said. What it says in its life fits into the pipe.
+    pub(crate) fn end(mut self) -> String {
+        self.signal("TERM");
+        assert!(self.child.wait().unwrap().success());
+        let mut said = String::new();
+        self.child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+        said
     }
 
     fn signal(&self, name: &str) {
@@ -83,9 +99,14 @@ async fn postgres() -> Option<Plan> {
 
 /// A house on each database there is.
 async fn houses() -> Vec<House> {
-    let mut houses = vec![House::new().await];
+    houses_with("").await
+}
+
+/// The same with these lines as well.
+pub(crate) async fn houses_with(more: &str) -> Vec<House> {
+    let mut houses = vec![House::with(more).await];
     if let Some(plan) = postgres().await {
-        houses.push(plan.build().await);
+        houses.push(Plan { more: more.to_owned(), ..plan }.build().await);
     }
     houses
 }
@@ -261,6 +282,49 @@ async fn its_own_certificate_is_read_anew_without_a_restart() {
     assert_eq!(ask(&second.0).await.unwrap().status().as_u16(), 200);
     // Without TLS nobody is answered here.
     assert!(reqwest::Client::new().get(format!("http://{}/healthz", house.address())).send().await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_signal_to_read_anew_reads_the_certificate_and_ends_nothing() {
+    use std::io::BufRead as _;
+    let make = || {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let certificate = rcgen::CertificateParams::new(vec!["cam.example".to_owned()]).unwrap().self_signed(&key).unwrap();
+        (certificate.pem(), key.serialize_pem())
+    };
+    let plan = Plan { server: "certificate_file = \"tls.pem\"\nkey_file = \"tls.key\"".to_owned(), ..Plan::default() };
+    let (first, second) = (make(), make());
+    let put = |folder: &std::path::Path, pair: &(String, String)| {
+        std::fs::write(folder.join("tls.pem"), &pair.0).unwrap();
+        std::fs::write(folder.join("tls.key"), &pair.1).unwrap();
+    };
+    put(plan.folder.path(), &first);
+    let house = plan.build().await;
+    let mut process = Process::start(&house);
+    let mut said = std::io::BufReader::new(process.child.stderr.take().unwrap()).lines().map(Result::unwrap);
+    let client = |pem: &str| {
+        let authority = reqwest::Certificate::from_pem(pem.as_bytes()).unwrap();
+        let client = reqwest::Client::builder().no_proxy().tls_certs_only([authority]).resolve("cam.example", process.address);
+        client.build().unwrap()
+    };
+    let url = format!("https://cam.example:{}/healthz", process.address.port());
+    let kept = client(&first.0);
+    assert_eq!(kept.get(&url).send().await.unwrap().status().as_u16(), 200);
+    // With no connection in between: the signal alone does it.
+    put(house.folder(), &second);
+    process.signal("HUP");
+    assert!(said.by_ref().any(|line| line.contains("certificate was read anew")));
+    assert_eq!(client(&second.0).get(&url).send().await.unwrap().status().as_u16(), 200);
+    assert!(client(&first.0).get(&url).send().await.is_err());
+    // A connection that was open goes on.
+    assert_eq!(kept.get(&url).send().await.unwrap().status().as_u16(), 200);
+    // What makes no sense is said, and changes nothing.
+    std::fs::write(house.folder().join("tls.pem"), "nonsense").unwrap();
+    process.signal("HUP");
+    assert!(said.by_ref().any(|line| line.contains("certificate stays as it was")));
+    assert_eq!(client(&second.0).get(&url).send().await.unwrap().status().as_u16(), 200);
+    process.signal("TERM");
+    assert!(process.child.wait().unwrap().success());
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use crate::corporate::Said;
 use crate::house::{House, Plan};
 use crate::signin::{away, back, sign_in};
 
-struct Redis {
+pub(crate) struct Redis {
     child: Child,
     port: u16,
     arguments: Vec<String>,
@@ -41,7 +41,7 @@ impl Redis {
         Some(redis)
     }
 
-    fn plain() -> Option<Self> {
+    pub(crate) fn plain() -> Option<Self> {
         Self::start(|_, port| vec!["--port".to_owned(), port.to_string()])
     }
 
@@ -56,7 +56,7 @@ impl Redis {
         panic!("Redis does not come up");
     }
 
-    fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -100,7 +100,9 @@ fn spawn(arguments: &[String]) -> Child {
     Command::new(program).args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
 }
 
-fn configured(port: u16) -> String {
+/// The lines that name it.
+pub(crate) fn configured(redis: &Redis) -> String {
+    let port = redis.port;
     format!("[session]\nstore = \"redis\"\nredis_url = \"redis://127.0.0.1:{port}/0\"\n")
 }
 
@@ -111,7 +113,7 @@ async fn status(house: &House, cookie: &str) -> u16 {
 #[tokio::test]
 async fn sign_ins_live_in_redis_and_nothing_else_does() {
     let Some(redis) = Redis::plain() else { return };
-    let house = House::with(&configured(redis.port)).await;
+    let house = House::with(&configured(&redis)).await;
     let bob = sign_in(&house, "bob").await;
     assert_eq!(status(&house, &bob.cookie).await, 200);
     let dump = redis.dump().await;
@@ -142,15 +144,27 @@ async fn sign_ins_live_in_redis_and_nothing_else_does() {
         assert_eq!(answer.status, 200, "{}", answer.text);
         assert_eq!(status(&house, &four.cookie).await, 401);
     }
+    // They are gone from Redis itself, not only refused; the other person's is there.
+    let sessions = async || redis.dump().await.lines().filter(|line| line.starts_with("saml2cloud:session:")).count();
+    assert_eq!((sessions().await, status(&house, &three.cookie).await), (1, 200));
     let five = sign_in(&house, "bob").await;
     house.change(async |tx| tx.set_status(&house.people["bob"], 3, Status::Disabled).await).await;
     assert_eq!(status(&house, &five.cookie).await, 401);
+    // And whoever is deleted.
+    let six = sign_in(&house, "mo").await;
+    assert_eq!((sessions().await, status(&house, &six.cookie).await), (2, 200));
+    house.change(async |tx| tx.remove_owner(&house.east.id, &house.people["mo"]).await).await;
+    let path = format!("/api/v1/users/{}", house.people["mo"]);
+    let answer = house.ask("DELETE", &path).bearer(&admin).header("if-match", "\"1\"").answer().await;
+    assert_eq!(answer.status, 204, "{}", answer.text);
+    assert_eq!(sessions().await, 0);
+    assert_eq!((status(&house, &three.cookie).await, status(&house, &six.cookie).await), (401, 401));
 }
 
 #[tokio::test]
 async fn a_wiped_redis_costs_a_sign_in_and_lets_nobody_in() {
     let Some(redis) = Redis::plain() else { return };
-    let house = House::with(&configured(redis.port)).await;
+    let house = House::with(&configured(&redis)).await;
     let request = away(&house, "/saml/login").await;
     let response = house.corporate.respond(&Said::of("bob", &request.request, house.app.now()));
     assert_eq!(back(&house, &request, &response).await.status, 303);
@@ -165,7 +179,7 @@ async fn a_wiped_redis_costs_a_sign_in_and_lets_nobody_in() {
 #[tokio::test]
 async fn a_redis_that_is_away_is_said_to_be_and_comes_back_by_itself() {
     let Some(mut redis) = Redis::plain() else { return };
-    let house = House::with(&configured(redis.port)).await;
+    let house = House::with(&configured(&redis)).await;
     let (browser, token) = (sign_in(&house, "bob").await, house.token("bob").await);
     assert_eq!(house.get("/readyz").answer().await.status, 200);
     redis.kill();

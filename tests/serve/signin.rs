@@ -12,6 +12,8 @@ pub(crate) struct Away {
     pub(crate) binding: String,
     pub(crate) request: String,
     pub(crate) relay_state: String,
+    /// The request itself.
+    pub(crate) xml: String,
 }
 
 fn cookie(answer: &Answer, name: &str) -> Option<String> {
@@ -19,7 +21,7 @@ fn cookie(answer: &Answer, name: &str) -> Option<String> {
     all.filter_map(|line| line.strip_prefix(&format!("{name}=")).map(|rest| rest.split(';').next().unwrap().to_owned())).next()
 }
 
-fn inflate(text: &str) -> String {
+pub(crate) fn inflate(text: &str) -> String {
     use base64::Engine as _;
     use std::io::Read as _;
     let packed = base64::engine::general_purpose::STANDARD.decode(text).unwrap();
@@ -36,7 +38,7 @@ pub(crate) async fn away(house: &House, path: &str) -> Away {
     let of = |wanted: &str| to.query_pairs().find(|(name, _)| name == wanted).unwrap().1.into_owned();
     let xml = inflate(&of("SAMLRequest"));
     let request = xml.split(" ID=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
-    Away { binding: cookie(&answer, "__Host-signin").unwrap(), request, relay_state: of("RelayState") }
+    Away { binding: cookie(&answer, "__Host-signin").unwrap(), request, relay_state: of("RelayState"), xml }
 }
 
 pub(crate) async fn back(house: &House, away: &Away, response: &str) -> Answer {
@@ -57,8 +59,13 @@ pub(crate) async fn sign_in(house: &House, gid: &str) -> Browser {
     let away = away(house, "/saml/login").await;
     let response = house.corporate.respond(&Said::of(gid, &away.request, house.app.now()));
     let answer = back(house, &away, &response).await;
+    signed_in(&answer)
+}
+
+/// The browser that got this answer.
+pub(crate) fn signed_in(answer: &Answer) -> Browser {
     assert_eq!(answer.status, 303, "{}", answer.text);
-    let cookie = cookie(&answer, "__Host-session").unwrap();
+    let cookie = cookie(answer, "__Host-session").unwrap();
     let csrf = saml2cloud::server::Csrf::of(&cookie.as_str().into()).token().expose().clone();
     Browser { cookie, csrf }
 }

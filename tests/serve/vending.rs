@@ -2,14 +2,17 @@
 
 use std::time::Duration;
 
-use saml2cloud::tvm::model::{Class, Role, Source, Vending as Terms};
+use saml2cloud::tvm::horizontal::{Activation, Matcher, Rule};
+use saml2cloud::tvm::model::{Class, Label, Risk, Role, Source, Vending as Terms};
 use saml2cloud::tvm::store::groups::Membership;
 use saml2cloud::tvm::store::nodes;
 use saml2cloud::types::{IdpArn, Timestamp};
 use serde_json::json;
 
 use crate::cloud::SECRETS;
+use crate::corporate::Said;
 use crate::house::{Answer, House};
+use crate::signin::{away, back, sign_in, signed_in};
 
 /// Bob may use a role in each of the two clouds.
 pub(crate) async fn roles(house: &House) -> [Role; 2] {
@@ -45,12 +48,13 @@ async fn a_person_sees_the_roles_that_they_may_use() {
     let [aws, alibaba] = roles(&house).await;
     let (bob, mo) = (house.token("bob").await, house.token("mo").await);
     let answer = get(&house, &bob, "/api/v1/me/roles").await;
+    let own = |role: &Role| json!([{"group": role.group.as_str(), "group_name": "Reader", "horizontal": null, "horizontal_name": null, "source": "manual", "ends": null}]);
     let expected = json!({
         "items": [
             {"id": alibaba.id.as_str(), "name": "Reader", "arn": "acs:ram::1000000000000001:role/Reader", "cloud": "alibaba", "partition": "alibaba",
-             "account": {"node": house.labs.id.as_str(), "name": "Labs", "uid": "1000000000000001"}, "max_session_s": 43200},
+             "account": {"node": house.labs.id.as_str(), "name": "Labs", "uid": "1000000000000001"}, "max_session_s": 43200, "via": own(&alibaba)},
             {"id": aws.id.as_str(), "name": "Reader", "arn": "arn:aws:iam::111111111111:role/Reader", "cloud": "aws", "partition": "aws",
-             "account": {"node": house.shop.id.as_str(), "name": "Shop", "uid": "111111111111"}, "max_session_s": 43200},
+             "account": {"node": house.shop.id.as_str(), "name": "Shop", "uid": "111111111111"}, "max_session_s": 43200, "via": own(&aws)},
         ],
         "next": null,
     });
@@ -75,6 +79,93 @@ async fn a_person_sees_the_roles_that_they_may_use() {
     assert_eq!((next["items"][0]["account"]["name"].as_str(), next["next"].as_str()), (Some("Shop"), None));
     for bad in ["cloud=gcp", "limit=0", "limit=x", "cursor=abc"] {
         assert_eq!(get(&house, &bob, &format!("/api/v1/me/roles?{bad}")).await.code(), "validation_failed", "{bad}");
+    }
+}
+
+#[tokio::test]
+async fn a_list_says_why_one_has_each_role() {
+    let house = House::new().await;
+    let [aws, _] = roles(&house).await;
+    let label = |text: &str| Label::parse(text).unwrap();
+    let rule = Rule::new(Matcher::Prefix, "Read").unwrap();
+    let ends = house.app.now().after(Duration::from_secs(3600));
+    let (horizontal, group) = house
+        .change(async |tx| {
+            let ops = tx.add_horizontal(&house.root.id, &label("Readers <all>"), Some(&rule), Activation::Auto, false).await?;
+            let group = tx.add_group(&house.root.id, &label("Night shift")).await?;
+            tx.bind_group(&ops.id, &group.id).await?;
+            // By name and by the rule: one way all the same.
+            tx.add_explicit(&ops.id, &aws.id, None).await?;
+            let how = Membership { source: Source::Manual, by: None, ends: Some(ends), reason: "" };
+            tx.join(&group.id, &house.people["bob"], how).await?;
+            Ok((ops, group))
+        })
+        .await;
+    let bob = house.token("bob").await;
+    let answer = get(&house, &bob, "/api/v1/me/roles?cloud=aws").await.json();
+    assert_eq!(
+        answer["items"][0]["via"],
+        json!([
+            {"group": aws.group.as_str(), "group_name": "Reader", "horizontal": null, "horizontal_name": null, "source": "manual", "ends": null},
+            {"group": group.id.as_str(), "group_name": "Night shift", "horizontal": horizontal.id.as_str(), "horizontal_name": "Readers <all>",
+             "source": "manual", "ends": ends.utc()},
+        ])
+    );
+    let page = house.get("/").cookie(&house.browser("bob").await).header("accept", "text/html").answer().await.text;
+    assert!(page.contains("by Reader, Readers &#60;all&#62;"), "{page}");
+    // What has ended is no reason any more.
+    house.clock.forward(Duration::from_secs(3600));
+    let answer = get(&house, &bob, "/api/v1/me/roles?cloud=aws").await.json();
+    assert_eq!(answer["items"][0]["via"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_role_of_high_risk_needs_a_fresh_sign_in() {
+    let house = House::with("[session]\nstep_up_minutes = 10\n[approval]\ntwo_person = true\n").await;
+    let [aws, alibaba] = roles(&house).await;
+    house.change(async |tx| tx.update_role(&Role { risk: Risk::High, ..aws.clone() }).await).await;
+    let (token, browser) = (house.token("bob").await, sign_in(&house, "bob").await);
+    let path = |role: &Role, act: &str| format!("/api/v1/me/roles/{}/{act}", role.id);
+    // Such a role needs a second person's consent as well.
+    let wish = json!({"role": aws.id.as_str(), "seconds": 7200, "reason": "an incident"});
+    let asked = house.post("/api/v1/proposals").bearer(&token).json(&wish).answer().await;
+    let agree = format!("/api/v1/proposals/{}/agree", asked.json()["id"].as_str().unwrap());
+    let agreed = house.post(&agree).bearer(&house.token("e-1").await).json(&json!({})).answer().await;
+    assert_eq!(agreed.status, 200, "{}", agreed.text);
+    house.clock.forward(Duration::from_secs(600));
+    assert_eq!(house.post(&path(&aws, "credentials")).bearer(&token).answer().await.status, 200);
+    house.clock.forward(Duration::from_secs(1));
+    let asked = house.cloud.times();
+    for act in ["credentials", "sso"] {
+        for sent in [house.post(&path(&aws, act)).bearer(&token), house.post(&path(&aws, act)).from(&browser)] {
+            let answer = sent.answer().await;
+            assert_eq!((answer.status, answer.code().as_str()), (401, "reauth_required"), "{act}");
+            assert_eq!(house.event(&answer).await.outcome, "refused");
+        }
+    }
+    assert_eq!(house.cloud.times(), asked);
+    // Who does not have the role does not learn that it is one of these.
+    let mo = house.token("mo").await;
+    assert_eq!(house.post(&path(&aws, "credentials")).bearer(&mo).answer().await.status, 404);
+    assert_eq!(house.post(&path(&alibaba, "credentials")).bearer(&token).answer().await.status, 200);
+    // A page leads to the identity provider, which is told to ask anew.
+    let sent =
+        house.post(&path(&aws, "sso")).cookie(&browser).header("accept", "text/html").header("sec-fetch-site", "same-origin");
+    let answer = sent.form(&[("csrf", &browser.csrf)]).answer().await;
+    assert!(answer.status == 401 && answer.text.contains("href=\"/saml/login?fresh=1&amp;return=%2F\""), "{}", answer.text);
+    let gone = away(&house, "/saml/login?fresh=1&return=%2F").await;
+    assert!(gone.xml.contains("ForceAuthn=\"true\""), "{}", gone.xml);
+    // It did not ask: the sign-in before that is not one.
+    let stale =
+        Said { authn_at: house.app.now().before(Duration::from_secs(601)), ..Said::of("bob", &gone.request, house.app.now()) };
+    assert_eq!(back(&house, &gone, &house.corporate.respond(&stale)).await.status, 400);
+    let gone = away(&house, "/saml/login?fresh=1&return=%2F").await;
+    let answer = back(&house, &gone, &house.corporate.respond(&Said::of("bob", &gone.request, house.app.now()))).await;
+    assert_eq!(answer.status, 303, "{}", answer.text);
+    let fresh = signed_in(&answer);
+    for act in ["credentials", "sso"] {
+        let answer = house.post(&path(&aws, act)).from(&fresh).header("accept", "application/json").answer().await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
     }
 }
 

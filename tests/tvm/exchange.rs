@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use saml2cloud::cloud::instance::Machine;
 use saml2cloud::saml::{SignError, Signer};
 use saml2cloud::tvm::audit::AuthKind;
 use saml2cloud::tvm::exchange::{Console, Format, Found, Handed, SessionPolicy, Signers, VendError, Vending};
@@ -17,7 +18,7 @@ use saml2cloud::tvm::store::vends::{self, Channel};
 use saml2cloud::tvm::store::{Store, nodes, secrets};
 use saml2cloud::tvm::vend::{Duty, Errand, Refusal, Wish};
 use saml2cloud::types::{IdpArn, ProfileName, Secret, Timestamp, WebUrl};
-use saml2cloud::world::{Clock, Env, Request, Response, Transport, TransportError};
+use saml2cloud::world::{Clock, Env, Instance, Request, Response, Transport, TransportError};
 use sqlx::{Executor as _, Row as _};
 
 use crate::audit::raw;
@@ -131,6 +132,12 @@ struct Desk {
 
 impl Desk {
     async fn new(ground: &Ground, method: VendMethod, env: &[(&str, &str)], missing: Option<Purpose>) -> Self {
+        // Nobody listens there: the machine is in no cloud.
+        Self::on(ground, method, env, missing, "http://127.0.0.1:1/").await
+    }
+
+    /// With the metadata service of a machine.
+    async fn on(ground: &Ground, method: VendMethod, env: &[(&str, &str)], missing: Option<Purpose>, metadata: &str) -> Self {
         let acme = Acme::new(ground).await;
         let (aws, alibaba) =
             (acme.role(&acme.shop, Class::System, "Reader").await, acme.role(&acme.labs, Class::System, "Reader").await);
@@ -154,6 +161,7 @@ impl Desk {
             clock: Arc::new(Still(Arc::clone(&slept), cloud.clone())),
             net: Box::new(Way(cloud.clone())),
             env: Env::of(env.iter().copied()),
+            machine: Machine::new(Env::of(env.iter().copied()), Instance::at(metadata.parse().unwrap()).unwrap()),
             sites: Sites::new(BTreeMap::new()).unwrap(),
             entity_id: "https://cam.example/idp".to_owned(),
             seal: Some(Arc::new(Seal::new("a passphrase that is long".into()).unwrap())),
@@ -332,6 +340,77 @@ fn the_machines_own_role_names_the_account_it_asks_for() {
         // The other cloud's keys are not there.
         assert!(matches!(desk.keys(&desk.alibaba.id, None).await, Err(VendError::NoKeys(_))));
         assert_eq!(desk.line().await, "failed  no_base_keys");
+    });
+}
+
+/// The metadata service of a machine in either cloud, which says how often it was asked for keys.
+fn metadata(ends: &'static str) -> (String, Arc<Mutex<u32>>) {
+    use std::io::{BufRead as _, Write as _};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let times = Arc::new(Mutex::new(0));
+    let counted = Arc::clone(&times);
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut lines = std::io::BufReader::new(stream.try_clone().unwrap()).lines().map_while(Result::ok);
+            let first = lines.next().unwrap_or_default();
+            let _ = lines.take_while(|line| !line.is_empty()).count();
+            let body = match first.as_str() {
+                first if first.starts_with("PUT /latest/api/token ") => "metadata-token".to_owned(),
+                first if first.contains("/security-credentials/ ") => "hub".to_owned(),
+                first => {
+                    *counted.lock().unwrap() += 1;
+                    let [id, secret, token] = match first.contains("/ram/") {
+                        true => ["STS.HUB", "AccessKeySecret", "SecurityToken"],
+                        false => ["ASIAHUB", "SecretAccessKey", "Token"],
+                    };
+                    format!(
+                        r#"{{"Code":"Success","AccessKeyId":"{id}","{secret}":"hubsecret","{token}":"hubtoken","Expiration":"{ends}"}}"#
+                    )
+                }
+            };
+            let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
+            stream.write_all(format!("{head}{body}").as_bytes()).unwrap();
+        }
+    });
+    (url, times)
+}
+
+#[test]
+fn a_machine_in_a_cloud_asks_with_the_keys_of_its_role() {
+    on_both(async |ground| {
+        let (url, times) = metadata("2099-01-01T00:00:00Z");
+        let desk = Desk::on(ground, VendMethod::HubRole, &[], None, &url).await;
+        for _ in 0..2 {
+            desk.will([Next::Says(200, AWS.replace("AssumeRoleWithSAML", "AssumeRole"))]);
+            desk.keys(&desk.aws.id, None).await.unwrap();
+        }
+        desk.will([Next::Says(200, ALIBABA.to_owned())]);
+        desk.keys(&desk.alibaba.id, None).await.unwrap();
+        let asked = desk.asked();
+        assert!(
+            asked[0]["authorization"].contains("Credential=ASIAHUB/")
+                && asked[1]["authorization"].contains("Credential=ASIAHUB/")
+        );
+        assert!(asked[2]["authorization"].contains("Credential=STS.HUB,"), "{:?}", asked[2]);
+        assert_eq!(*times.lock().unwrap(), 2, "the keys are good for longer than one vend");
+        let all = everything(&desk.acme.store).await;
+        assert!(!all.contains("hubsecret") && !all.contains("hubtoken") && !all.contains("metadata-token"));
+        // Keys that end soon are asked for anew, and who must not be asked is not.
+        let (url, times) = metadata("2000-01-01T00:00:00Z");
+        let second = Ground::another(ground).await;
+        let desk = Desk::on(&second, VendMethod::HubRole, &[], None, &url).await;
+        for _ in 0..2 {
+            desk.will([Next::Says(200, ALIBABA.to_owned())]);
+            desk.keys(&desk.alibaba.id, None).await.unwrap();
+        }
+        assert_eq!(*times.lock().unwrap(), 2);
+        let third = Ground::another(ground).await;
+        let off = [("ALIBABA_CLOUD_ECS_METADATA_DISABLED", "true")];
+        let desk = Desk::on(&third, VendMethod::HubRole, &off, None, &url).await;
+        assert!(matches!(desk.keys(&desk.alibaba.id, None).await, Err(VendError::NoKeys(_))));
+        assert_eq!((desk.line().await.as_str(), *times.lock().unwrap()), ("failed  no_base_keys", 2));
     });
 }
 

@@ -13,7 +13,7 @@ use crate::server::problem::{Problem, ProblemDocument};
 use crate::server::route::{Access, Route, Row};
 use crate::tvm::authorize::Action;
 use crate::tvm::store::Conn;
-use crate::tvm::store::access::{self, Usable};
+use crate::tvm::store::access::{self, Usable, Way};
 use crate::types::{CloudId, SessionDuration, Timestamp};
 
 /// How long a session lasts at the most in either cloud, in seconds.
@@ -44,6 +44,53 @@ pub(in crate::server) struct MyRole {
     pub(in crate::server) account: MyAccount,
     /// How long a session may last at the most, in seconds.
     pub(in crate::server) max_session_s: u32,
+    /// Why one has it: every way, the role's own group first.
+    pub(in crate::server) via: Vec<Via>,
+}
+
+/// A way by which one has a role.
+#[derive(Debug, Serialize, ToSchema)]
+pub(in crate::server) struct Via {
+    /// The group that one is in.
+    pub(in crate::server) group: String,
+    /// Its name.
+    pub(in crate::server) group_name: String,
+    /// The horizontal role that gives it to the group; nothing where it is the role's own group.
+    pub(in crate::server) horizontal: Option<String>,
+    /// The name of that.
+    pub(in crate::server) horizontal_name: Option<String>,
+    /// Who put one there: `manual` is a person, `idp` and `scim` the company's directory, `request` one's own request.
+    pub(in crate::server) source: &'static str,
+    /// Until when; nothing where it does not end.
+    pub(in crate::server) ends: Option<String>,
+}
+
+impl From<Way> for Via {
+    fn from(way: Way) -> Self {
+        let (horizontal, horizontal_name) = way.horizontal.map(|(id, name)| (id.to_string(), name)).unzip();
+        Self {
+            group: way.group.to_string(),
+            group_name: way.group_name,
+            horizontal,
+            horizontal_name,
+            source: way.source.word(),
+            ends: way.ends.and_then(Timestamp::from_unix_millis).map(Timestamp::utc),
+        }
+    }
+}
+
+impl MyRole {
+    /// The names of what one has it by, each once.
+    pub(in crate::server) fn names(&self) -> String {
+        let mut names: Vec<&str> = Vec::new();
+        for via in &self.via {
+            let name = via.horizontal_name.as_deref().unwrap_or(&via.group_name);
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        names.join(", ")
+    }
 }
 
 /// A role's account.
@@ -68,6 +115,7 @@ impl From<Usable> for MyRole {
             partition: partition.word(),
             account: MyAccount { node: role.node_id.to_string(), name: role.node, uid: role.account.uid().to_string() },
             max_session_s: role.max_session.map_or(LONGEST, SessionDuration::seconds),
+            via: role.ways.into_iter().map(Via::from).collect(),
         }
     }
 }

@@ -12,18 +12,18 @@ use utoipa_axum::routes;
 
 use crate::server::app::App;
 use crate::server::extract::{PathOf, id};
-use crate::server::guard::{Rate, Told, Visit, Who, posting_to};
+use crate::server::guard::{Rate, Share, Told, Visit, Who, posting_to};
 use crate::server::pages;
 use crate::server::problem::{Code, Problem, ProblemDocument};
 use crate::server::route::{Access, Route, Row};
 use crate::tvm::audit::AuthKind;
 use crate::tvm::authorize::Action;
 use crate::tvm::exchange::{Console, Format, Handed, SessionPolicy, VendError};
-use crate::tvm::model::{Risk, RoleId};
+use crate::tvm::model::{Risk, RoleId, VendMethod};
+use crate::tvm::store::access;
 use crate::tvm::store::vends::Channel;
-use crate::tvm::store::{access, roles};
 use crate::tvm::vend::Wish;
-use crate::types::{ProfileName, Region, SessionDuration};
+use crate::types::{CloudId, ProfileName, Region, SessionDuration};
 
 pub(super) fn routes() -> Vec<Route> {
     let row = Row::Matrix(Action::UseOwnRoles);
@@ -111,26 +111,34 @@ struct Asked {
     duration: Option<SessionDuration>,
 }
 
-async fn asked(app: &App, who: &Who, visit: &Visit, role: &str, wanted: &Wanted) -> Result<Asked, Problem> {
+async fn asked(app: &App, who: &Who, visit: &Visit, role: &str, wanted: &Wanted, is_console: bool) -> Result<Asked, Problem> {
     let role = id(role, RoleId::parse)?;
     let duration = wanted.duration.map(SessionDuration::try_from).transpose();
     let duration = duration.map_err(|error| Problem::field("duration", error.to_string()))?;
     let limits = app.settings.limits;
-    let limited = |wait| Problem::only(Code::RateLimited).after(wait);
-    app.limiter.take(&format!("vend {}", who.id()), Rate::smooth(limits.vend_per_user), visit.now).map_err(limited)?;
     let mut conn = app.store.read().await?;
     // What is not theirs is not there; the second half decides that again, in its own transaction.
-    if access::grants(&mut conn, who.id(), &role, visit.now).await?.is_empty() {
-        return Ok(Asked { role, duration });
-    }
-    let known = roles::by_id(&mut conn, &role).await?;
+    let terms = access::terms(&mut conn, who.id(), &role).await?;
+    let is_theirs = terms.is_some() && !access::ways(&mut conn, who.id(), &role, visit.now).await?.is_empty();
     drop(conn);
+    let mut shares = vec![Share::of(format!("vend {}", who.id()), Rate::smooth(limits.vend_per_user))];
+    let Some(terms) = terms.filter(|_| is_theirs) else {
+        app.limiter.share(app.together.as_ref(), &shares, visit.now).await?;
+        return Ok(Asked { role, duration });
+    };
     let is_old = |longest| who.authn_at().is_none_or(|at| visit.now.since(at) > longest);
-    if known.risk == Risk::High && app.settings.session.step_up.is_some_and(is_old) {
+    if terms.risk == Risk::High && app.settings.session.step_up.is_some_and(is_old) {
         return Err(Problem::only(Code::ReauthRequired));
     }
-    let account = known.node.as_str();
-    app.limiter.take(&format!("account {account}"), Rate::smooth(limits.vend_per_account), visit.now).map_err(limited)?;
+    shares.push(Share::of(format!("account {}", terms.node), Rate::smooth(limits.vend_per_account)));
+    // A form is posted by the browser, and nobody's token service is asked; the machine's own role is one caller for all accounts.
+    match (terms.account.partition().cloud(), terms.method) {
+        (CloudId::Aws, _) | (_, VendMethod::None) => {}
+        (CloudId::Alibaba, VendMethod::Saml) if is_console => {}
+        (CloudId::Alibaba, VendMethod::HubRole) => shares.push(Share::of_alibaba("hub")),
+        (CloudId::Alibaba, VendMethod::Saml | VendMethod::RamUser) => shares.push(Share::of_alibaba(terms.node.as_str())),
+    }
+    app.limiter.share(app.together.as_ref(), &shares, visit.now).await?;
     Ok(Asked { role, duration })
 }
 
@@ -202,7 +210,7 @@ async fn sso(
     body: Bytes,
 ) -> Result<Response, Problem> {
     let wanted = wanted(&headers, &body)?;
-    let asked = asked(&app, &who, &visit, &role, &wanted).await?;
+    let asked = asked(&app, &who, &visit, &role, &wanted, true).await?;
     app.keys.ring(&app.store, visit.now).await?;
     let address = visit.address.to_string();
     let given = told.params();
@@ -287,7 +295,7 @@ async fn credentials(
     if wanted.reason.as_ref().is_some_and(|reason| reason.chars().count() > 500) {
         return Err(Problem::field("reason", "has at most 500 characters"));
     }
-    let asked = asked(&app, &who, &visit, &role, &wanted).await?;
+    let asked = asked(&app, &who, &visit, &role, &wanted, false).await?;
     app.keys.ring(&app.store, visit.now).await?;
     let channel = if who.auth == AuthKind::Bearer { Channel::Cli } else { Channel::Web };
     let address = visit.address.to_string();

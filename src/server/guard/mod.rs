@@ -11,6 +11,7 @@ mod limiter;
 mod log;
 mod params;
 mod peer;
+mod shares;
 mod told;
 
 use std::sync::Arc;
@@ -28,6 +29,8 @@ pub use self::known::Who;
 pub(super) use self::known::cookie;
 pub use self::limiter::{Limiter, Rate};
 pub(super) use self::peer::Peer;
+pub(super) use self::shares::Share;
+pub(super) use self::shares::Together;
 pub use self::told::Told;
 pub(super) use self::told::Tongue;
 use super::app::App;
@@ -111,7 +114,7 @@ async fn pass(app: &App, spec: &Spec, request: Request, next: Next) -> Response 
     let Some(visit) = request.extensions().get::<Visit>().cloned() else {
         return Problem::only(Code::Internal).into_response();
     };
-    if let Err(problem) = pace(app, spec, &visit) {
+    if let Err(problem) = pace(app, spec, &visit).await {
         return problem.into_response();
     }
     let (mut parts, body) = request.into_parts();
@@ -133,14 +136,21 @@ async fn pass(app: &App, spec: &Spec, request: Request, next: Next) -> Response 
     tell(app, &told, response, visit.now).await
 }
 
-fn pace(app: &App, spec: &Spec, visit: &Visit) -> Result<(), Problem> {
-    let a_minute = match spec.pace {
-        Pace::Free => return Ok(()),
-        Pace::Usual => app.settings.limits.per_address,
-        Pace::SignIn => app.settings.limits.sign_in_per_address,
-    };
-    let key = format!("{:?} {}", spec.pace, peer::network_of(visit.address));
-    app.limiter.take(&key, Rate::of(a_minute), visit.now).map_err(|wait| Problem::only(Code::RateLimited).after(wait))
+async fn pace(app: &App, spec: &Spec, visit: &Visit) -> Result<(), Problem> {
+    let limits = &app.settings.limits;
+    let from = peer::network_of(visit.address);
+    match spec.pace {
+        Pace::Free => Ok(()),
+        // This one protects the process itself, and costs nothing.
+        Pace::Usual => app
+            .limiter
+            .take(&format!("any {from}"), Rate::of(limits.per_address), visit.now)
+            .map_err(|wait| Problem::only(Code::RateLimited).after(wait)),
+        Pace::SignIn => {
+            let share = Share::of(format!("sign-in {from}"), Rate::of(limits.sign_in_per_address));
+            app.limiter.share(app.together.as_ref(), &[share], visit.now).await
+        }
+    }
 }
 
 /// Finds out who it is, and whether the request is one of theirs.

@@ -81,6 +81,8 @@ struct ProblemPage<'p> {
     said: &'p str,
     detail: &'p str,
     gid: Option<&'p str>,
+    /// Whether the way on leads over the identity provider.
+    is_stale: bool,
     request: &'p str,
 }
 
@@ -98,6 +100,7 @@ pub(super) fn problem(problem: &Problem, visit: &Visit) -> Response {
         said: said(visit.tongue, problem.code),
         detail: if shows_detail { &problem.detail } else { "" },
         gid: is_stranger.then_some(problem.detail.as_str()),
+        is_stale: problem.code == Code::ReauthRequired,
         request: &visit.request,
     };
     page(&template)

@@ -196,6 +196,7 @@ pub(super) async fn token(
             partition: partition.word(),
             account: MyAccount { node: node.id.to_string(), name: node.name.to_string(), uid: account.uid().to_string() },
             max_session_s: longest,
+            via: Vec::new(),
         },
     };
     Ok(page(&template))

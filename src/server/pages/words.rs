@@ -37,6 +37,7 @@ words! {
     console: "Sign in", "登录控制台";
     console_hint: "Opens the console in a new window", "在新窗口中打开控制台";
     token: "Get token", "获取令牌";
+    by: "by", "来源：";
     account: "Account", "账号";
     next_page: "Next page", "下一页";
     first_page: "First page", "首页";

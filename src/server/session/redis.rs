@@ -1,6 +1,8 @@
 //! Sign-ins in Redis, for a service in two zones. Only they are there: who somebody is and what they may do is asked of the database each time, so what
 //! Redis forgets costs a sign-in, and what it keeps for too long costs nothing.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -9,9 +11,11 @@ use redis::{Client, IntoConnectionInfo as _, RedisError, TlsCertificates};
 use serde::{Deserialize, Serialize};
 
 use super::Sessions;
+use crate::server::guard::Together;
 use crate::server::problem::{Code, Problem};
 use crate::server::settings::RedisSettings;
 use crate::tvm::model::{Digest, Status, User, UserId};
+use crate::tvm::store::allowances::Allowance;
 use crate::tvm::store::sessions::{NewSession, Session};
 use crate::tvm::store::{Seen, Store, StoreError, Tx, users};
 use crate::types::Timestamp;
@@ -19,6 +23,26 @@ use crate::world::{file, init_tls};
 
 /// How long Redis has for an answer, and for a connection.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// How long it has to count; nobody waits longer for a limit.
+const COUNTS_WITHIN: Duration = Duration::from_millis(250);
+/// How long it is not asked to count after it could not, in milliseconds.
+const REST: i64 = 5000;
+
+/// Takes one of each key, or none of any: how many microseconds to wait, 0 where all were there. The arguments are the time, and for each key in how
+/// many microseconds one comes back and how far ahead the time of all having come back may be. A script runs alone.
+const TAKE: &str = "
+local now, wait, full = tonumber(ARGV[1]), 0, {}
+for i, key in ipairs(KEYS) do
+    full[i] = math.max(tonumber(redis.call('GET', key) or now), now) + tonumber(ARGV[2 * i])
+    wait = math.max(wait, full[i] - now - tonumber(ARGV[2 * i + 1]))
+end
+if wait == 0 then
+    for i, key in ipairs(KEYS) do
+        redis.call('SET', key, string.format('%.0f', full[i]), 'PX', string.format('%.0f', (full[i] - now) / 1000 + 60000))
+    end
+end
+return wait
+";
 
 /// In Redis.
 #[derive(Clone)]
@@ -26,6 +50,8 @@ pub struct InRedis {
     connection: ConnectionManager,
     idle: Duration,
     longest: Duration,
+    /// Until when it is not asked to count, in milliseconds.
+    rests: Arc<AtomicI64>,
 }
 
 /// Why Redis cannot be used.
@@ -124,7 +150,7 @@ impl InRedis {
             .set_min_delay(Duration::from_millis(50))
             .set_max_delay(Duration::from_millis(500));
         let connection = ConnectionManager::new_with_config(client.map_err(refused)?, config).await.map_err(refused)?;
-        Ok(Self { connection, idle, longest })
+        Ok(Self { connection, idle, longest, rests: Arc::default() })
     }
 
     async fn kept(&self, id: &Digest) -> Result<Option<Kept>, Problem> {
@@ -243,5 +269,34 @@ impl Sessions for InRedis {
 
     async fn check(&self) -> Result<(), Problem> {
         redis::cmd("PING").query_async::<()>(&mut self.connection.clone()).await.map_err(|error| unavailable(&error))
+    }
+}
+
+#[async_trait]
+impl Together for InRedis {
+    async fn take(&self, wanted: &[Allowance], now: Timestamp) -> Option<Result<(), Duration>> {
+        if now.unix_millis() < self.rests.load(Ordering::Relaxed) {
+            return None;
+        }
+        let mut ask = redis::cmd("EVAL");
+        ask.arg(TAKE).arg(wanted.len());
+        for one in wanted {
+            // Whose it is is nobody's business there.
+            ask.arg(format!("saml2cloud:limit:{}", Digest::of(&one.name).as_str()));
+        }
+        ask.arg(now.unix_millis().saturating_mul(1000));
+        for one in wanted {
+            ask.arg(one.every).arg(one.ahead());
+        }
+        let mut connection = self.connection.clone();
+        let error = match tokio::time::timeout(COUNTS_WITHIN, ask.query_async::<u64>(&mut connection)).await {
+            Ok(Ok(0)) => return Some(Ok(())),
+            Ok(Ok(wait)) => return Some(Err(Duration::from_micros(wait))),
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "no answer in time".to_owned(),
+        };
+        tracing::warn!(error, "Redis does not count: each process goes by its own count");
+        self.rests.store(now.unix_millis().saturating_add(REST), Ordering::Relaxed);
+        None
     }
 }

@@ -83,7 +83,7 @@ keys! {
         "The name of this service towards the clouds, where it is the identity provider.";
 
     SESSION_STORE = "session.store", "`database`",
-        "Where sign-ins are kept: `database` or `redis`. Nothing else is ever kept in Redis; without what is in it people sign in again.";
+        "Where sign-ins are kept: `database` or `redis`. What `limits.*` count is counted there too, and nothing else is ever kept in Redis; without what is in it people sign in again.";
     SESSION_REDIS = "session.redis_url", "none",
         "`rediss://[USER@]HOST[:PORT][/DATABASE]`, without a password; `redis://` is taken for a server on this machine only.";
     SESSION_REDIS_PASSWORD = "session.redis_password_file", "the systemd credential `redis_password`, if there is one",
@@ -97,15 +97,15 @@ keys! {
     SESSION_CLI = "session.cli_hours", "`12`",
         "How long a command line stays signed in, 1 to 168 hours.";
     STEP_UP = "session.step_up_minutes", "`0`",
-        "How old a sign-in may be for a role of risk `high`, in minutes; who signed in longer ago is sent to the identity provider once more. 0 means that the age does not count.";
+        "How old a sign-in may be for a role of risk `high`, in minutes. Who signed in longer ago is answered 401 `reauth_required`; pages lead to the identity provider, where the person proves anew who they are, and a command line signs in anew. 0 means that the age does not count.";
     VEND_PER_USER = "limits.vend_per_user", "`60`",
-        "How many console sign-ins and tokens a person gets a minute at the most, from each process.";
+        "How many console sign-ins and tokens a person gets a minute at the most.";
     VEND_PER_ACCOUNT = "limits.vend_per_account", "`600`",
-        "How many are given for one cloud account a minute at the most, from each process. A cloud takes 100 a second itself.";
+        "How many are given for one cloud account a minute at the most. For one of Alibaba Cloud, which takes 100 requests for tokens a second itself, never more than 80 a second are sent, and 20 a second from each process in the long run.";
     PER_ADDRESS = "limits.per_address", "`1200`",
         "How many requests an address may send a minute, to each process.";
     SIGN_IN_PER_ADDRESS = "limits.sign_in_per_address", "`60`",
-        "How many requests to sign in an address may send a minute, to each process.";
+        "How many requests to sign in an address may send a minute.";
 
     KEYS_PASSPHRASE = "keys.passphrase_file", "the systemd credential `keys_passphrase`, if there is one",
         "The file whose first line opens the signing keys that are sealed in the database; `/dev/fd/3` reads it from a file descriptor.";

@@ -2,24 +2,18 @@
 
 use super::VendError;
 use crate::cloud::Keys;
+use crate::cloud::instance::Machine;
 use crate::tvm::keys::Seal;
 use crate::tvm::model::NodeId;
 use crate::tvm::store::{Store, secrets};
-use crate::types::{CloudId, Secret};
-use crate::world::Env;
+use crate::types::{CloudId, Secret, Timestamp};
 
-/// The machine's own keys, from where the cloud's SDKs look first.
-pub(super) fn of_machine(cloud: CloudId, env: &Env) -> Result<Keys, VendError> {
-    let [id, secret, token] = match cloud {
-        CloudId::Aws => ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"],
-        CloudId::Alibaba => ["ALIBABA_CLOUD_ACCESS_KEY_ID", "ALIBABA_CLOUD_ACCESS_KEY_SECRET", "ALIBABA_CLOUD_SECURITY_TOKEN"],
-    };
-    match (env.get(id), env.get(secret)) {
-        (Some(id), Some(secret)) => {
-            Ok(Keys { id: id.to_owned(), secret: Secret::from(secret), token: env.get(token).map(Secret::from) })
-        }
-        _ => Err(VendError::NoKeys("the machine has no keys for the role that the accounts trust")),
-    }
+/// The machine's own keys: of its environment, or of the role that it has in the cloud.
+pub(super) async fn of_machine(cloud: CloudId, machine: &Machine, now: Timestamp) -> Result<Keys, VendError> {
+    machine.keys(cloud, now).await.map_err(|error| {
+        tracing::warn!(error = &error as &dyn std::error::Error, "the keys of this machine");
+        VendError::NoKeys("the machine has no keys for the role that the accounts trust")
+    })
 }
 
 /// The keys of an account's own user.

@@ -25,6 +25,7 @@ use super::sites::Sites;
 use super::store::vends::Completion;
 use super::store::{Store, StoreError};
 use super::vend::{self, Permit, Refusal, Wish};
+use crate::cloud::instance::Machine;
 use crate::cloud::{self, CloudError, Configured, ConsoleLink, ConsoleWish, Hop, Keys, Place, RoleCall, SessionWish};
 use crate::saml::Signer;
 use crate::types::{Assertion, BadName, Credentials, ProfileName, RoleArn, RoleWish, SamlResponse, Timestamp, Unchosen, WebUrl};
@@ -55,8 +56,10 @@ pub struct Vending {
     pub clock: Arc<dyn Clock>,
     /// The way to the clouds.
     pub net: Box<dyn Transport>,
-    /// The environment: the machine's own keys, and addresses of the clouds.
+    /// The environment: addresses of the clouds.
     pub env: Env,
+    /// The machine, which the accounts that are asked by its role trust.
+    pub machine: Machine,
     /// Where each partition takes assertions, and has its token service.
     pub sites: Sites,
     /// Our entity ID towards the clouds.
@@ -242,7 +245,7 @@ impl Vending {
         match permit.method() {
             VendMethod::Saml => self.by_assertion(permit, policy).await,
             VendMethod::HubRole => {
-                let keys = base::of_machine(permit.role().cloud(), &self.env)?;
+                let keys = base::of_machine(permit.role().cloud(), &self.machine, self.clock.now()).await?;
                 let external = self.external_id.clone().unwrap_or_else(|| permit.node().to_string());
                 self.by_keys(permit, &keys, Some(external), policy).await
             }

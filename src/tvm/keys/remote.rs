@@ -1,26 +1,23 @@
 //! Keys that a cloud's key management keeps. Only digests travel there.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use super::{Backend, KeysError};
+use crate::cloud::Keys;
+use crate::cloud::instance::Machine;
 use crate::cloud::kms::{KmsError, KmsKey};
-use crate::cloud::{Keys, instance};
 use crate::saml::{SignError, Signer};
-use crate::types::{CloudId, Secret, Timestamp, Untrusted, WebUrl};
-use crate::world::{Clock, Env, Instance, Transport, file};
+use crate::types::{CloudId, Secret, Untrusted, WebUrl};
+use crate::world::{Clock, Transport, file};
 
 /// What is missing.
 const NO_KEYS: &str =
     "there is no access key for the key management: neither in a file, nor in the environment, nor by a role of this machine";
-/// How long before their end the keys of a role are renewed.
-const MARGIN: Duration = Duration::from_secs(300);
 
 /// How one cloud's key management is reached.
 #[derive(Debug, Clone, Default)]
@@ -40,16 +37,12 @@ pub struct Kms {
     pub alibaba: KmsPlace,
     /// AWS's.
     pub aws: KmsPlace,
-    /// The environment, for keys.
-    pub env: Env,
     /// The network.
     pub net: Box<dyn Transport>,
     /// The time, for signing requests.
     pub clock: Arc<dyn Clock>,
-    /// The machine's own metadata service, where neither a file nor the environment has keys.
-    pub instance: Instance,
-    /// The keys of the machine's role, until they end.
-    pub role: Mutex<BTreeMap<CloudId, (Keys, Timestamp)>>,
+    /// The machine, whose keys count where no file has any.
+    pub machine: Arc<Machine>,
 }
 
 impl fmt::Debug for Kms {
@@ -126,42 +119,10 @@ impl Kms {
                 _ => Err(SignError::Unusable("the file with the access key for the key management has not two lines")),
             };
         }
-        let [id, secret, token] = match cloud {
-            CloudId::Aws => ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"],
-            CloudId::Alibaba => {
-                ["ALIBABA_CLOUD_ACCESS_KEY_ID", "ALIBABA_CLOUD_ACCESS_KEY_SECRET", "ALIBABA_CLOUD_SECURITY_TOKEN"]
-            }
-        };
-        match (self.env.get(id), self.env.get(secret)) {
-            (Some(id), Some(secret)) => {
-                Ok(Keys { id: id.to_owned(), secret: secret.into(), token: self.env.get(token).map(Into::into) })
-            }
-            _ => self.of_the_machine(cloud).await,
-        }
-    }
-
-    /// The keys of the role that this machine has.
-    async fn of_the_machine(&self, cloud: CloudId) -> Result<Keys, SignError> {
-        let off = match cloud {
-            CloudId::Aws => "AWS_EC2_METADATA_DISABLED",
-            CloudId::Alibaba => "ALIBABA_CLOUD_ECS_METADATA_DISABLED",
-        };
-        if self.env.is_on(off) {
-            return Err(SignError::Unusable(NO_KEYS));
-        }
-        let now = self.clock.now();
-        let known = || self.role.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((keys, ends)) = known().get(&cloud)
-            && ends.since(now) > MARGIN
-        {
-            return Ok(keys.clone());
-        }
-        let (keys, ends) = instance::keys(cloud, &self.instance).await.map_err(|error| {
-            tracing::debug!(error = &error as &dyn std::error::Error, "the role of this machine");
+        self.machine.keys(cloud, self.clock.now()).await.map_err(|error| {
+            tracing::debug!(error = &error as &dyn std::error::Error, "the keys of this machine");
             SignError::Unusable(NO_KEYS)
-        })?;
-        known().insert(cloud, (keys.clone(), ends));
-        Ok(keys)
+        })
     }
 
     /// Signs a message: its digest travels.
@@ -207,8 +168,12 @@ impl Signer for Remote {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
-    use crate::world::{Request, Response, TransportError};
+    use crate::cloud::Keys;
+    use crate::types::Timestamp;
+    use crate::world::{Env, Instance, Request, Response, TransportError};
 
     #[derive(Debug)]
     struct Still(Timestamp);
@@ -242,15 +207,15 @@ mod tests {
         let keys = || Keys { id: "ROLE".to_owned(), secret: "s".into(), token: Some("t".into()) };
         let role = [(CloudId::Aws, (keys(), ends)), (CloudId::Alibaba, (keys(), ends))].into();
         let place = || KmsPlace { region: Some("eu-west-1".to_owned()), ..KmsPlace::default() };
+        // Nobody listens there.
+        let machine = Machine::new(Env::of(env.iter().copied()), Instance::at("http://127.0.0.1:1/".parse().unwrap()).unwrap());
+        *machine.role.lock().unwrap() = role;
         Kms {
             alibaba: place(),
             aws: place(),
-            env: Env::of(env.iter().copied()),
             net: Box::new(Echo),
             clock: Arc::new(Still(ends.before(Duration::from_secs(left)))),
-            // Nobody listens there.
-            instance: Instance::at("http://127.0.0.1:1/".parse().unwrap()).unwrap(),
-            role: Mutex::new(role),
+            machine: Arc::new(machine),
         }
     }
 

@@ -7,7 +7,7 @@ use super::sql::declare;
 use super::{Conn, Result, StoreError};
 use crate::tvm::authorize::{Actor, Owned};
 use crate::tvm::model::{
-    CamPower, CloudAccount, Gid, GroupId, HorizontalId, NodeId, Partition, Path, Risk, RoleId, Status, UserId, VendMethod,
+    CamPower, CloudAccount, Gid, GroupId, HorizontalId, NodeId, Partition, Path, Risk, RoleId, Source, Status, UserId, VendMethod,
 };
 use crate::types::{IdpArn, RoleArn, SessionDuration, Timestamp};
 
@@ -42,7 +42,18 @@ declare! {
         JOIN horizontal_role_group b ON b.hrole_id = x.hrole_id JOIN group_member m ON m.group_id = b.group_id
         WHERE x.role_id = $1 AND x.state = 'active' AND m.user_id = $2 AND (m.expires_at IS NULL OR m.expires_at > $3)
         ORDER BY hrole_id NULLS FIRST, group_id, source";
-    MINE("tittti") = open!("SELECT r.id, r.name, r.arn, r.max_session_s, n.id AS node_id, n.name AS node_name, n.name_norm, n.max_session_s AS node_max_session_s,
+    // One page, each role with every way by which it is held: a line a way, with tabs between its parts, for names have neither.
+    MINE("tittti") = open!("SELECT mine_page.*, (SELECT string_agg(mine_ways.way, '\n') FROM (
+            SELECT m.group_id || '\t' || g.name || '\t\t\t' || m.source || '\t' || COALESCE(CAST(m.expires_at AS TEXT), '') AS way
+            FROM user_group g JOIN group_member m ON m.group_id = g.id
+            WHERE g.role_id = mine_page.id AND m.user_id = $1 AND (m.expires_at IS NULL OR m.expires_at > $2)
+            UNION ALL
+            SELECT m.group_id || '\t' || g.name || '\t' || h.id || '\t' || h.name || '\t' || m.source || '\t' || COALESCE(CAST(m.expires_at AS TEXT), '')
+            FROM horizontal_role_match x JOIN horizontal_role h ON h.id = x.hrole_id JOIN horizontal_role_group b ON b.hrole_id = x.hrole_id
+            JOIN group_member m ON m.group_id = b.group_id JOIN user_group g ON g.id = m.group_id
+            WHERE x.role_id = mine_page.id AND x.state = 'active' AND m.user_id = $1 AND (m.expires_at IS NULL OR m.expires_at > $2)
+        ) mine_ways) AS ways FROM (
+        SELECT r.id, r.name, r.arn, r.max_session_s, n.id AS node_id, n.name AS node_name, n.name_norm, n.max_session_s AS node_max_session_s,
             n.partition_key, n.account_uid FROM (
             SELECT g.role_id FROM group_member m JOIN user_group g ON g.id = m.group_id
             WHERE m.user_id = $1 AND (m.expires_at IS NULL OR m.expires_at > $2) AND g.role_id IS NOT NULL
@@ -52,7 +63,7 @@ declare! {
             WHERE m.user_id = $1 AND (m.expires_at IS NULL OR m.expires_at > $2) AND x.state = 'active'
         ) mine JOIN cloud_role r ON r.id = mine.role_id JOIN node n ON n.id = r.node_id
         WHERE r.state = 'active' AND r.arn IS NOT NULL AND (n.name_norm, r.name, r.id) > ($3, $4, $5)", "
-        ORDER BY n.name_norm, r.name, r.id LIMIT $6");
+        ORDER BY n.name_norm, r.name, r.id LIMIT $6) mine_page ORDER BY mine_page.name_norm, mine_page.name, mine_page.id");
 }
 
 /// What somebody is here, now. Nobody, where they are not in the pool or are barred.
@@ -169,9 +180,52 @@ pub fn last_end(grants: &[Grant]) -> Result<Option<Timestamp>> {
     Ok(grants.iter().map(|grant| grant.ends).collect::<Option<Vec<_>>>().and_then(|ends| ends.into_iter().max()))
 }
 
+/// A way by which somebody holds a role, for people.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Way {
+    /// The horizontal role that the group has, and its name; nothing where it is the role's own group.
+    pub horizontal: Option<(HorizontalId, String)>,
+    /// The name of the group that they are in.
+    pub group_name: String,
+    /// The group.
+    pub group: GroupId,
+    /// Who put them there.
+    pub source: Source,
+    /// Until when, in milliseconds since 1970.
+    pub ends: Option<i64>,
+}
+
+fn way(line: &str) -> Option<Way> {
+    let mut parts = line.split('\t');
+    let mut next = || parts.next();
+    let (group, group_name, horizontal, name, source, ends) = (next()?, next()?, next()?, next()?, next()?, next()?);
+    let horizontal = match horizontal {
+        "" => None,
+        id => Some((HorizontalId::parse(id)?, name.to_owned())),
+    };
+    let ends = if ends.is_empty() { None } else { Some(ends.parse().ok()?) };
+    Some(Way {
+        horizontal,
+        group_name: group_name.to_owned(),
+        group: GroupId::parse(group)?,
+        source: Source::from_word(source)?,
+        ends,
+    })
+}
+
+/// Each way once: a rule may name a role twice.
+fn all_ways(text: &str) -> Option<Vec<Way>> {
+    let mut ways = text.lines().map(way).collect::<Option<Vec<_>>>()?;
+    ways.sort();
+    ways.dedup();
+    Some(ways)
+}
+
 /// A role that somebody may use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Usable {
+    /// Why: every way by which they hold it, its own group first.
+    pub ways: Vec<Way>,
     /// Which.
     pub id: RoleId,
     /// Its name.
@@ -202,6 +256,7 @@ pub async fn mine(conn: &mut Conn, user: &UserId, now: Timestamp, after: (&str, 
         let partition = row.word("partition_key", Partition::from_word)?;
         let (id, name) = (row.word("id", RoleId::parse)?, row.text("name")?);
         Ok(Usable {
+            ways: row.word("ways", all_ways)?,
             place: (row.text("name_norm")?, name.clone(), id.to_string()),
             id,
             name,

@@ -6,6 +6,7 @@
 //! cannot be written nothing is changed. What many do at once shares transactions ([`Store::record`], [`Store::together`]), by the same rule.
 
 pub mod access;
+pub mod allowances;
 pub mod audit;
 pub mod bindings;
 pub mod catalogue;

@@ -36,8 +36,8 @@ pub(super) use declare;
 /// Every statement that serves requests.
 pub fn statements() -> Vec<Statement> {
     use super::{
-        access, audit, bindings, catalogue, codes, effect, export, groups, horizontals, idempotency, insight, keys, lists, nodes,
-        people, proposals, roles, saml, secrets, sessions, tokens, told, trail, tree, users, vends,
+        access, allowances, audit, bindings, catalogue, codes, effect, export, groups, horizontals, idempotency, insight, keys,
+        lists, nodes, people, proposals, roles, saml, secrets, sessions, tokens, told, trail, tree, users, vends,
     };
     let all = [
         users::STATEMENTS,
@@ -66,6 +66,7 @@ pub fn statements() -> Vec<Statement> {
         export::STATEMENTS,
         proposals::STATEMENTS,
         secrets::STATEMENTS,
+        allowances::STATEMENTS,
     ];
     all.concat()
 }

@@ -180,3 +180,10 @@ CREATE TABLE setting (
 -- Super admins may change the catalogue; a change names the version that it was made from.
 ALTER TABLE preset_role ADD COLUMN version BIGINT NOT NULL DEFAULT 1;
 CREATE INDEX cloud_role_preset ON cloud_role (preset_key);
+
+-- What may be taken only so often, by all processes together: when all that was taken will have come back, in microseconds since 1970.
+CREATE TABLE allowance (
+    name          TEXT COLLATE BINARY NOT NULL PRIMARY KEY,
+    full_at       BIGINT NOT NULL
+);
+CREATE INDEX allowance_end ON allowance (full_at);

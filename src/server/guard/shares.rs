@@ -1,0 +1,85 @@
+//! What comes from where, counted by all processes of the service together: a limit is one limit, however many processes there are.
+//!
+//! Each process counts for itself first, which costs nothing and keeps floods from the place where all count. That place is where sign-ins are
+//! kept. While it is away each process goes by its own count alone: for a limit nobody is refused the service.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::{Limiter, Rate};
+use crate::server::problem::{Code, Problem};
+use crate::tvm::store::Store;
+use crate::tvm::store::allowances::Allowance;
+use crate::types::Timestamp;
+
+/// Where all processes count.
+#[async_trait]
+pub trait Together: Send + Sync {
+    /// Takes one of each, or none of any, and says how long to wait then. Nothing where it cannot be asked.
+    async fn take(&self, wanted: &[Allowance], now: Timestamp) -> Option<Result<(), Duration>>;
+}
+
+/// In the database.
+#[async_trait]
+impl Together for Store {
+    async fn take(&self, wanted: &[Allowance], now: Timestamp) -> Option<Result<(), Duration>> {
+        match Self::take(self, wanted, now).await {
+            Ok(None) => Some(Ok(())),
+            Ok(Some(wait)) => Some(Err(wait)),
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "what is taken cannot be counted for all processes");
+                None
+            }
+        }
+    }
+}
+
+/// A share of something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Share {
+    name: String,
+    /// What this process lets through.
+    here: Rate,
+    /// What all of them do.
+    together: Rate,
+}
+
+impl Share {
+    /// The same for one process and for all.
+    pub(crate) fn of(name: String, rate: Rate) -> Self {
+        Self { name, here: rate, together: rate }
+    }
+
+    /// The token service of an Alibaba Cloud account takes 100 requests a second, of everybody; never are more than 80 sent within any second. A
+    /// process that counts alone sends half of that, so that the two of a service in two zones are within it as well.
+    pub(crate) fn of_alibaba(caller: &str) -> Self {
+        let rate = |number| Rate { burst: number, a_minute: number * 60 };
+        Self { name: format!("sts {caller}"), here: rate(20), together: rate(40) }
+    }
+}
+
+impl Limiter {
+    /// Takes one of each share, of this process's and of what all have together.
+    ///
+    /// # Errors
+    /// `rate_limited`, with the time to wait.
+    pub(crate) async fn share(&self, place: &dyn Together, shares: &[Share], now: Timestamp) -> Result<(), Problem> {
+        let limited = |seconds| Problem::only(Code::RateLimited).after(seconds);
+        for share in shares {
+            self.take(&share.name, share.here, now).map_err(limited)?;
+        }
+        let wanted: Vec<Allowance> = shares
+            .iter()
+            .map(|share| Allowance {
+                name: share.name.clone(),
+                every: 60_000_000 / i64::from(share.together.a_minute.max(1)),
+                burst: i64::from(share.together.burst),
+            })
+            .collect();
+        match place.take(&wanted, now).await {
+            Some(Err(wait)) => Err(limited(u64::try_from(wait.as_micros().div_ceil(1_000_000)).unwrap_or(u64::MAX).max(1))),
+            Some(Ok(())) | None => Ok(()),
+        }
+    }
+}
