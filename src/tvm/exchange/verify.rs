@@ -6,13 +6,10 @@ use std::sync::Arc;
 use super::{VendError, Vending, call};
 use crate::cloud::{self, Keys, Trusted};
 use crate::tvm::audit::Event;
-use crate::tvm::model::{Class, NodeId, Role, VendMethod};
-use crate::tvm::store::{Result, Store, nodes, roles};
+use crate::tvm::model::{NodeId, Role, VendMethod};
+use crate::tvm::store::{nodes, roles};
 use crate::tvm::vend::{self, Duty};
 use crate::types::{Credentials, IdpArn};
-
-/// How many roles are read at once.
-const PAGE: u32 = 200;
 
 /// What an account says of one role.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,22 +44,6 @@ impl Found {
     }
 }
 
-/// Every role of an account that is in its cloud.
-async fn registered(store: &Store, node: &NodeId) -> Result<Vec<Role>> {
-    let mut conn = store.read().await?;
-    let mut all = Vec::new();
-    for class in [Class::System, Class::Custom] {
-        let mut after = String::new();
-        loop {
-            let page = roles::at(&mut conn, node, class, &after, PAGE).await?;
-            let Some(last) = page.last() else { break };
-            after = last.name.clone();
-            all.extend(page.into_iter().filter(|role| role.arn.is_some()));
-        }
-    }
-    Ok(all)
-}
-
 impl Vending {
     /// Looks at every role of an account and writes down what it is like. What is done is in the ledger and in the trail like every vend.
     ///
@@ -82,7 +63,8 @@ impl Vending {
     async fn look(&self, node: &NodeId, keys: &Credentials, told: Event) -> Result<Vec<(Role, Found)>, VendError> {
         let account = nodes::by_id(&mut *self.store.read().await?, node).await?;
         let (keys, mut found) = (Keys::from(keys), Vec::new());
-        for role in registered(&self.store, node).await? {
+        let registered = roles::in_cloud(&mut *self.store.read().await?, node).await?;
+        for role in registered {
             let provider = match role.method.unwrap_or(account.vending.method) {
                 VendMethod::Saml => account.vending.provider.as_ref(),
                 VendMethod::HubRole | VendMethod::RamUser | VendMethod::None => None,

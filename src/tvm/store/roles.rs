@@ -80,6 +80,25 @@ pub async fn at(conn: &mut Conn, node: &NodeId, class: Class, after: &str, limit
     ask.fetch_all(conn).await?.iter().map(read).collect()
 }
 
+/// Every role of an account that is in its cloud: system roles first, each kind by name.
+///
+/// # Errors
+/// The database.
+pub async fn in_cloud(conn: &mut Conn, node: &NodeId) -> Result<Vec<Role>> {
+    const PAGE: u32 = 200;
+    let mut all = Vec::new();
+    for class in [Class::System, Class::Custom] {
+        let mut after = String::new();
+        loop {
+            let page = at(&mut *conn, node, class, &after, PAGE).await?;
+            let Some(last) = page.last() else { break };
+            after = last.name.clone();
+            all.extend(page.into_iter().filter(|role| role.arn.is_some()));
+        }
+    }
+    Ok(all)
+}
+
 /// The role of this name in an account, if there is one.
 ///
 /// # Errors

@@ -3,6 +3,7 @@
 mod change;
 mod import;
 mod moving;
+mod onboard;
 mod owners;
 
 use axum::Json;
@@ -26,7 +27,10 @@ pub(super) fn routes() -> Vec<Route> {
         api("node.read", Action::SeeNode, routes!(read)),
         api("node.tree", Action::SeeNode, routes!(below)),
     ];
-    [own, change::routes(), moving::routes(), owners::routes(), import::routes()].into_iter().flatten().collect()
+    [own, change::routes(), moving::routes(), owners::routes(), import::routes(), onboard::routes()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// A node.
