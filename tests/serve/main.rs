@@ -10,6 +10,7 @@ mod command;
 mod corporate;
 mod house;
 mod me;
+mod outbound;
 mod pages;
 mod process;
 mod redis;

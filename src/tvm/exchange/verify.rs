@@ -7,9 +7,9 @@ use super::{VendError, Vending, call};
 use crate::cloud::{self, Keys, Trusted};
 use crate::tvm::audit::Event;
 use crate::tvm::model::{NodeId, Role, VendMethod};
-use crate::tvm::store::{nodes, roles};
+use crate::tvm::store::{nodes, preset_users, roles};
 use crate::tvm::vend::{self, Duty};
-use crate::types::{Credentials, IdpArn};
+use crate::types::{Credentials, IdpArn, RoleArn};
 
 /// What an account says of one role.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,26 +44,37 @@ impl Found {
     }
 }
 
+/// What was seen of an account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seen {
+    /// Every role.
+    pub roles: Vec<(Role, Found)>,
+    /// The user that the account keeps for its administrators, where one is named: there, missing or unread.
+    pub user: Option<(String, Found)>,
+}
+
 impl Vending {
     /// Looks at every role of an account and writes down what it is like. What is done is in the ledger and in the trail like every vend.
     ///
     /// # Errors
     /// [`VendError`]: there is no role in the account for this, or its keys cannot be come by.
-    pub async fn verify(self: &Arc<Self>, duty: &Duty<'_>) -> Result<Vec<(Role, Found)>, VendError> {
+    pub async fn verify(self: &Arc<Self>, duty: &Duty<'_>) -> Result<Seen, VendError> {
         let permit = vend::begin_duty(&self.store, duty, self.clock.now()).await??;
         let (ours, node, told) = (self.clone(), duty.node.clone(), duty.event("node.verify"));
         let task = tokio::spawn(async move {
-            let made = ours.make(&permit, None).await;
+            let (made, verifier) = (ours.make(&permit, None).await, permit.role().clone());
             let keys = ours.end(permit, made, |keys| (Some(keys.key_id.clone()), keys.expires)).await?;
-            ours.look(&node, &keys, told).await
+            ours.look(&node, &verifier, &keys, told).await
         });
         task.await.map_err(|_| VendError::Stopping)?
     }
 
-    async fn look(&self, node: &NodeId, keys: &Credentials, told: Event) -> Result<Vec<(Role, Found)>, VendError> {
-        let account = nodes::by_id(&mut *self.store.read().await?, node).await?;
+    async fn look(&self, node: &NodeId, verifier: &RoleArn, keys: &Credentials, told: Event) -> Result<Seen, VendError> {
+        let mut conn = self.store.read().await?;
+        let account = nodes::by_id(&mut conn, node).await?;
+        let (registered, user) = (roles::in_cloud(&mut conn, node).await?, preset_users::by_node(&mut conn, node).await?);
+        drop(conn);
         let (keys, mut found) = (Keys::from(keys), Vec::new());
-        let registered = roles::in_cloud(&mut *self.store.read().await?, node).await?;
         for role in registered {
             let provider = match role.method.unwrap_or(account.vending.method) {
                 VendMethod::Saml => account.vending.provider.as_ref(),
@@ -72,15 +83,36 @@ impl Vending {
             let seen = self.ask(&role, provider, &keys).await;
             found.push((role, seen));
         }
+        let user = match user {
+            None => None,
+            Some(user) => {
+                let seen = self.ask_user(verifier, &user.name, &keys).await;
+                Some((user.name, seen))
+            }
+        };
         let mut tx = self.store.begin(self.clock.now()).await?;
         for (role, seen) in &found {
             tx.set_verified(&role.id, &seen.word()).await?;
         }
         let bad: Vec<&str> =
             found.iter().filter(|(_, seen)| !seen.is_good()).map(|(role, _)| role.name.as_str()).take(50).collect();
-        let params = serde_json::json!({"roles": found.len(), "not_good": bad});
+        let mut params = serde_json::json!({"roles": found.len(), "not_good": bad});
+        if let Some((name, seen)) = &user {
+            tx.set_user_seen(node, name, &seen.word()).await?;
+            params["user"] = serde_json::json!({"name": name, "result": seen.word()});
+        }
         tx.commit(&Event { params, ..told.on("node", node.as_str(), Some(&account.path)) }).await?;
-        Ok(found)
+        Ok(Seen { roles: found, user })
+    }
+
+    async fn ask_user(&self, verifier: &RoleArn, user: &str, keys: &Keys) -> Found {
+        let (cloud, net) = (cloud::find(verifier.cloud()), self.net.as_ref());
+        let ask = || cloud.has_user(verifier, user, keys, &self.env, self.clock.now(), net);
+        match call::ask(self.clock.as_ref(), ask).await {
+            Ok(true) => Found::There,
+            Ok(false) => Found::Missing,
+            Err(error) => Found::Unread(error.code().to_owned()),
+        }
     }
 
     async fn ask(&self, role: &Role, provider: Option<&IdpArn>, keys: &Keys) -> Found {

@@ -183,6 +183,36 @@ async fn an_account_is_looked_at() {
     let kinds: Vec<String> = realm.house.events(answer.request()).await.into_iter().map(|row| row.kind).collect();
     assert_eq!(kinds.iter().filter(|kind| *kind == "node.verify").count(), 1, "{kinds:?}");
     assert!(kinds.iter().any(|kind| kind == "vend"), "{kinds:?}");
+    // So does the node itself, but of system roles only to those who may know of them.
+    let node = |gid: &'static str| realm.get(gid, "/api/v1/nodes/{bank}");
+    assert_eq!(
+        node("mw").await.json()["warnings"],
+        json!([{"what": "role", "name": "ent_IAM_admin", "result": "distrusting"}, {"what": "role", "name": "ops-reader", "result": "missing"}])
+    );
+    assert_eq!(node("ab").await.json()["warnings"], json!([]));
+    // The user that the account keeps is looked for as well.
+    for bad in ["", "a/b", "a b"] {
+        assert_eq!(refusal(&realm.post("mw", BANK, &json!({"preset_user": bad})).await), (400, "validation_failed".to_owned()));
+    }
+    assert_eq!(realm.post("mw", BANK, &json!({"preset_user": "breakglass"})).await.status, 200);
+    let user = "<GetUserResponse><GetUserResult><User><UserName>breakglass</UserName></User></GetUserResult></GetUserResponse>";
+    for (said, result, warned) in [((200, user.to_owned()), "there", false), (refused("NoSuchEntity", 404), "missing", true)] {
+        let trusting = ["cam-verifier", "ent_IAM_admin", "ops-reader"].map(|name| role(name, PROVIDER));
+        will([vec![(200, AWS.to_owned())], trusting.to_vec(), vec![said]].concat());
+        let seen = realm.post("mw", look, &json!({})).await.json();
+        assert_eq!(
+            (&seen["preset_user"], seen["is_good"] == true),
+            (&json!({"name": "breakglass", "result": result, "is_good": !warned}), !warned)
+        );
+        let node = node("ab").await.json();
+        let expected = json!([{"what": "preset_user", "name": "breakglass", "result": "missing"}]);
+        assert_eq!(
+            (&node["preset_user"], &node["warnings"]),
+            (&json!("breakglass"), if warned { &expected } else { &json!([]) })
+        );
+    }
+    assert_eq!(realm.post("mw", BANK, &json!({"preset_user": null})).await.status, 200);
+    assert_eq!(node("ab").await.json()["preset_user"], Value::Null);
     // The cloud says no.
     will(vec![refused("AccessDenied", 403)]);
     let answer = realm.post("mw", look, &json!({})).await;

@@ -110,3 +110,53 @@ async fn a_risky_role_is_asked_for_by_whoever_holds_it() {
     let wish = json!({"role": alone.id("acc"), "seconds": 3600, "reason": "x"});
     is(&alone.post("ca", "/api/v1/proposals", &wish).await, 422, "not_vended");
 }
+
+/// The shell of the machine proposes, a super admin agrees over the API.
+#[tokio::test]
+async fn a_signing_key_is_changed_by_two() {
+    let realm = two().await;
+    let config = realm.house.folder().join("serve.toml");
+    let keys = |line: &str| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_saml2cloud"));
+        command.args(["serve", "keys"]).args(line.split(' ')).arg("--config").arg(&config);
+        let done = command.output().unwrap();
+        (done.status.success(), String::from_utf8_lossy(&[done.stdout, done.stderr].concat()).into_owned())
+    };
+    let state = |listed: &str, key: &str| {
+        let line = listed.lines().find(|line| line.starts_with(key)).unwrap_or_else(|| panic!("{listed}")).to_owned();
+        line.split_whitespace().nth(3).unwrap().to_owned()
+    };
+    let word = |text: &str, before: &str| {
+        text.split(before).nth(1).unwrap_or_else(|| panic!("{text}")).split_whitespace().next().unwrap().to_owned()
+    };
+    let (_, listed) = keys("list");
+    let old = listed.lines().find(|line| line.contains("idp-aws")).unwrap().split_whitespace().next().unwrap().to_owned();
+    // A new key is published and signs nothing, so that is for one alone.
+    let (done, made) = keys("rotate idp-aws --bits 2048");
+    assert!(done && made.contains("for idp-aws is pending"), "{made}");
+    let new = word(&made, "Key ");
+    // Nobody proposes for nobody, nor for somebody who could not agree either.
+    for (line, why) in [
+        ("rotate idp-aws", "`--as GID` names"),
+        ("rotate idp-aws --as mo", "is no super admin"),
+        ("rotate idp-aws --as nobody", "is no super admin"),
+    ] {
+        let (done, said) = keys(line);
+        assert!(!done && said.contains(why), "{said}");
+    }
+    let (done, said) = keys("rotate idp-aws --as e-1");
+    assert!(done && said.contains("is pending still"), "{said}");
+    let wish = word(&said, "proposal ");
+    assert_eq!((state(&keys("list").1, &old), state(&keys("list").1, &new)), ("active".to_owned(), "pending".to_owned()));
+    is(&agree(&realm, "e-1", &wish).await, 403, "self_approval");
+    let agreed = agree(&realm, "zoe", &wish).await;
+    assert_eq!((agreed.status, agreed.json()["kind"].as_str()), (200, Some("signing_key")), "{}", agreed.text);
+    assert!(realm.house.event(&agreed).await.params.contains("activate_key"));
+    assert_eq!((state(&keys("list").1, &old), state(&keys("list").1, &new)), ("retiring".to_owned(), "active".to_owned()));
+    // What was proposed for a key as it was is not done to it as it is.
+    let proposed = |line: String| word(&keys(&line).1, "proposal ");
+    let (first, second) = (proposed(format!("retire {old} --as e-1")), proposed(format!("retire {old} --as e-1")));
+    assert_eq!(agree(&realm, "zoe", &first).await.status, 200);
+    assert_eq!(state(&keys("list").1, &old), "retired");
+    is(&agree(&realm, "zoe", &second).await, 412, "version_mismatch");
+}

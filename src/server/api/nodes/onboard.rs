@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
-use super::NodeView;
+use super::{NodeView, some};
 use crate::cloud;
 use crate::cloud::trust::{self, Form, Metadata, Proof, Trust};
 use crate::server::api::shared::{Asked, allow_role, manages, session, word};
@@ -21,7 +21,7 @@ use crate::server::once::Once;
 use crate::server::problem::{Code, Problem};
 use crate::server::route::{Access, Route, Row};
 use crate::tvm::authorize::{Action, Actor, RoleOf};
-use crate::tvm::exchange::VendError;
+use crate::tvm::exchange::{Found, VendError};
 use crate::tvm::keys::Purpose;
 use crate::tvm::model::{Class, CloudAccount, Kind, NewRole, Node, Role, RoleState, VendMethod};
 use crate::tvm::store::{Conn, Tx, catalogue, nodes, roles};
@@ -72,6 +72,10 @@ struct Onboarding {
     #[serde(default)]
     #[schema(max_items = 100)]
     presets: Vec<String>,
+    /// The user that the account keeps for its administrators; it is looked for whenever the account is. `null` where there is none, and without it as it was.
+    #[serde(default, deserialize_with = "some")]
+    #[schema(value_type = Option<String>)]
+    preset_user: Option<Option<String>>,
     /// Whether `cam-verifier` is registered, the role that the service itself reads the account with. It is, where nothing is said.
     verifier: Option<bool>,
 }
@@ -156,6 +160,9 @@ async fn onboard(
         tx.update_node(&node).await?;
         node = nodes::by_id(&mut tx, &node.id).await?;
     }
+    if let Some(user) = &wanted.preset_user {
+        tx.set_preset_user(&node.id, user.as_deref().map(user_name).transpose()?).await?;
+    }
     let registered = register(&mut tx, &actor, &node, &account, &wanted).await?;
     asked.told.add("roles_created", registered.iter().filter(|role| role.is_new).count());
     let left = left(&asked, &node, &account);
@@ -163,6 +170,16 @@ async fn onboard(
     let answer = once.answer(&mut tx, StatusCode::OK, &done).await?;
     asked.told.commit(tx).await?;
     Ok(answer)
+}
+
+/// The name of a user, as both clouds take it.
+fn user_name(text: &str) -> Result<&str, Problem> {
+    let is_one = (1..=64).contains(&text.len()) && text.chars().all(|c| c.is_ascii_alphanumeric() || "+=,.@_-".contains(c));
+    if is_one {
+        Ok(text)
+    } else {
+        Err(Problem::field("preset_user", "is the name of a user: 1 to 64 letters, digits and `+=,.@_-`"))
+    }
 }
 
 /// Registers what is not there yet.
@@ -246,7 +263,7 @@ fn left(asked: &Asked, node: &Node, account: &CloudAccount) -> Vec<Step> {
 
 /// What was seen of a role.
 #[derive(Debug, Serialize, ToSchema)]
-struct Seen {
+struct SeenRole {
     /// The identity.
     id: String,
     /// Its name in the account.
@@ -257,15 +274,28 @@ struct Seen {
     is_good: bool,
 }
 
+/// What was seen of the account's own user.
+#[derive(Debug, Serialize, ToSchema)]
+struct SeenUser {
+    /// Its name in the account.
+    name: String,
+    /// `there`, `missing`, or `unread: ` with the cloud's word for why.
+    result: String,
+    /// Whether it is there.
+    is_good: bool,
+}
+
 /// What was seen of an account.
 #[derive(Debug, Serialize, ToSchema)]
 struct Verified {
     /// When (RFC 3339).
     verified_at: String,
-    /// Whether all roles are good.
+    /// Whether all of it is good.
     is_good: bool,
     /// Every registered role.
-    roles: Vec<Seen>,
+    roles: Vec<SeenRole>,
+    /// The user that the account keeps for its administrators, where one is named.
+    preset_user: Option<SeenUser>,
 }
 
 /// Looks whether the roles of an account are there and trust this service
@@ -305,15 +335,16 @@ async fn verify(asked: Asked, Extension(visit): Extension<Visit>, PathOf(node): 
     })?;
     // It wrote down what it saw, and that it did so, in one transaction.
     asked.told.is_written();
-    let seen = |(role, found): &(Role, crate::tvm::exchange::Found)| Seen {
+    let seen = |(role, found): &(Role, Found)| SeenRole {
         id: role.id.to_string(),
         name: role.name.clone(),
         result: found.word(),
         is_good: found.is_good(),
     };
-    let roles: Vec<Seen> = found.iter().map(seen).collect();
-    let is_good = roles.iter().all(|role| role.is_good);
-    Ok(axum::Json(Verified { verified_at: visit.now.utc(), is_good, roles }).into_response())
+    let roles: Vec<SeenRole> = found.roles.iter().map(seen).collect();
+    let user = found.user.map(|(name, found)| SeenUser { name, result: found.word(), is_good: found.is_good() });
+    let is_good = roles.iter().all(|role| role.is_good) && user.as_ref().is_none_or(|user| user.is_good);
+    Ok(axum::Json(Verified { verified_at: visit.now.utc(), is_good, roles, preset_user: user }).into_response())
 }
 
 /// The policy of the cloud's own that lets the service read an account's roles.
