@@ -205,11 +205,9 @@ async fn an_account_is_looked_at() {
             (&json!({"name": "breakglass", "result": result, "is_good": !warned}), !warned)
         );
         let node = node("ab").await.json();
-        let expected = json!([{"what": "preset_user", "name": "breakglass", "result": "missing"}]);
-        assert_eq!(
-            (&node["preset_user"], &node["warnings"]),
-            (&json!("breakglass"), if warned { &expected } else { &json!([]) })
-        );
+        let missing = json!([{"what": "preset_user", "name": "breakglass", "result": "missing"}]);
+        let expected = if warned { missing } else { json!([]) };
+        assert_eq!((&node["preset_user"], &node["warnings"]), (&json!("breakglass"), &expected));
     }
     assert_eq!(realm.post("mw", BANK, &json!({"preset_user": null})).await.status, 200);
     assert_eq!(node("ab").await.json()["preset_user"], Value::Null);
