@@ -2,7 +2,7 @@
 
 mod keys;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Subcommand;
@@ -62,7 +62,11 @@ struct Audit {
 #[derive(Subcommand)]
 enum AuditCommand {
     /// Walk the trail from its first event to its last; name the first one that is not what was written
-    Verify,
+    Verify {
+        /// Hold it against the checkpoints in this file too: what `audit.file` or the system log was told
+        #[arg(long, value_name = "FILE")]
+        checkpoints: Option<PathBuf>,
+    },
     /// Let go of events and lines of the vend ledger that are older than `audit.days`, with a signed statement in their place
     Cut,
     /// Print everything that is kept about one person, as JSON
@@ -131,8 +135,8 @@ async fn work(command: &Command, settings: &Settings, env: &Env) -> Result<(), F
             if found.iter().any(is_missing) { Err(Failure::Incomplete) } else { Ok(()) }
         }
         Command::Keys(keys) => keys.run(settings, env, now).await,
-        Command::Audit(Audit { command: AuditCommand::Verify }) => {
-            let walked = server::verify(settings, now).await?;
+        Command::Audit(Audit { command: AuditCommand::Verify { checkpoints } }) => {
+            let walked = server::verify(settings, checkpoints.as_deref(), now).await?;
             let signed = if walked.checkpoints > 0 { format!(", checkpoints: {}", walked.checkpoints) } else { String::new() };
             show::data(&format!(
                 "events: {}, chains: {}{signed}; every event is as it was written\n",

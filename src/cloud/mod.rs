@@ -164,6 +164,20 @@ pub trait Cloud: Sync {
         net: &dyn Transport,
     ) -> Result<Trusted, CloudError>;
 
+    /// Asks the account of a role whether it has a user of this name, with keys that may read it.
+    ///
+    /// # Errors
+    /// [`CloudError`], with the cloud's own words where it refused.
+    async fn has_user(
+        &self,
+        beside: &RoleArn,
+        user: &str,
+        keys: &Keys,
+        env: &Env,
+        now: Timestamp,
+        net: &dyn Transport,
+    ) -> Result<bool, CloudError>;
+
     /// The names that the cloud's sign-in page gives to accounts; empty when it does not say. A decoration.
     async fn aliases(&self, offer: &Offer, net: &dyn Transport) -> BTreeMap<CloudAccountId, String>;
 

@@ -8,13 +8,16 @@ use base64::engine::general_purpose::STANDARD;
 use p12_keystore::{KeyStore, KeyStoreEntry, Pkcs12ImportPolicy};
 use zeroize::Zeroizing;
 
+use super::api::{is_super, propose_key};
 use super::{ServeError, Settings};
 use crate::cloud::instance::Machine;
 use crate::saml::metadata::write::{IdentityProvider, ServiceProvider};
+use crate::tvm::audit::{AuthKind, Event};
 use crate::tvm::keys::{self, By, Facts, Imported, Keepers, KeyThere, Kms, NewKey, Seal, SigningKey};
 pub use crate::tvm::keys::{Backend, KeysError, Purpose, Size, State};
-pub use crate::tvm::model::KeyId;
-use crate::tvm::store::{Dialect, Store};
+use crate::tvm::model::Gid;
+pub use crate::tvm::model::{KeyId, ProposalId};
+use crate::tvm::store::{Dialect, Store, access, users};
 use crate::types::{Secret, Timestamp};
 use crate::world::{Clock, Env, Instance, Network, SystemClock, Tls, file};
 
@@ -57,6 +60,15 @@ pub enum Where {
     There(Backend, String, Option<String>),
 }
 
+/// What came of a change of keys.
+#[derive(Debug, Clone)]
+pub enum Step {
+    /// It is done.
+    Done(KeyLine),
+    /// Another super admin has to agree to it first.
+    Proposed(ProposalId, KeyLine),
+}
+
 /// An open database with whoever can open keys.
 pub struct KeyRoom {
     store: Store,
@@ -64,6 +76,8 @@ pub struct KeyRoom {
     host: String,
     /// Whether keys may be sealed in this database.
     may_seal: bool,
+    /// Whether a second super admin has to agree to what a key that others trust is to do.
+    two_person: bool,
     by: By,
 }
 
@@ -76,7 +90,14 @@ impl KeyRoom {
         let keepers = keepers(settings, env, network, Arc::new(SystemClock))?;
         let store = settings.database.open(SystemClock.now()).await?;
         let may_seal = store.dialect() == Dialect::Sqlite || settings.keys.allow_file_signer;
-        Ok(Self { store, keepers, host: settings.server.url.host().to_owned(), may_seal, by: By::default() })
+        Ok(Self {
+            store,
+            keepers,
+            host: settings.server.url.host().to_owned(),
+            may_seal,
+            two_person: settings.two_person,
+            by: By::default(),
+        })
     }
 
     /// Closes it.
@@ -160,38 +181,79 @@ impl KeyRoom {
         KeyLine::of(if is_first { keys::activate(&self.store, &key.id, &self.by, now).await? } else { key })
     }
 
-    /// Lets a key sign. It is opened first: a key that cannot sign must not take the place of one that can.
+    /// Does it, or proposes it in the name of the super admin `gid` where two are needed.
+    async fn step(&self, id: &KeyId, activates: bool, gid: Option<&str>, now: Timestamp) -> Result<Step, ServeError> {
+        if !self.two_person {
+            let done = match activates {
+                true => keys::activate(&self.store, id, &self.by, now).await?,
+                false => keys::retire(&self.store, id, &self.by, now).await?,
+            };
+            return KeyLine::of(done).map(Step::Done);
+        }
+        let nobody = KeysError::Unusable(
+            "two super admins are needed for this (`approval.two_person`): `--as GID` names the one who proposes it",
+        );
+        let gid = Gid::parse(gid.ok_or(nobody)?)?;
+        let mut tx = self.store.begin(now).await?;
+        let key = crate::tvm::store::keys::by_id(&mut tx, id).await?;
+        if !activates && key.state == State::Active {
+            return Err(KeysError::Unusable("this key signs; another one is activated first").into());
+        }
+        let user = users::by_gid(&mut tx, &gid).await?;
+        let user = match user {
+            Some(user) if is_super(&access::actor(&mut tx, &user.id, now).await?) => user,
+            _ => return Err(KeysError::Unusable("whoever `--as` names is no super admin").into()),
+        };
+        let proposal = propose_key(&mut tx, &key, activates, &user.id).await?;
+        let params = serde_json::json!({
+            "proposal": proposal.as_str(), "change": if activates { "activate_key" } else { "retire_key" },
+            "purpose": key.purpose.word(), "as": user.gid.normal(),
+        });
+        // The shell of the machine says whose proposal it is; nobody has proven it, so nobody is the actor.
+        tx.commit(&Event::by(AuthKind::Console, "key.propose", params).on("key", key.id.as_str(), None)).await?;
+        Ok(Step::Proposed(proposal, KeyLine::of(key)?))
+    }
+
+    /// Lets a key sign. It is opened first: a key that cannot sign must not take the place of one that can. Where two super admins are needed
+    /// it is proposed in the name of `gid`.
     ///
     /// # Errors
     /// [`ServeError`].
-    pub async fn activate(&self, id: &KeyId, now: Timestamp) -> Result<KeyLine, ServeError> {
+    pub async fn activate(&self, id: &KeyId, gid: Option<&str>, now: Timestamp) -> Result<Step, ServeError> {
         let key = crate::tvm::store::keys::by_id(&mut *self.store.read().await?, id).await?;
         let signer = self.keepers.signer(&key)?;
         signer.sign(b"saml2cloud: can this key sign?").await.map_err(KeysError::from)?;
-        KeyLine::of(keys::activate(&self.store, id, &self.by, now).await?)
+        self.step(id, true, gid, now).await
     }
 
-    /// Takes a key out for good.
+    /// Takes a key out for good, or proposes that.
     ///
     /// # Errors
     /// [`ServeError`].
-    pub async fn retire(&self, id: &KeyId, now: Timestamp) -> Result<KeyLine, ServeError> {
-        KeyLine::of(keys::retire(&self.store, id, &self.by, now).await?)
+    pub async fn retire(&self, id: &KeyId, gid: Option<&str>, now: Timestamp) -> Result<Step, ServeError> {
+        self.step(id, false, gid, now).await
     }
 
     /// The next step of a change of keys: a new one, then it signs, then the old one goes.
     ///
     /// # Errors
     /// [`ServeError`].
-    pub async fn rotate(&self, purpose: Purpose, place: &Where, days: u32, now: Timestamp) -> Result<KeyLine, ServeError> {
+    pub async fn rotate(
+        &self,
+        purpose: Purpose,
+        place: &Where,
+        days: u32,
+        gid: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Step, ServeError> {
         let all = self.list().await?;
         let of = |state| all.iter().find(|line| line.key.purpose == purpose && line.key.state == state);
         if let Some(going) = of(State::Retiring) {
-            return self.retire(&going.key.id, now).await;
+            return self.retire(&going.key.id, gid, now).await;
         }
         match of(State::Pending) {
-            Some(coming) => self.activate(&coming.key.id, now).await,
-            None => self.new_key(purpose, place, days, now).await,
+            Some(coming) => self.activate(&coming.key.id, gid, now).await,
+            None => self.new_key(purpose, place, days, now).await.map(Step::Done),
         }
     }
 

@@ -76,6 +76,14 @@ pub enum ServeError {
     /// A file cannot be read.
     #[error(transparent)]
     File(#[from] crate::world::file::FileError),
+    /// A file of what was told outside that nothing can be held against.
+    #[error("`{}`: {why}", path.display())]
+    Told {
+        /// Which file.
+        path: std::path::PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
     /// A signing key that ought to sign and cannot.
     #[error("a signing key cannot be used")]
     KeysUnusable,
@@ -121,6 +129,9 @@ impl ServeError {
             Self::Sessions(_) => "is Redis up, and `session.redis_url` right?".to_owned(),
             Self::Idp { .. } => "`idp.metadata_file` and `idp.certificate_file` name what the identity provider's administrators give out".to_owned(),
             Self::KeysUnusable => "`saml2cloud serve keys list` shows them; `keys.passphrase_file` opens those in the database".to_owned(),
+            Self::Told { .. } => {
+                "`--checkpoints` names what `audit.file` named while the trail was written, or lines of the system log".to_owned()
+            }
             Self::Given(_) | Self::Store(_) | Self::File(_) | Self::Address(_) | Self::Network(_) => return None,
         })
     }
@@ -185,13 +196,14 @@ pub async fn init(settings: &Settings, first: &First<'_>, now: Timestamp) -> Res
     Ok(Begun { place, root: root.name, gid: founding.gid })
 }
 
-/// Walks the audit trail from its first event to its last.
+/// Walks the audit trail from its first event to its last, and holds it against the checkpoints in a file that was written outside.
 ///
 /// # Errors
-/// The first event that is not what was written.
-pub async fn verify(settings: &Settings, now: Timestamp) -> Result<Walked, ServeError> {
+/// The first event that is not what was written; or the file has no checkpoint, or one that cannot be read.
+pub async fn verify(settings: &Settings, told: Option<&std::path::Path>, now: Timestamp) -> Result<Walked, ServeError> {
+    let told = told.map_or_else(|| Ok(Vec::new()), trail::told)?;
     let store = settings.database.open(now).await?;
-    let walked = store.verify().await;
+    let walked = store.verify_against(&told).await;
     store.close().await;
     Ok(walked?)
 }

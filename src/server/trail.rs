@@ -8,6 +8,7 @@ use tokio::task::JoinHandle;
 use super::app::App;
 use super::{ServeError, Settings, keys};
 use crate::saml::Signer;
+use crate::tvm::audit::checkpoint::Checkpoint;
 use crate::tvm::audit::outside::{File, Outside, Syslog, Webhook};
 use crate::tvm::audit::{AuthKind, Event, Teller};
 use crate::tvm::keys::{KeysError, Purpose, Ring};
@@ -118,4 +119,18 @@ async fn let_go(app: App) {
             tracing::warn!(error = &error as &dyn std::error::Error, "what is old could not be let go");
         }
     }
+}
+
+/// The checkpoints in a file that was written outside.
+///
+/// # Errors
+/// There is none in it, or one that cannot be read.
+pub(super) fn told(path: &std::path::Path) -> Result<Vec<Checkpoint>, ServeError> {
+    let bad = |why: String| ServeError::Told { path: path.to_owned(), why };
+    let text = crate::world::file::read(path)?.ok_or_else(|| bad("there is no such file".to_owned()))?;
+    let mut found = Vec::new();
+    for (at, line) in text.lines().enumerate() {
+        found.extend(Checkpoint::from_line(line).map_err(|why| bad(format!("line {}: {why}", at + 1)))?);
+    }
+    if found.is_empty() { Err(bad("there is no checkpoint in it".to_owned())) } else { Ok(found) }
 }

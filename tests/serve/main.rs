@@ -11,6 +11,7 @@ mod corporate;
 mod house;
 mod limits;
 mod me;
+mod outbound;
 mod pages;
 mod process;
 mod redis;

@@ -15,7 +15,7 @@ use saml2cloud::tvm::model::{Class, Node, Role, RoleId, Source, UserId, VendMeth
 use saml2cloud::tvm::sites::Sites;
 use saml2cloud::tvm::store::groups::Membership;
 use saml2cloud::tvm::store::vends::{self, Channel};
-use saml2cloud::tvm::store::{Store, nodes, secrets};
+use saml2cloud::tvm::store::{Store, nodes, preset_users, secrets};
 use saml2cloud::tvm::vend::{Duty, Errand, Refusal, Wish};
 use saml2cloud::types::{IdpArn, ProfileName, Secret, Timestamp, WebUrl};
 use saml2cloud::world::{Clock, Env, Instance, Request, Response, Transport, TransportError};
@@ -537,7 +537,7 @@ fn an_account_is_looked_at_by_the_services_own_role_there() {
             role("cam-verifier", ours),
             role("Own", theirs),
         ]);
-        let found = look(&acme.shop.id).await.unwrap();
+        let found = look(&acme.shop.id).await.unwrap().roles;
         let found: BTreeMap<_, _> = found.into_iter().map(|(role, found)| (role.name, found)).collect();
         let wanted = [
             ("Own", Found::Distrusting),
@@ -576,9 +576,37 @@ fn an_account_is_looked_at_by_the_services_own_role_there() {
             Next::Says(200, body)
         };
         let denied = r#"{"Code":"NoPermission","Message":"No.","RequestId":"R-2"}"#;
-        desk.will([Next::Says(200, ALIBABA.to_owned()), ram("Reader"), Next::Says(403, denied.to_owned())]);
+        let name_user = async |name| {
+            change(store, async |tx| tx.set_preset_user(&acme.labs.id, Some(name)).await).await.unwrap();
+        };
+        name_user("breakglass").await;
+        let none = r#"{"Code":"EntityNotExist.User","Message":"No.","RequestId":"R-3"}"#;
+        let there = r#"{"User":{"UserName":"BreakGlass","UserId":"1"},"RequestId":"R-4"}"#;
+        for (said, seen) in
+            [((404, none), Found::Missing), ((200, there), Found::There), ((403, denied), Found::Unread("NoPermission".into()))]
+        {
+            desk.will([
+                Next::Says(200, ALIBABA.to_owned()),
+                ram("Reader"),
+                ram("cam-verifier"),
+                Next::Says(said.0, said.1.to_owned()),
+            ]);
+            assert_eq!(look(&acme.labs.id).await.unwrap().user, Some(("breakglass".to_owned(), seen.clone())));
+            let user = preset_users::by_node(&mut store.read().await.unwrap(), &acme.labs.id).await.unwrap().unwrap();
+            assert_eq!(user.seen, Some(seen.word()));
+        }
+        // Another name is another user, of whom nothing was seen.
+        name_user("other").await;
+        let user = preset_users::by_node(&mut store.read().await.unwrap(), &acme.labs.id).await.unwrap().unwrap();
+        assert_eq!((user.name.as_str(), user.seen, user.seen_at), ("other", None, None));
+        desk.will([
+            Next::Says(200, ALIBABA.to_owned()),
+            ram("Reader"),
+            Next::Says(403, denied.to_owned()),
+            Next::Says(404, none.to_owned()),
+        ]);
         let found = look(&acme.labs.id).await.unwrap();
-        let words: Vec<String> = found.iter().map(|(_, found)| found.word()).collect();
+        let words: Vec<String> = found.roles.iter().map(|(_, found)| found.word()).collect();
         assert_eq!(words, ["trusting", "unread: NoPermission"]);
         store.verify().await.unwrap();
     });

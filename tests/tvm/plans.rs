@@ -50,6 +50,7 @@ const FILL: &str = "
     INSERT INTO audit_told (place, chain, seq, checkpoint, told_at) SELECT 'p', 'c' || i, i, i, i FROM generate_series(1, 9000) i;
     INSERT INTO audit_checkpoint (chain, seq, hash, ts, key_id, signature) SELECT 'c' || i % 900, i, 'x', i, 'k', 'x' FROM generate_series(1, 9000) i;
     INSERT INTO allowance (name, full_at) SELECT 'a' || i, i FROM generate_series(1, 9000) i;
+    INSERT INTO preset_user (node_id, name) SELECT 'n' || i, 'x' FROM generate_series(1, 9000) i;
     INSERT INTO account_secret (node_id, access_key_id, sealed, rotated_at) SELECT 'n' || i, 'x', 'x', i FROM generate_series(1, 9000) i;
     INSERT INTO proposal (id, kind, subject, params, proposed_by, status, created_at, expires_at)
         SELECT 'p' || i, 'k' || i % 9, 's' || i % 900, '{}', 'u' || i % 900, CASE i % 90 WHEN 0 THEN 'open' ELSE 'agreed' END, i, i FROM generate_series(1, 9000) i;

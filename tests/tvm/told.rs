@@ -247,8 +247,21 @@ fn a_chain_that_is_cut_after_a_checkpoint_is_found() {
         assert!(matches!(found, Err(StoreError::Broken(Broken::Checkpoint { .. }))), "{found:?}");
         outside(ground, &["DELETE FROM audit_checkpoint".to_owned()]).await;
         store.verify().await.unwrap();
-        // Which is why they are told outside.
-        assert_eq!(ear.checkpoints.lock().unwrap().last(), Some(&second));
+        // Which is why they are told outside: what was told there still knows.
+        let told = ear.checkpoints.lock().unwrap().clone();
+        assert_eq!(told.last(), Some(&second));
+        let found = store.verify_against(&told).await;
+        assert!(matches!(found, Err(StoreError::Broken(Broken::Missing { seq: at, .. })) if at == seq), "{found:?}");
+        // The first one alone is met; one that nobody signed proves nothing, and a chain that is not there is missing.
+        assert_eq!(store.verify_against(&[first.clone()]).await.unwrap().checkpoints, 1);
+        let mut forged = first.clone();
+        forged.statement.head.seq += 1;
+        let found = store.verify_against(&[forged]).await;
+        assert!(matches!(found, Err(StoreError::Broken(Broken::Checkpoint { .. }))), "{found:?}");
+        let mut elsewhere = first;
+        elsewhere.statement.head.chain = "elsewhere".to_owned();
+        let found = store.verify_against(&[elsewhere]).await;
+        assert!(matches!(found, Err(StoreError::Broken(Broken::Missing { seq: 1, .. }))), "{found:?}");
     });
 }
 

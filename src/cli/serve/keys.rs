@@ -6,7 +6,7 @@ use clap::Subcommand;
 
 use crate::cli::report::Failure;
 use crate::cli::show;
-use crate::server::keys::{Backend, KeyId, KeyLine, KeyRoom, KeysError, Purpose, Size, State, Where};
+use crate::server::keys::{Backend, KeyId, KeyLine, KeyRoom, KeysError, Purpose, Size, State, Step, Where};
 use crate::server::{ServeError, Settings, StoreError};
 use crate::types::{Timestamp, Untrusted};
 use crate::world::{Env, HttpNetwork};
@@ -50,7 +50,16 @@ struct Rotate {
     #[arg(value_name = "PURPOSE")]
     purpose: String,
     #[command(flatten)]
+    proposer: Proposer,
+    #[command(flatten)]
     how: How,
+}
+
+#[derive(clap::Args)]
+struct Proposer {
+    /// The super admin in whose name it is proposed, where a second one has to agree (`approval.two_person`)
+    #[arg(long = "as", value_name = "GID")]
+    gid: Option<String>,
 }
 
 #[derive(clap::Args)]
@@ -93,6 +102,8 @@ struct Which {
     /// The key, as `serve keys list` names it
     #[arg(value_name = "KEY")]
     id: String,
+    #[command(flatten)]
+    proposer: Proposer,
 }
 
 #[derive(clap::Args)]
@@ -166,16 +177,16 @@ impl Keys {
                 Ok(())
             }
             Command::Rotate(rotate) => {
-                let line = room.rotate(purpose(&rotate.purpose)?, &rotate.how.place()?, rotate.how.days, now).await?;
-                tell(&line, settings);
+                let (place, gid) = (rotate.how.place()?, rotate.proposer.gid.as_deref());
+                step(&room.rotate(purpose(&rotate.purpose)?, &place, rotate.how.days, gid, now).await?, settings);
                 Ok(())
             }
             Command::Activate(which) => {
-                tell(&room.activate(&id(which)?, now).await?, settings);
+                step(&room.activate(&id(which)?, which.proposer.gid.as_deref(), now).await?, settings);
                 Ok(())
             }
             Command::Retire(which) => {
-                tell(&room.retire(&id(which)?, now).await?, settings);
+                step(&room.retire(&id(which)?, which.proposer.gid.as_deref(), now).await?, settings);
                 Ok(())
             }
             Command::Metadata(of) => show::data(&room.metadata(settings, purpose(&of.purpose)?).await?),
@@ -202,6 +213,25 @@ fn table(lines: &[KeyLine], now: Timestamp) -> String {
         )
     };
     lines.iter().map(line).collect()
+}
+
+/// What was done, or what somebody else has to agree to.
+fn step(step: &Step, settings: &Settings) {
+    match step {
+        Step::Done(line) => tell(line, settings),
+        Step::Proposed(proposal, line) => {
+            let (key, base) = (&line.key, &settings.server.url);
+            show::talk(&format!(
+                "Key {} for {} is {} still: proposal {proposal} waits.",
+                key.id,
+                key.purpose.word(),
+                key.state.word()
+            ));
+            show::talk(&format!(
+                "Next: another super admin agrees within a day, by POST {base}api/v1/proposals/{proposal}/agree."
+            ));
+        }
+    }
 }
 
 /// What was done, and what has to be done by others now.

@@ -147,6 +147,18 @@ impl Cloud for Alibaba {
         role::role_trust(role, keys, env, now, net).await
     }
 
+    async fn has_user(
+        &self,
+        _beside: &RoleArn,
+        user: &str,
+        keys: &Keys,
+        env: &Env,
+        now: Timestamp,
+        net: &dyn Transport,
+    ) -> Result<bool, CloudError> {
+        role::has_user(user, keys, env, now, net).await
+    }
+
     async fn aliases(&self, offer: &Offer, net: &dyn Transport) -> BTreeMap<CloudAccountId, String> {
         signin::aliases(offer, net).await.unwrap_or_default()
     }

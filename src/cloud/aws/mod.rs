@@ -143,6 +143,18 @@ impl Cloud for Aws {
         role::role_trust(role, keys, env, now, net).await
     }
 
+    async fn has_user(
+        &self,
+        beside: &RoleArn,
+        user: &str,
+        keys: &Keys,
+        env: &Env,
+        now: Timestamp,
+        net: &dyn Transport,
+    ) -> Result<bool, CloudError> {
+        role::has_user(beside, user, keys, env, now, net).await
+    }
+
     async fn aliases(&self, offer: &Offer, net: &dyn Transport) -> BTreeMap<CloudAccountId, String> {
         signin::aliases(offer, net).await.unwrap_or_default()
     }

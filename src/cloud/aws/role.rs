@@ -1,4 +1,4 @@
-//! What a role says of whom it trusts: `GetRole` of IAM, a signed POST and an XML answer.
+//! What a role says of whom it trusts, and whether there is a user: `GetRole` and `GetUser` of IAM, a signed POST and an XML answer.
 //! <https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetRole.html>
 
 use super::sign::sign;
@@ -22,6 +22,57 @@ fn place(role: &RoleArn, env: &Env) -> Result<(WebUrl, &'static str), CloudError
     Ok((url, region))
 }
 
+/// What IAM says: the leaves of its answer, or nothing where there is no such entity.
+async fn ask(
+    beside: &RoleArn,
+    action: (&str, &str, &str),
+    keys: &Keys,
+    env: &Env,
+    now: Timestamp,
+    net: &dyn Transport,
+) -> Result<Option<Said>, CloudError> {
+    let (url, region) = place(beside, env)?;
+    let (action, field, name) = action;
+    let request = Request::form(url.clone(), [("Action", action), ("Version", "2010-05-08"), (field, name)]);
+    let answer = net.send(&sign(request, keys, region, "iam", now)).await?;
+    let garbled =
+        |why: &str| CloudError::Garbled { host: url.host().to_owned(), status: answer.status, why: Untrusted::new(why) };
+    let leaves = xml::leaves(answer.body.expose()).map_err(|_| garbled("it is not the XML that AWS sends"))?;
+    let said = Said { leaves, host: url.host().to_owned(), status: answer.status };
+    if answer.is_success() {
+        return Ok(Some(said));
+    }
+    match said.leaf("Error/Code") {
+        None => Err(said.garbled("it is an error without a code")),
+        Some("NoSuchEntity") => Ok(None),
+        Some(code) => Err(CloudError::Refused {
+            cloud: CloudId::Aws,
+            status: said.status,
+            code: Untrusted::new(code),
+            message: Untrusted::new(said.leaf("Error/Message").unwrap_or_default()),
+            request_id: Untrusted::new(said.leaf("RequestId").unwrap_or_default()),
+            too_long: false,
+        }),
+    }
+}
+
+/// An answer of IAM.
+struct Said {
+    leaves: Vec<(String, String)>,
+    host: String,
+    status: u16,
+}
+
+impl Said {
+    fn leaf(&self, path: &str) -> Option<&str> {
+        self.leaves.iter().find(|(p, _)| p.ends_with(path)).map(|(_, text)| text.as_str())
+    }
+
+    fn garbled(&self, why: &str) -> CloudError {
+        CloudError::Garbled { host: self.host.clone(), status: self.status, why: Untrusted::new(why) }
+    }
+}
+
 pub(super) async fn role_trust(
     role: &RoleArn,
     keys: &Keys,
@@ -29,30 +80,10 @@ pub(super) async fn role_trust(
     now: Timestamp,
     net: &dyn Transport,
 ) -> Result<Trusted, CloudError> {
-    let (url, region) = place(role, env)?;
     let name = role.name().rsplit('/').next().unwrap_or_default();
-    let request = Request::form(url.clone(), [("Action", "GetRole"), ("Version", "2010-05-08"), ("RoleName", name)]);
-    let answer = net.send(&sign(request, keys, region, "iam", now)).await?;
-    let garbled =
-        |why: &str| CloudError::Garbled { host: url.host().to_owned(), status: answer.status, why: Untrusted::new(why) };
-    let leaves = xml::leaves(answer.body.expose()).map_err(|_| garbled("it is not the XML that AWS sends"))?;
-    let leaf = |path: &str| leaves.iter().find(|(p, _)| p.ends_with(path)).map(|(_, text)| text.as_str());
-    if !answer.is_success() {
-        return match leaf("Error/Code") {
-            None => Err(garbled("it is an error without a code")),
-            Some("NoSuchEntity") => Ok(Trusted::NoRole),
-            Some(code) => Err(CloudError::Refused {
-                cloud: CloudId::Aws,
-                status: answer.status,
-                code: Untrusted::new(code),
-                message: Untrusted::new(leaf("Error/Message").unwrap_or_default()),
-                request_id: Untrusted::new(leaf("RequestId").unwrap_or_default()),
-                too_long: false,
-            }),
-        };
-    }
+    let Some(said) = ask(role, ("GetRole", "RoleName", name), keys, env, now, net).await? else { return Ok(Trusted::NoRole) };
     // A role of that name and another path is another role.
-    match (leaf("Role/Arn"), leaf("AssumeRolePolicyDocument")) {
+    match (said.leaf("Role/Arn"), said.leaf("AssumeRolePolicyDocument")) {
         (Some(arn), _) if arn != role.as_str() => Ok(Trusted::NoRole),
         (Some(_), Some(document)) => {
             // RFC 3986: a plus sign is a plus sign.
@@ -60,6 +91,22 @@ pub(super) async fn role_trust(
             let text = url::form_urlencoded::parse(form.as_bytes()).next().map(|(_, text)| text.into_owned());
             Ok(Trusted::Policy(text.unwrap_or_default()))
         }
-        _ => Err(garbled("it has no role in it")),
+        _ => Err(said.garbled("it has no role in it")),
+    }
+}
+
+/// `GetUser`: <https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetUser.html>
+pub(super) async fn has_user(
+    beside: &RoleArn,
+    user: &str,
+    keys: &Keys,
+    env: &Env,
+    now: Timestamp,
+    net: &dyn Transport,
+) -> Result<bool, CloudError> {
+    match ask(beside, ("GetUser", "UserName", user), keys, env, now, net).await? {
+        None => Ok(false),
+        Some(said) if said.leaf("User/UserName").is_some_and(|name| name.eq_ignore_ascii_case(user)) => Ok(true),
+        Some(said) => Err(said.garbled("it has no such user in it")),
     }
 }

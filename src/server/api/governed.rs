@@ -1,4 +1,4 @@
-//! What needs a second super admin while `approval.two_person` is on: who owns the root, preset roles, horizontal roles of the root. The change
+//! What needs a second super admin while `approval.two_person` is on: who owns the root, preset roles, horizontal roles of the root, signing keys. The change
 //! is written down as it was checked; it is done in the transaction of the agreement, and nothing else is.
 
 use axum::http::StatusCode;
@@ -11,9 +11,10 @@ use crate::server::once::Once;
 use crate::server::problem::{Code, Problem};
 use crate::tvm::approval::Kind;
 use crate::tvm::horizontal::{Activation, Matcher, Rule};
-use crate::tvm::model::{GroupId, HorizontalId, Label, NodeId, Risk, RoleId, RoleState, UserId, VendMethod};
+use crate::tvm::keys::{self, KeysError, SigningKey};
+use crate::tvm::model::{GroupId, HorizontalId, KeyId, Label, NodeId, ProposalId, Risk, RoleId, RoleState, UserId, VendMethod};
 use crate::tvm::store::proposals::{self, NewProposal};
-use crate::tvm::store::{Tx, access, catalogue, horizontals, nodes, roles};
+use crate::tvm::store::{StoreError, Tx, access, catalogue, horizontals, nodes, roles};
 use crate::types::{RoleArn, SessionDuration};
 
 /// A naming rule, as it is written down.
@@ -80,6 +81,10 @@ pub(super) enum Change {
     UnbindGroup { horizontal: String, group: String },
     /// A role that waits in one counts.
     ConfirmPending { horizontal: String, role: String },
+    /// A signing key signs from now on; the shell of the machine proposes it.
+    ActivateKey { key: String, version: i64 },
+    /// A signing key goes for good.
+    RetireKey { key: String, version: i64 },
 }
 
 impl Change {
@@ -89,6 +94,7 @@ impl Change {
             Self::UpdatePreset { .. } | Self::DeletePreset { .. } | Self::UpdateRole { .. } | Self::DeleteRole { .. } => {
                 Kind::Preset
             }
+            Self::ActivateKey { .. } | Self::RetireKey { .. } => Kind::SigningKey,
             _ => Kind::RootHorizontal,
         }
     }
@@ -98,6 +104,7 @@ impl Change {
             Self::AddRootOwner { user, .. } | Self::RemoveRootOwner { user, .. } => user,
             Self::UpdatePreset { key, .. } | Self::DeletePreset { key, .. } => key,
             Self::UpdateRole { role, .. } | Self::DeleteRole { role, .. } => role,
+            Self::ActivateKey { key, .. } | Self::RetireKey { key, .. } => key,
             Self::MakeHorizontal { node, .. } => node,
             Self::UpdateHorizontal { horizontal, .. }
             | Self::DeleteHorizontal { horizontal, .. }
@@ -139,8 +146,43 @@ fn read<T>(text: &str, parse: impl FnOnce(&str) -> Option<T>) -> Result<T, Probl
     parse(text).ok_or_else(|| Problem::only(Code::Internal))
 }
 
+/// A change of a signing key that the shell of the machine asks for, as somebody's proposal.
+pub(in crate::server) async fn propose_key(
+    tx: &mut Tx<'_>,
+    key: &SigningKey,
+    activates: bool,
+    by: &UserId,
+) -> Result<ProposalId, StoreError> {
+    let (id, version) = (key.id.to_string(), key.version);
+    let change = if activates { Change::ActivateKey { key: id, version } } else { Change::RetireKey { key: id, version } };
+    let params = serde_json::to_value(&change).map_err(|_| StoreError::Tree("the proposal cannot be written down"))?;
+    tx.propose(&NewProposal { kind: change.kind(), subject: change.subject(), params: &params, by }).await
+}
+
+/// The key as it was when somebody proposed something for it.
+async fn same_key(tx: &mut Tx<'_>, key: &str, version: i64) -> Result<KeyId, Problem> {
+    let id = read(key, KeyId::parse)?;
+    let is_same = crate::tvm::store::keys::by_id(tx, &id).await?.version == version;
+    if is_same { Ok(id) } else { Err(Problem::only(Code::VersionMismatch)) }
+}
+
+fn of_keys(error: KeysError) -> Problem {
+    match error {
+        KeysError::Store(error) => error.into(),
+        other => Problem::new(Code::VersionMismatch, other.to_string()),
+    }
+}
+
 async fn done(tx: &mut Tx<'_>, change: &Change, by: &UserId) -> Result<(), Problem> {
     match change {
+        Change::ActivateKey { key, version } => {
+            let id = same_key(tx, key, *version).await?;
+            keys::activate_in(tx, &id).await.map_err(of_keys)?;
+        }
+        Change::RetireKey { key, version } => {
+            let id = same_key(tx, key, *version).await?;
+            keys::retire_in(tx, &id).await.map_err(of_keys)?;
+        }
         Change::AddRootOwner { node, user } => {
             tx.add_owner(&read(node, NodeId::parse)?, &read(user, UserId::parse)?, Some(by)).await?;
         }

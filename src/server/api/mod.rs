@@ -24,6 +24,8 @@ use axum::http::Method;
 use axum::response::{IntoResponse as _, Response};
 
 pub(super) use self::describe::description;
+pub(super) use self::governed::propose_key;
+pub(super) use self::shared::is_super;
 use super::app::App;
 use super::route::Route;
 

@@ -196,7 +196,7 @@ async fn answer(asked: &Asked, text: &str, once: &Once, agrees: bool) -> Result<
     }
     let proposal = known(asked, &mut tx, &actor, text).await?;
     let proposal = tx.answer_proposal(&proposal.id, asked.who.id(), agrees).await?;
-    if agrees && matches!(proposal.kind, Kind::RootOwners | Kind::Preset | Kind::RootHorizontal) {
+    if agrees && matches!(proposal.kind, Kind::RootOwners | Kind::Preset | Kind::RootHorizontal | Kind::SigningKey) {
         governed::apply(&mut tx, &proposal.params, &proposal.by).await?;
     }
     asked.told.add("kind", proposal.kind.word());

@@ -106,7 +106,7 @@ pub(super) fn manages(actor: &Actor, node: &Node) -> bool {
 }
 
 /// Whether they own the root.
-pub(super) fn is_super(actor: &Actor) -> bool {
+pub(in crate::server) fn is_super(actor: &Actor) -> bool {
     authorize(actor, Action::ReadAudit, Object::Pool) == Verdict::Allowed
 }
 

@@ -149,6 +149,11 @@ fn refused(app: &App, told: &Told, error: VendError) -> Problem {
         told.is_written();
     }
     app.metrics.count("saml2cloud_vends_total", "refused");
+    problem(error)
+}
+
+/// Why nothing was handed out, as callers are told.
+pub(super) fn problem(error: VendError) -> Problem {
     match error {
         VendError::Refusal(refusal) => refusal.into(),
         VendError::Store(error) => error.into(),

@@ -98,7 +98,41 @@ impl Checkpoint {
         }});
         document.to_string()
     }
+
+    /// Reads what was told outside: a line with a checkpoint in it, whatever a system log wrote before it. Lines of events have none.
+    ///
+    /// # Errors
+    /// A line that ought to be a checkpoint, and is none.
+    pub fn from_line(line: &str) -> Result<Option<Self>, BadLine> {
+        #[derive(serde::Deserialize)]
+        struct Line {
+            checkpoint: Fields,
+        }
+        #[derive(serde::Deserialize)]
+        struct Fields {
+            chain: String,
+            seq: i64,
+            hash: String,
+            ts: i64,
+            cut: Option<i64>,
+            key: String,
+            signature: String,
+        }
+        // An event that quotes one is an event: its line begins with another field.
+        let Some(at) = line.find('{').filter(|at| line.get(*at..).is_some_and(|rest| rest.starts_with("{\"checkpoint\":")))
+        else {
+            return Ok(None);
+        };
+        let Line { checkpoint: Fields { chain, seq, hash, ts, cut, key, signature } } =
+            serde_json::from_str(line.get(at..).unwrap_or_default().trim_end()).map_err(|_| BadLine)?;
+        Ok(Some(Self { statement: Statement { head: Head { chain, seq, hash }, ts, cut }, key, signature }))
+    }
 }
+
+/// A line that ought to be a checkpoint, and is none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("it ought to be a checkpoint, and is none")]
+pub struct BadLine;
 
 /// When the next checkpoint is due: after a minute, or after a thousand events, if there were any.
 pub fn is_due(last: Option<(i64, Timestamp)>, seq: i64, now: Timestamp) -> bool {
@@ -128,6 +162,20 @@ mod tests {
         let cut = Statement { cut: Some(1), ..plain.clone() };
         assert_eq!(plain.message(), r#"["saml2cloud audit checkpoint 1","c",1,"h",5]"#);
         assert_eq!(cut.message(), r#"["saml2cloud audit cut 1","c",1,"h",5,1]"#);
+    }
+
+    #[test]
+    fn a_line_is_read_back() {
+        let head = Head { chain: "c".to_owned(), seq: 7, hash: "h".to_owned() };
+        let one =
+            Checkpoint { statement: Statement { head, ts: 5, cut: Some(1) }, key: "k".to_owned(), signature: "00".to_owned() };
+        for before in ["", "Nov 28 00:00:00 host saml2cloud[1]: "] {
+            assert_eq!(Checkpoint::from_line(&format!("{before}{}\n", one.line())), Ok(Some(one.clone())));
+        }
+        let quoted = serde_json::json!({"chain": "c", "params": {"x": one.line()}}).to_string();
+        assert_eq!((Checkpoint::from_line(&quoted), Checkpoint::from_line("")), (Ok(None), Ok(None)));
+        assert_eq!(Checkpoint::from_line("{\"checkpoint\": {\"chain\""), Ok(None));
+        assert_eq!(Checkpoint::from_line("{\"checkpoint\":{\"chain\""), Err(BadLine));
     }
 
     #[test]

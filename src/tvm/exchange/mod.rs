@@ -16,7 +16,7 @@ use std::time::Duration;
 pub use self::call::CallError;
 pub use self::format::{Format, Written};
 pub use self::policy::{BadPolicy, SessionPolicy};
-pub use self::verify::Found;
+pub use self::verify::{Found, Seen};
 use super::assertion::{self, AssertionError, Issuer, SignedResponse};
 use super::keys::{KeysError, Purpose, Ring, Seal, SealError};
 use super::ledger::Outcome;

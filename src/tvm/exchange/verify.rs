@@ -6,13 +6,10 @@ use std::sync::Arc;
 use super::{VendError, Vending, call};
 use crate::cloud::{self, Keys, Trusted};
 use crate::tvm::audit::Event;
-use crate::tvm::model::{Class, NodeId, Role, VendMethod};
-use crate::tvm::store::{Result, Store, nodes, roles};
+use crate::tvm::model::{NodeId, Role, VendMethod};
+use crate::tvm::store::{nodes, preset_users, roles};
 use crate::tvm::vend::{self, Duty};
-use crate::types::{Credentials, IdpArn};
-
-/// How many roles are read at once.
-const PAGE: u32 = 200;
+use crate::types::{Credentials, IdpArn, RoleArn};
 
 /// What an account says of one role.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,20 +44,13 @@ impl Found {
     }
 }
 
-/// Every role of an account that is in its cloud.
-async fn registered(store: &Store, node: &NodeId) -> Result<Vec<Role>> {
-    let mut conn = store.read().await?;
-    let mut all = Vec::new();
-    for class in [Class::System, Class::Custom] {
-        let mut after = String::new();
-        loop {
-            let page = roles::at(&mut conn, node, class, &after, PAGE).await?;
-            let Some(last) = page.last() else { break };
-            after = last.name.clone();
-            all.extend(page.into_iter().filter(|role| role.arn.is_some()));
-        }
-    }
-    Ok(all)
+/// What was seen of an account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seen {
+    /// Every role.
+    pub roles: Vec<(Role, Found)>,
+    /// The user that the account keeps for its administrators, where one is named: there, missing or unread.
+    pub user: Option<(String, Found)>,
 }
 
 impl Vending {
@@ -68,21 +58,24 @@ impl Vending {
     ///
     /// # Errors
     /// [`VendError`]: there is no role in the account for this, or its keys cannot be come by.
-    pub async fn verify(self: &Arc<Self>, duty: &Duty<'_>) -> Result<Vec<(Role, Found)>, VendError> {
+    pub async fn verify(self: &Arc<Self>, duty: &Duty<'_>) -> Result<Seen, VendError> {
         let permit = vend::begin_duty(&self.store, duty, self.clock.now()).await??;
         let (ours, node, told) = (self.clone(), duty.node.clone(), duty.event("node.verify"));
         let task = tokio::spawn(async move {
-            let made = ours.make(&permit, None).await;
+            let (made, verifier) = (ours.make(&permit, None).await, permit.role().clone());
             let keys = ours.end(permit, made, |keys| (Some(keys.key_id.clone()), keys.expires)).await?;
-            ours.look(&node, &keys, told).await
+            ours.look(&node, &verifier, &keys, told).await
         });
         task.await.map_err(|_| VendError::Stopping)?
     }
 
-    async fn look(&self, node: &NodeId, keys: &Credentials, told: Event) -> Result<Vec<(Role, Found)>, VendError> {
-        let account = nodes::by_id(&mut *self.store.read().await?, node).await?;
+    async fn look(&self, node: &NodeId, verifier: &RoleArn, keys: &Credentials, told: Event) -> Result<Seen, VendError> {
+        let mut conn = self.store.read().await?;
+        let account = nodes::by_id(&mut conn, node).await?;
+        let (registered, user) = (roles::in_cloud(&mut conn, node).await?, preset_users::by_node(&mut conn, node).await?);
+        drop(conn);
         let (keys, mut found) = (Keys::from(keys), Vec::new());
-        for role in registered(&self.store, node).await? {
+        for role in registered {
             let provider = match role.method.unwrap_or(account.vending.method) {
                 VendMethod::Saml => account.vending.provider.as_ref(),
                 VendMethod::HubRole | VendMethod::RamUser | VendMethod::None => None,
@@ -90,15 +83,36 @@ impl Vending {
             let seen = self.ask(&role, provider, &keys).await;
             found.push((role, seen));
         }
+        let user = match user {
+            None => None,
+            Some(user) => {
+                let seen = self.ask_user(verifier, &user.name, &keys).await;
+                Some((user.name, seen))
+            }
+        };
         let mut tx = self.store.begin(self.clock.now()).await?;
         for (role, seen) in &found {
             tx.set_verified(&role.id, &seen.word()).await?;
         }
         let bad: Vec<&str> =
             found.iter().filter(|(_, seen)| !seen.is_good()).map(|(role, _)| role.name.as_str()).take(50).collect();
-        let params = serde_json::json!({"roles": found.len(), "not_good": bad});
+        let mut params = serde_json::json!({"roles": found.len(), "not_good": bad});
+        if let Some((name, seen)) = &user {
+            tx.set_user_seen(node, name, &seen.word()).await?;
+            params["user"] = serde_json::json!({"name": name, "result": seen.word()});
+        }
         tx.commit(&Event { params, ..told.on("node", node.as_str(), Some(&account.path)) }).await?;
-        Ok(found)
+        Ok(Seen { roles: found, user })
+    }
+
+    async fn ask_user(&self, verifier: &RoleArn, user: &str, keys: &Keys) -> Found {
+        let (cloud, net) = (cloud::find(verifier.cloud()), self.net.as_ref());
+        let ask = || cloud.has_user(verifier, user, keys, &self.env, self.clock.now(), net);
+        match call::ask(self.clock.as_ref(), ask).await {
+            Ok(true) => Found::There,
+            Ok(false) => Found::Missing,
+            Err(error) => Found::Unread(error.code().to_owned()),
+        }
     }
 
     async fn ask(&self, role: &Role, provider: Option<&IdpArn>, keys: &Keys) -> Found {

@@ -12,7 +12,7 @@ use super::ring::TABLE;
 use super::{Backend, Keepers, KeysError, Purpose, SigningKey, State};
 use crate::tvm::audit::{AuthKind, Event};
 use crate::tvm::model::{KeyId, UserId};
-use crate::tvm::store::{Store, keys};
+use crate::tvm::store::{Store, Tx, keys};
 use crate::types::Timestamp;
 
 /// The longest life of a certificate: ten years.
@@ -193,20 +193,29 @@ async fn add(
 /// [`KeysError`].
 pub async fn activate(store: &Store, id: &KeyId, by: &By, now: Timestamp) -> Result<SigningKey, KeysError> {
     let mut tx = store.begin(now).await?;
-    let key = keys::by_id(&mut tx, id).await?;
-    if key.not_after <= now {
+    let (key, before) = activate_in(&mut tx, id).await?;
+    let params = serde_json::json!({"purpose": key.purpose.word(), "instead_of": before.map(|before| before.to_string())});
+    tx.commit(&by.event("key.activate", &key, params)).await?;
+    Ok(key)
+}
+
+/// The same within a change; whose place the key took comes back with it.
+///
+/// # Errors
+/// [`KeysError`].
+pub async fn activate_in(tx: &mut Tx<'_>, id: &KeyId) -> Result<(SigningKey, Option<KeyId>), KeysError> {
+    let key = keys::by_id(&mut *tx, id).await?;
+    if key.not_after <= tx.now() {
         return Err(KeysError::Unusable("the certificate is over"));
     }
-    let before = keys::all(&mut tx).await?.into_iter().find(|old| old.purpose == key.purpose && old.state == State::Active);
+    let before = keys::all(&mut *tx).await?.into_iter().find(|old| old.purpose == key.purpose && old.state == State::Active);
     if let Some(before) = &before
         && before.id != key.id
     {
         tx.move_key(&before.id, before.version, State::Active, State::Retiring).await?;
     }
     tx.move_key(&key.id, key.version, key.state, State::Active).await?;
-    let params = serde_json::json!({"purpose": key.purpose.word(), "instead_of": before.map(|before| before.id.to_string())});
-    tx.commit(&by.event("key.activate", &key, params)).await?;
-    Ok(SigningKey { state: State::Active, version: key.version + 1, ..key })
+    Ok((SigningKey { state: State::Active, version: key.version + 1, ..key }, before.map(|before| before.id)))
 }
 
 /// Takes a key out for good.
@@ -215,11 +224,20 @@ pub async fn activate(store: &Store, id: &KeyId, by: &By, now: Timestamp) -> Res
 /// It signs; another has to sign first.
 pub async fn retire(store: &Store, id: &KeyId, by: &By, now: Timestamp) -> Result<SigningKey, KeysError> {
     let mut tx = store.begin(now).await?;
-    let key = keys::by_id(&mut tx, id).await?;
+    let key = retire_in(&mut tx, id).await?;
+    tx.commit(&by.event("key.retire", &key, serde_json::json!({"purpose": key.purpose.word()}))).await?;
+    Ok(key)
+}
+
+/// The same within a change.
+///
+/// # Errors
+/// It signs; another has to sign first.
+pub async fn retire_in(tx: &mut Tx<'_>, id: &KeyId) -> Result<SigningKey, KeysError> {
+    let key = keys::by_id(&mut *tx, id).await?;
     if key.state == State::Active {
         return Err(KeysError::Unusable("this key signs; another one is activated first"));
     }
     tx.move_key(&key.id, key.version, key.state, State::Retired).await?;
-    tx.commit(&by.event("key.retire", &key, serde_json::json!({"purpose": key.purpose.word()}))).await?;
     Ok(SigningKey { state: State::Retired, version: key.version + 1, ..key })
 }

@@ -16,7 +16,7 @@ mod seal;
 
 pub use certificate::{CertificateError, Facts};
 pub use generate::Size;
-pub use life::{By, Imported, KeyThere, NewKey, activate, enrol, import, mint, retire};
+pub use life::{By, Imported, KeyThere, NewKey, activate, activate_in, enrol, import, mint, retire, retire_in};
 pub use remote::{Kms, KmsPlace};
 pub use ring::{Keepers, KeysError, Live, Ring, published};
 pub use seal::{Seal, SealError};

@@ -176,21 +176,33 @@ pub struct Walked {
     pub checkpoints: u64,
 }
 
-/// Walks every chain from its first event, or from where it was cut, to its last. Every checkpoint has to be signed, and met on the way.
+/// Walks every chain from its first event, or from where it was cut, to its last. Every checkpoint has to be signed, and met on the way: those of the
+/// database, and those that were told outside, which nobody can take away with the rest.
 ///
 /// # Errors
 /// [`Broken`] names the first event that is not what was written.
-pub async fn verify(conn: &mut Conn) -> Result<Walked> {
+pub async fn verify(conn: &mut Conn, told: &[Checkpoint]) -> Result<Walked> {
     let mut walked = Walked::default();
     let mut certificates = BTreeMap::new();
     for key in keys::all(&mut *conn).await? {
         certificates.insert(key.id.to_string(), key.certificate);
     }
+    let mut outside: BTreeMap<&str, Vec<&Checkpoint>> = BTreeMap::new();
+    for one in told {
+        outside.entry(&one.statement.head.chain).or_default().push(one);
+    }
     for head in chains(&mut *conn).await? {
-        let marks = marks(&mut *conn, &head.chain, &certificates).await?;
+        let mut marks = marks(&mut *conn, &head.chain, &certificates).await?;
+        for one in outside.remove(head.chain.as_str()).unwrap_or_default() {
+            remember(&mut marks, one, &certificates)?;
+        }
         walked.events += walk(&mut *conn, &head, &marks).await?;
         walked.checkpoints += marks.len() as u64;
         walked.chains += 1;
+    }
+    // A chain never goes, also where all of its events went with leave.
+    if let Some((chain, _)) = outside.first_key_value() {
+        return Err(Broken::Missing { chain: (*chain).to_owned(), seq: 1 }.into());
     }
     for stray in STRAY {
         if let Some(row) = sqlx::query(stray).fetch_optional(&mut *conn).await? {
@@ -198,6 +210,28 @@ pub async fn verify(conn: &mut Conn) -> Result<Walked> {
         }
     }
     Ok(walked)
+}
+
+/// Checks the signature of a checkpoint.
+fn is_signed(one: &Checkpoint, certificates: &BTreeMap<String, Vec<u8>>) -> Result<()> {
+    let certificate = certificates.get(&one.key).ok_or(BadCheckpoint::Certificate);
+    let Head { chain, seq, .. } = &one.statement.head;
+    let bad = |why| Broken::Checkpoint { chain: chain.clone(), seq: *seq, why };
+    Ok(certificate.and_then(|certificate| one.verify(certificate)).map_err(bad)?)
+}
+
+/// Puts a checkpoint that was told outside beside those of the database.
+fn remember(marks: &mut BTreeMap<i64, Checkpoint>, one: &Checkpoint, certificates: &BTreeMap<String, Vec<u8>>) -> Result<()> {
+    is_signed(one, certificates)?;
+    let Head { chain, seq, hash } = &one.statement.head;
+    match marks.get(seq) {
+        Some(mark) if mark.statement.head.hash != *hash => Err(Broken::Changed { chain: chain.clone(), seq: *seq }.into()),
+        Some(mark) if mark.statement.cut.is_some() || one.statement.cut.is_none() => Ok(()),
+        _ => {
+            marks.insert(*seq, one.clone());
+            Ok(())
+        }
+    }
 }
 
 /// The checkpoints of a chain, by their places, once their signatures are checked.
@@ -211,9 +245,7 @@ async fn marks(conn: &mut Conn, chain: &str, certificates: &BTreeMap<String, Vec
         }
         for one in page {
             let seq = one.statement.head.seq;
-            let certificate = certificates.get(&one.key).ok_or(BadCheckpoint::Certificate);
-            let checked = certificate.and_then(|certificate| one.verify(certificate));
-            checked.map_err(|why| Broken::Checkpoint { chain: chain.to_owned(), seq, why })?;
+            is_signed(&one, certificates)?;
             marks.insert(seq, one);
         }
     }
@@ -288,6 +320,14 @@ impl Store {
     /// # Errors
     /// [`Broken`] names the first event that is not what was written.
     pub async fn verify(&self) -> Result<Walked> {
-        verify(&mut *self.read().await?).await
+        self.verify_against(&[]).await
+    }
+
+    /// Walks the whole trail, and holds it against checkpoints that were told outside.
+    ///
+    /// # Errors
+    /// [`Broken`] names the first event that is not what was written.
+    pub async fn verify_against(&self, told: &[Checkpoint]) -> Result<Walked> {
+        verify(&mut *self.read().await?, told).await
     }
 }

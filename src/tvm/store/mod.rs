@@ -24,6 +24,7 @@ pub mod lists;
 pub mod nodes;
 mod open;
 pub mod people;
+pub mod preset_users;
 pub mod proposals;
 pub mod roles;
 mod row;

@@ -28,6 +28,8 @@ declare! {
         r.state, r.version FROM cloud_role r JOIN user_group g ON g.role_id = r.id WHERE r.node_id = $1 AND r.name = $2 AND r.state <> 'deleted'";
     // What was seen of a role changes nothing of it: its version stays.
     VERIFIED("tti") = "UPDATE cloud_role SET verify_result = $2, verified_at = $3 WHERE id = $1 AND state <> 'deleted'";
+    UNWELL("t") = "SELECT name, verify_result FROM cloud_role WHERE node_id = $1 AND state <> 'deleted' AND verify_result IS NOT NULL
+        AND verify_result <> 'trusting' AND verify_result <> 'there' ORDER BY name LIMIT 100";
     // Locks the row until the end of the change.
     HOLD("t") = "UPDATE cloud_role SET version = version WHERE id = $1 AND state <> 'deleted'";
     HAS_MEMBER("t") = "SELECT DISTINCT u.id, u.alias AS name FROM user_group g JOIN group_member m ON m.group_id = g.id JOIN cam_user u ON u.id = m.user_id
@@ -78,6 +80,34 @@ pub async fn by_name(conn: &mut Conn, node: &NodeId, name: &str) -> Result<Optio
 pub async fn at(conn: &mut Conn, node: &NodeId, class: Class, after: &str, limit: u32) -> Result<Vec<Role>> {
     let ask = AT.ask().bind(node.as_str()).bind(class.word()).bind(after).bind(i64::from(limit));
     ask.fetch_all(conn).await?.iter().map(read).collect()
+}
+
+/// Every role of an account that is in its cloud: system roles first, each kind by name.
+///
+/// # Errors
+/// The database.
+pub async fn in_cloud(conn: &mut Conn, node: &NodeId) -> Result<Vec<Role>> {
+    const PAGE: u32 = 200;
+    let mut all = Vec::new();
+    for class in [Class::System, Class::Custom] {
+        let mut after = String::new();
+        loop {
+            let page = at(&mut *conn, node, class, &after, PAGE).await?;
+            let Some(last) = page.last() else { break };
+            after = last.name.clone();
+            all.extend(page.into_iter().filter(|role| role.arn.is_some()));
+        }
+    }
+    Ok(all)
+}
+
+/// Roles of an account that people could not use when they were last looked at, each with what was seen of it; a hundred at the most.
+///
+/// # Errors
+/// The database.
+pub async fn unwell(conn: &mut Conn, node: &NodeId) -> Result<Vec<(String, String)>> {
+    let rows = UNWELL.ask().bind(node.as_str()).fetch_all(conn).await?;
+    rows.iter().map(|row| Ok((row.text("name")?, row.text("verify_result")?))).collect()
 }
 
 /// The role of this name in an account, if there is one.

@@ -37,7 +37,7 @@ pub(super) use declare;
 pub fn statements() -> Vec<Statement> {
     use super::{
         access, allowances, audit, bindings, catalogue, codes, effect, export, groups, horizontals, idempotency, insight, keys,
-        lists, nodes, people, proposals, roles, saml, secrets, sessions, tokens, told, trail, tree, users, vends,
+        lists, nodes, people, preset_users, proposals, roles, saml, secrets, sessions, tokens, told, trail, tree, users, vends,
     };
     let all = [
         users::STATEMENTS,
@@ -65,6 +65,7 @@ pub fn statements() -> Vec<Statement> {
         told::STATEMENTS,
         export::STATEMENTS,
         proposals::STATEMENTS,
+        preset_users::STATEMENTS,
         secrets::STATEMENTS,
         allowances::STATEMENTS,
     ];

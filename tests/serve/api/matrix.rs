@@ -77,6 +77,12 @@ node.owner.add            bank/ab       y  h  y  h  y  n  h  h  h
 node.owner.remove         east/gone     y  y  h  h  h  n  h  h  h
 node.owner.remove         shop/gone     y  y  h  y  h  n  n  h  h
 node.import                             y  n  n  n  n  n  n  n  n
+node.onboard              shop          y  y  h  n  h  n  n  h  h
+node.onboard              bank          y  h  y  h  n  n  h  h  h
+node.verify               shop          y  y  h  n  h  n  n  h  h
+node.verify               labs          y  y  h  h  h  n  h  h  h
+node.terraform            shop          y  y  h  n  h  n  n  h  h
+node.terraform            bank          y  h  y  h  n  n  h  h  h
 role.read                 ops           y  y  h  h  h  y  y  y  h
 role.read                 ops2          y  h  y  h  h  y  h  h  h
 role.read                 tool          y  y  h  y  h  y  y  h  h
@@ -222,6 +228,7 @@ fn body(realm: &Realm, line: &Line<'_>) -> Option<Value> {
         "node.move" => json!({"to": second(1)}),
         "node.destroy" => json!({"name": "x"}),
         "node.import" => json!({"nodes": []}),
+        "node.onboard" => json!({"presets": ["nothing"]}),
         "role.system.create" | "role.custom.create" => json!({"arn": "nothing"}),
         "role.system.delete" | "preset.delete" => json!({}),
         "role.member.add" | "group.member.add" => json!({}),

@@ -4,6 +4,7 @@ mod escalation;
 mod horizontals;
 mod insight;
 mod matrix;
+mod onboard;
 mod openapi;
 mod people;
 mod proposals;

@@ -1,8 +1,13 @@
 //! Two persons: what a second super admin has to agree to, and what comes of it.
 
+use std::sync::Arc;
+
+use saml2cloud::server::keys::{KeyRoom, Purpose, Size, Step, Where};
+use saml2cloud::world::Env;
 use serde_json::{Value, json};
 
 use super::realm::{Realm, each, refusal};
+use crate::cloud::Way;
 
 fn is(answer: &crate::house::Answer, status: u16, code: &str) {
     assert_eq!(refusal(answer), (status, code.to_owned()), "{}", answer.text);
@@ -109,4 +114,46 @@ async fn a_risky_role_is_asked_for_by_whoever_holds_it() {
     let alone = Realm::new().await;
     let wish = json!({"role": alone.id("acc"), "seconds": 3600, "reason": "x"});
     is(&alone.post("ca", "/api/v1/proposals", &wish).await, 422, "not_vended");
+}
+
+/// The shell of the machine proposes, a super admin agrees over the API.
+#[tokio::test]
+async fn a_signing_key_is_changed_by_two() {
+    let realm = two().await;
+    let (app, now) = (&realm.house.app, realm.house.app.now());
+    let way = Way(Arc::clone(&realm.house.cloud));
+    let room = KeyRoom::open(&app.settings, &Env::default(), &way).await.unwrap();
+    let place = Where::Here(Size::of(2048).unwrap());
+    let turn = async |gid: Option<&'static str>| room.rotate(Purpose::IdpAws, &place, 30, gid, now).await;
+    let states = async || -> Vec<&'static str> {
+        let all = room.list().await.unwrap();
+        all.into_iter().filter(|line| line.key.purpose == Purpose::IdpAws).map(|line| line.key.state.word()).collect()
+    };
+    let old = room.list().await.unwrap().into_iter().find(|line| line.key.purpose == Purpose::IdpAws).unwrap().key.id;
+    assert_eq!(states().await, ["active"]);
+    // A new key is published and signs nothing, so that is for one alone.
+    assert!(matches!(turn(None).await.unwrap(), Step::Done(_)));
+    assert_eq!(states().await, ["active", "pending"]);
+    // Nobody proposes for nobody, nor for somebody who could not agree either.
+    for (gid, why) in [(None, "`--as GID` names"), (Some("mo"), "is no super admin"), (Some("nobody"), "is no super admin")] {
+        let refused = turn(gid).await.unwrap_err().to_string();
+        assert!(refused.contains(why), "{refused}");
+    }
+    let Step::Proposed(wish, _) = turn(Some("e-1")).await.unwrap() else { panic!("it was done") };
+    assert_eq!(states().await, ["active", "pending"], "nothing is changed yet");
+    is(&agree(&realm, "e-1", wish.as_str()).await, 403, "self_approval");
+    let agreed = agree(&realm, "zoe", wish.as_str()).await;
+    assert_eq!((agreed.status, agreed.json()["kind"].as_str()), (200, Some("signing_key")), "{}", agreed.text);
+    assert!(realm.house.event(&agreed).await.params.contains("activate_key"));
+    assert_eq!(states().await, ["retiring", "active"]);
+    // What was proposed for a key as it was is not done to it as it is.
+    let mut wishes = Vec::new();
+    for _ in 0..2 {
+        let Step::Proposed(wish, _) = room.retire(&old, Some("e-1"), now).await.unwrap() else { panic!("it was done") };
+        wishes.push(wish);
+    }
+    assert_eq!(agree(&realm, "zoe", wishes[0].as_str()).await.status, 200);
+    assert_eq!(states().await, ["retired", "active"]);
+    is(&agree(&realm, "zoe", wishes[1].as_str()).await, 412, "version_mismatch");
+    room.close().await;
 }

@@ -3,6 +3,7 @@
 mod change;
 mod import;
 mod moving;
+mod onboard;
 mod owners;
 
 use axum::Json;
@@ -11,13 +12,14 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::routes;
 
-use super::shared::{Asked, after};
+use super::shared::{Asked, after, manages};
 use crate::server::extract::{Page, PathOf, QueryOf, etag, limit};
 use crate::server::problem::Problem;
 use crate::server::route::{Access, Route, Row};
 use crate::tvm::authorize::{Action, Actor};
 use crate::tvm::model::{Kind, Node, NodeState};
-use crate::tvm::store::{Conn, StoreError, nodes, tree};
+use crate::tvm::store::preset_users::{self, PresetUser};
+use crate::tvm::store::{Conn, StoreError, nodes, roles, tree};
 
 pub(super) fn routes() -> Vec<Route> {
     let api = |told, action, described| Route::api(told, Access::Api, Row::Matrix(action), described);
@@ -26,7 +28,10 @@ pub(super) fn routes() -> Vec<Route> {
         api("node.read", Action::SeeNode, routes!(read)),
         api("node.tree", Action::SeeNode, routes!(below)),
     ];
-    [own, change::routes(), moving::routes(), owners::routes(), import::routes()].into_iter().flatten().collect()
+    [own, change::routes(), moving::routes(), owners::routes(), import::routes(), onboard::routes()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// A node.
@@ -92,6 +97,36 @@ struct NodeWithPlace {
     node: NodeView,
     /// The names of the nodes above, from the root down.
     above: Vec<String>,
+    /// The user that the account keeps for its administrators, where one is named.
+    preset_user: Option<String>,
+    /// What was not as it should be when the account was last looked at.
+    warnings: Vec<Warning>,
+}
+
+/// Something of an account that was not as it should be.
+#[derive(Debug, Serialize, ToSchema)]
+struct Warning {
+    /// `preset_user` or `role`.
+    what: &'static str,
+    /// Its name in the account.
+    name: String,
+    /// `missing`, `distrusting`, or `unread: ` with the cloud's word for why.
+    result: String,
+}
+
+/// What was not as it should be. Who may not know of system roles is told of the account's user only.
+async fn warnings(conn: &mut Conn, user: Option<&PresetUser>, actor: &Actor, node: &Node) -> Result<Vec<Warning>, Problem> {
+    let mut found = Vec::new();
+    if let Some((user, seen)) = user.and_then(|user| Some((user, user.seen.as_ref()?)))
+        && seen != "there"
+    {
+        found.push(Warning { what: "preset_user", name: user.name.clone(), result: seen.clone() });
+    }
+    if manages(actor, node) {
+        let roles = roles::unwell(conn, &node.id).await?;
+        found.extend(roles.into_iter().map(|(name, result)| Warning { what: "role", name, result }));
+    }
+    Ok(found)
 }
 
 /// Whose children.
@@ -152,7 +187,10 @@ async fn read(asked: Asked, PathOf(node): PathOf<String>) -> Result<Response, Pr
     let (mut conn, actor) = asked.read().await?;
     let node = asked.node(&mut conn, &actor, &node, Action::SeeNode).await?;
     let above = tree::above(&mut conn, &node.path).await?;
-    Ok((etag(node.version), Json(NodeWithPlace { node: NodeView::from(&node), above })).into_response())
+    let user = preset_users::by_node(&mut conn, &node.id).await?;
+    let warnings = warnings(&mut conn, user.as_ref(), &actor, &node).await?;
+    let preset_user = user.map(|user| user.name);
+    Ok((etag(node.version), Json(NodeWithPlace { node: NodeView::from(&node), above, preset_user, warnings })).into_response())
 }
 
 /// How far down.

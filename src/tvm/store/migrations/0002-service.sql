@@ -118,6 +118,14 @@ CREATE TABLE account_secret (
     rotated_at    BIGINT NOT NULL
 );
 
+-- The user that an account keeps for its administrators, and what was last seen of it.
+CREATE TABLE preset_user (
+    node_id       TEXT COLLATE BINARY NOT NULL PRIMARY KEY REFERENCES node (id),
+    name          TEXT NOT NULL,
+    seen          TEXT,
+    seen_at       BIGINT
+);
+
 CREATE TABLE audit_checkpoint (
     chain         TEXT COLLATE BINARY NOT NULL,
     seq           BIGINT NOT NULL,
