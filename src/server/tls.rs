@@ -1,6 +1,6 @@
 //! The service's own certificate, read anew whenever its files change.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rustls::ServerConfig;
@@ -84,16 +84,16 @@ impl Certificate {
     }
 }
 
-fn load(chain: &PathBuf, key: &PathBuf) -> Result<Arc<ServerConfig>, TlsError> {
+fn load(chain: &Path, key: &Path) -> Result<Arc<ServerConfig>, TlsError> {
     init_tls();
-    let text = file::read(chain)?.ok_or_else(|| TlsError::Absent(chain.clone()))?;
+    let text = file::read(chain)?.ok_or_else(|| TlsError::Absent(chain.to_owned()))?;
     let certificates = certificates(&text);
     if certificates.is_empty() {
-        return Err(TlsError::Empty { path: chain.clone(), what: "certificate" });
+        return Err(TlsError::Empty { path: chain.to_owned(), what: "certificate" });
     }
-    let text = file::read(key)?.map(crate::types::Secret::new).ok_or_else(|| TlsError::Absent(key.clone()))?;
+    let text = file::read(key)?.map(crate::types::Secret::new).ok_or_else(|| TlsError::Absent(key.to_owned()))?;
     let private = PrivateKeyDer::from_pem_slice(text.expose().as_bytes());
-    let private = private.map_err(|_| TlsError::Empty { path: key.clone(), what: "private key" })?;
+    let private = private.map_err(|_| TlsError::Empty { path: key.to_owned(), what: "private key" })?;
     let mut config = ServerConfig::builder().with_no_client_auth().with_single_cert(certificates, private)?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(Arc::new(config))

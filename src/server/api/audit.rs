@@ -41,6 +41,7 @@ struct Search {
     /// At which node, or below it.
     node: Option<String>,
     /// `json` or `csv`.
+    #[param(inline)]
     format: Option<Format>,
     /// How many entries at the most, 1 to 200.
     #[param(minimum = 1, maximum = 200)]
@@ -201,7 +202,7 @@ impl Wanted {
         mut place: Option<(i64, String, i64)>,
         limit: u32,
     ) -> Result<(Vec<Event>, Option<String>), Problem> {
-        let far = Timestamp::from_unix(253_402_300_799).ok_or_else(|| Problem::only(Code::Internal))?;
+        let far = Timestamp::from_unix(super::shared::END_OF_TIME).ok_or_else(|| Problem::only(Code::Internal))?;
         let filter = match (&self.gid, &self.kind, &self.at) {
             (Some(gid), ..) => Filter::By(gid.clone()),
             (None, Some(kind), _) => Filter::Kind(kind.clone()),

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
+use super::governed::{Change, propose};
 use super::nodes::some;
 use super::shared::{Asked, Paging, after, allow_role, manages, session, word};
 use crate::server::extract::{IfMatch, JsonBody, Page, PathOf, QueryOf, etag, id, limit};
@@ -217,6 +218,18 @@ async fn update(asked: &Asked, role: &str, version: IfMatch, change: &RoleChange
         let state = RoleState::from_word(text).filter(|state| *state != RoleState::Deleted);
         role.state = state.ok_or_else(|| Problem::field("state", "is `active` or `suspended`"))?;
     }
+    if role.preset.is_some() && asked.app.settings.two_person {
+        let change = Change::UpdateRole {
+            role: role.id.to_string(),
+            version: role.version,
+            arn: role.arn.as_ref().map(|arn| arn.as_str().to_owned()),
+            max_session_s: role.max_session.map(|longest| longest.seconds()),
+            vend_method: role.method.map(|method| method.word().to_owned()),
+            risk: role.risk.word().to_owned(),
+            state: role.state.word().to_owned(),
+        };
+        return propose(asked, tx, None, &change).await;
+    }
     tx.update_role(&role).await?;
     let role = roles::by_id(&mut tx, &role.id).await?;
     asked.told.commit(tx).await?;
@@ -249,16 +262,20 @@ impl Farewell {
     }
 }
 
-async fn delete(asked: &Asked, role: &str, version: IfMatch, farewell: &Farewell, class: Class) -> Result<StatusCode, Problem> {
+async fn delete(asked: &Asked, role: &str, version: IfMatch, farewell: &Farewell, class: Class) -> Result<Response, Problem> {
     let (mut tx, actor) = asked.begin().await?;
     let (role, _) = asked.role(&mut tx, &actor, role, Some(class), Action::DeleteRole).await?;
     version.check(role.version)?;
     if role.preset.is_some() {
         farewell.check(asked, &role.name)?;
+        if asked.app.settings.two_person {
+            let change = Change::DeleteRole { role: role.id.to_string(), version: role.version };
+            return propose(asked, tx, None, &change).await;
+        }
     }
     tx.delete_role(&role.id, role.version).await?;
     asked.told.commit(tx).await?;
-    Ok(StatusCode::NO_CONTENT)
+    Ok(StatusCode::NO_CONTENT.into_response())
 }
 
 /// A role
@@ -316,7 +333,7 @@ async fn delete_system(
     PathOf(role): PathOf<String>,
     version: IfMatch,
     JsonBody(farewell): JsonBody<Farewell>,
-) -> Result<StatusCode, Problem> {
+) -> Result<Response, Problem> {
     delete(&asked, &role, version, &farewell, Class::System).await
 }
 
@@ -358,6 +375,6 @@ async fn update_custom(
 #[utoipa::path(delete, path = "/api/v1/custom-roles/{role}", tag = "Roles", operation_id = "role.custom.delete",
     params(("role" = String, Path), ("If-Match" = String, Header, description = "The version that the change is made from")),
     responses((status = 204, description = "It is gone"), (status = 409, description = "`role_referenced`")))]
-async fn delete_custom(asked: Asked, PathOf(role): PathOf<String>, version: IfMatch) -> Result<StatusCode, Problem> {
+async fn delete_custom(asked: Asked, PathOf(role): PathOf<String>, version: IfMatch) -> Result<Response, Problem> {
     delete(&asked, &role, version, &Farewell::default(), Class::Custom).await
 }

@@ -17,6 +17,24 @@ const ABOUT: &str = "Who may use which role in which cloud account, and what is 
     programs, `detail` for people, `request_id` stands in the audit trail. What one may not know of answers 404, as what is not there does. A request \
     for another host answers 421. Lists are read page by page: `next` is the cursor of the next page.";
 
+/// What another super admin has to agree to while `approval.two_person` is on: it answers with a proposal then.
+const GOVERNED: [&str; 14] = [
+    "node.owner.add",
+    "node.owner.remove",
+    "preset.update",
+    "preset.delete",
+    "role.system.update",
+    "role.system.delete",
+    "horizontal.create",
+    "horizontal.update",
+    "horizontal.delete",
+    "horizontal.explicit.add",
+    "horizontal.explicit.remove",
+    "horizontal.group.bind",
+    "horizontal.group.unbind",
+    "horizontal.pending.confirm",
+];
+
 /// The description of all that is described.
 pub(in crate::server) fn description(routes: &[Route]) -> OpenApi {
     let info = InfoBuilder::new()
@@ -90,6 +108,14 @@ fn complete(operation: &mut Operation, spec: &Spec) {
     if spec.is_idempotent {
         answers.push((409, "`idempotency_conflict`"));
         operation.parameters.get_or_insert_default().push(RefOr::T(idempotency_key()));
+    }
+    if spec.told.is_some_and(|told| GOVERNED.contains(&told)) {
+        let proposal = ContentBuilder::new().schema(Some(Ref::from_schema_name("ProposalView"))).build();
+        let response = ResponseBuilder::new()
+            .description("Written down for another super admin to agree to; nothing is changed yet (`approval.two_person`)")
+            .content("application/json", proposal)
+            .build();
+        operation.responses.responses.insert("202".to_owned(), RefOr::T(response));
     }
     for (status, codes) in answers {
         let key = status.to_string();

@@ -101,7 +101,7 @@ async fn export(asked: Asked, PathOf(user): PathOf<String>, QueryOf(paging): Que
     if is_first || events_at.is_some() {
         let moment = |seconds| Timestamp::from_unix(seconds).unwrap_or(asked.now);
         let filter = Filter::By(user.gid.clone());
-        let ask = Ask { filter, from: moment(0), until: moment(253_402_300_799), after: events_at, limit: limit + 1 };
+        let ask = Ask { filter, from: moment(0), until: moment(super::shared::END_OF_TIME), after: events_at, limit: limit + 1 };
         events = audit::page(&mut conn, &ask).await?;
         let has_more = events.len() > wanted;
         events.truncate(wanted);

@@ -220,6 +220,7 @@ struct ReportQuery {
     /// The node at and below which accounts are reported; the root without it, or the topmost node that one owns.
     node: Option<String>,
     /// `json` or `csv`.
+    #[param(inline)]
     format: Option<Format>,
     /// How many entries at the most, 1 to 200.
     #[param(minimum = 1, maximum = 200)]

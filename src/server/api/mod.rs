@@ -4,6 +4,7 @@ mod audit;
 mod cloud_roles;
 mod describe;
 mod export;
+mod governed;
 mod groups;
 mod horizontals;
 mod insight;
@@ -12,6 +13,7 @@ mod members;
 mod nodes;
 mod own;
 mod presets;
+mod proposals;
 pub(super) mod roles;
 mod shared;
 mod users;
@@ -44,6 +46,7 @@ pub(super) fn routes() -> Vec<Route> {
         horizontals::routes(),
         insight::routes(),
         audit::routes(),
+        proposals::routes(),
     ];
     all.into_iter().flatten().collect()
 }

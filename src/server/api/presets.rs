@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 use utoipa_axum::routes;
 
 use super::cloud_roles::Farewell;
+use super::governed::{Change, propose};
 use super::shared::{Asked, Paging, after, given, is_super, word};
 use crate::server::extract::{IfMatch, JsonBody, Page, PathOf, QueryOf, etag, limit};
 use crate::server::problem::{Code, Problem, allow};
@@ -122,6 +123,16 @@ async fn update(
     if let Some(text) = &change.risk {
         entry.risk = word("risk", text, Risk::from_word, "`normal`, `high`")?;
     }
+    if asked.app.settings.two_person {
+        let change = Change::UpdatePreset {
+            key: entry.key.clone(),
+            version: entry.version,
+            title_zh: entry.title_zh.clone(),
+            title_en: entry.title_en.clone(),
+            risk: entry.risk.word().to_owned(),
+        };
+        return propose(&asked, tx, None, &change).await;
+    }
     tx.update_preset(&entry).await?;
     entry.version += 1;
     asked.told.commit(tx).await?;
@@ -139,14 +150,17 @@ async fn delete(
     PathOf(preset): PathOf<String>,
     version: IfMatch,
     JsonBody(farewell): JsonBody<Farewell>,
-) -> Result<StatusCode, Problem> {
+) -> Result<Response, Problem> {
     let (mut tx, actor) = asked.begin().await?;
     for_super(&actor)?;
     let entry = catalogue::by_key(&mut tx, key(&preset)?).await?;
     asked.told.on("preset", &entry.key, None);
     version.check(entry.version)?;
     farewell.check(&asked, &entry.key)?;
+    if asked.app.settings.two_person {
+        return propose(&asked, tx, None, &Change::DeletePreset { key: entry.key.clone(), version: entry.version }).await;
+    }
     tx.delete_preset(&entry.key, entry.version).await?;
     asked.told.commit(tx).await?;
-    Ok(StatusCode::NO_CONTENT)
+    Ok(StatusCode::NO_CONTENT.into_response())
 }

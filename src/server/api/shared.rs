@@ -145,9 +145,12 @@ pub(super) fn word<T>(field: &'static str, text: &str, parse: impl FnOnce(&str) 
     parse(text).ok_or_else(|| Problem::field(field, format!("is one of {words}")))
 }
 
+/// The last second that is taken anywhere, shortly before the year 10000.
+pub(super) const END_OF_TIME: i64 = 253_402_200_000;
+
 /// A moment in a query or a body.
 pub(super) fn time(field: &'static str, text: &str) -> Result<Timestamp, Problem> {
-    let sensible = |time: &Timestamp| (0..=253_402_300_799).contains(&time.unix());
+    let sensible = |time: &Timestamp| (0..=END_OF_TIME).contains(&time.unix());
     let found = Timestamp::parse(text).filter(sensible);
     found.ok_or_else(|| Problem::field(field, "is a time like `2026-01-02T03:04:05Z` (RFC 3339)"))
 }

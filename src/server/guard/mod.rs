@@ -165,10 +165,10 @@ async fn admit(
         });
     };
     told.by(&who);
-    if let Some(session) = who.session() {
-        if !parts.method.is_safe() {
-            csrf::check(app, &parts.headers, body, session).map_err(|problem| problem.into_response())?;
-        }
+    if let Some(session) = who.session()
+        && !parts.method.is_safe()
+    {
+        csrf::check(app, &parts.headers, body, session).map_err(|problem| problem.into_response())?;
     }
     parts.extensions.insert(who);
     Ok(())

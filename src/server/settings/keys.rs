@@ -19,7 +19,7 @@ impl Key {
 
     /// Its variable.
     pub(super) fn variable(&self) -> String {
-        format!("{PREFIX}{}", self.name.replace('.', "_").replace('-', "_").to_ascii_uppercase())
+        format!("{PREFIX}{}", self.name.replace(['.', '-'], "_").to_ascii_uppercase())
     }
 }
 

@@ -45,7 +45,7 @@ pub(super) async fn login(
     let signer = app.keys.ring(&app.store, now).await?.signer(Purpose::Sp)?;
     let back = wanted.back.as_deref().and_then(|path| local(&app.settings.server.url, path)).unwrap_or_else(|| "/".to_owned());
     // One cookie for all the windows of a browser, or the second would lock out the first.
-    let held = cookie(&headers, app.cookies().binding()).filter(|value| looks_made_here(value));
+    let held = cookie(&headers, app.cookies().binding()).filter(looks_made_here);
     let (value, digest) = match held {
         Some(value) => (value.clone(), Digest::of(value.expose())),
         None => {

@@ -6,6 +6,7 @@ mod insight;
 mod matrix;
 mod openapi;
 mod people;
+mod proposals;
 mod realm;
 mod roles;
 mod tree;

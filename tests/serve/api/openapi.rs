@@ -193,7 +193,14 @@ fn is_documented(document: &Value, operation: &Value, what: &str, answer: &Answe
 fn fits(document: &Value, schema: &Value, found: &Value, what: &str) {
     let schema = resolve(document, schema);
     if let Some(all) = schema["allOf"].as_array() {
-        return all.iter().for_each(|schema| fits(document, schema, found, what));
+        // What is flattened into one object is described by both.
+        let (mut properties, mut required) = (serde_json::Map::new(), Vec::new());
+        for part in all.iter().map(|part| resolve(document, part)) {
+            properties.extend(part["properties"].as_object().cloned().unwrap_or_default());
+            required.extend(part["required"].as_array().cloned().unwrap_or_default());
+        }
+        let whole = json!({"type": "object", "properties": properties, "required": required});
+        return fits(document, &whole, found, what);
     }
     if let Some(all) = schema["oneOf"].as_array() {
         if found.is_null() {
@@ -292,6 +299,7 @@ async fn request(
             "user" => &["zoe", "sam", "bob"],
             "group" => &["gops", "gall", "gtool"],
             "horizontal" => &["hops", "hall"],
+            "proposal" => &["wish"],
             _ => &["ops"],
         };
         let text = match pick(runner, 6) {

@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use saml2cloud::tvm::approval::Kind;
 use saml2cloud::tvm::horizontal::{Activation, Matcher, Rule};
 use saml2cloud::tvm::model::{Class, CloudAccount, Description, GroupId, Label, NewNode, Node, Role, Source, UserId};
 use saml2cloud::tvm::store::groups::Membership;
+use saml2cloud::tvm::store::proposals::NewProposal;
 use serde_json::Value;
 
 use crate::house::{Answer, House, person};
@@ -108,6 +110,12 @@ impl Realm {
             self.join(&people.id, "zoe").await;
         }
         ids.insert("gtool", roles["tool"].group.to_string());
+        let hal = self.house.people["hal"].clone();
+        let subject = saml2cloud::tvm::approval::vend_subject(&hal, &roles["ops"].id);
+        let params = serde_json::json!({"seconds": 900, "reason": "x"});
+        let wish = NewProposal { kind: Kind::Vend, subject: &subject, params: &params, by: &hal };
+        let wish = self.house.change(async |tx| tx.propose(&wish).await).await;
+        ids.insert("wish", wish.to_string());
         self.ids = ids;
     }
 

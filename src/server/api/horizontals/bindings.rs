@@ -7,7 +7,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
-use super::horizontal;
+use super::{horizontal, is_for_two};
+use crate::server::api::governed::{Change, propose};
 use crate::server::api::groups::group;
 use crate::server::api::shared::{Asked, Named, Paging, after};
 use crate::server::extract::{Page, PathOf, QueryOf, id, limit};
@@ -72,13 +73,17 @@ async fn matches(asked: Asked, PathOf(text): PathOf<String>, QueryOf(paging): Qu
 #[utoipa::path(put, path = "/api/v1/horizontal-roles/{horizontal}/explicit/{role}", tag = "Horizontal roles", operation_id = "horizontal.explicit.add",
     params(("horizontal" = String, Path), ("role" = String, Path)),
     responses((status = 204, description = "It is in it"), (status = 422, description = "`tree_shape`")))]
-async fn add(asked: Asked, PathOf((text, role)): PathOf<(String, String)>) -> Result<StatusCode, Problem> {
+async fn add(asked: Asked, PathOf((text, role)): PathOf<(String, String)>) -> Result<Response, Problem> {
     let (mut tx, actor) = asked.begin().await?;
     let found = horizontal(&asked, &mut tx, &actor, &text, Action::UpdateHorizontal).await?;
     let role = id(&role, RoleId::parse)?;
+    if is_for_two(&asked, &found.path) {
+        let change = Change::AddExplicit { horizontal: found.id.to_string(), role: role.to_string() };
+        return propose(&asked, tx, None, &change).await;
+    }
     tx.add_explicit(&found.id, &role, Some(asked.who.id())).await?;
     asked.told.commit(tx).await?;
-    Ok(StatusCode::NO_CONTENT)
+    Ok(StatusCode::NO_CONTENT.into_response())
 }
 
 /// Takes back what was added by hand
@@ -86,13 +91,17 @@ async fn add(asked: Asked, PathOf((text, role)): PathOf<(String, String)>) -> Re
 /// A role whose name keeps to the rule stays in by its name.
 #[utoipa::path(delete, path = "/api/v1/horizontal-roles/{horizontal}/explicit/{role}", tag = "Horizontal roles", operation_id = "horizontal.explicit.remove",
     params(("horizontal" = String, Path), ("role" = String, Path)), responses((status = 204, description = "It is not added by hand any more")))]
-async fn remove(asked: Asked, PathOf((text, role)): PathOf<(String, String)>) -> Result<StatusCode, Problem> {
+async fn remove(asked: Asked, PathOf((text, role)): PathOf<(String, String)>) -> Result<Response, Problem> {
     let (mut tx, actor) = asked.begin().await?;
     let found = horizontal(&asked, &mut tx, &actor, &text, Action::UpdateHorizontal).await?;
     let role = id(&role, RoleId::parse)?;
+    if is_for_two(&asked, &found.path) {
+        let change = Change::RemoveExplicit { horizontal: found.id.to_string(), role: role.to_string() };
+        return propose(&asked, tx, None, &change).await;
+    }
     tx.drop_explicit(&found.id, &role).await?;
     asked.told.commit(tx).await?;
-    Ok(StatusCode::NO_CONTENT)
+    Ok(StatusCode::NO_CONTENT.into_response())
 }
 
 /// The groups that have a horizontal role
@@ -114,24 +123,33 @@ async fn groups(asked: Asked, PathOf(text): PathOf<String>, QueryOf(paging): Que
 #[utoipa::path(put, path = "/api/v1/horizontal-roles/{horizontal}/groups/{group}", tag = "Horizontal roles", operation_id = "horizontal.group.bind",
     params(("horizontal" = String, Path), ("group" = String, Path)),
     responses((status = 204, description = "The group has it"), (status = 409, description = "`one_to_one`")))]
-async fn bind(asked: Asked, PathOf((text, other)): PathOf<(String, String)>) -> Result<StatusCode, Problem> {
+async fn bind(asked: Asked, PathOf((text, other)): PathOf<(String, String)>) -> Result<Response, Problem> {
     let (mut tx, actor) = asked.begin().await?;
     let group = group(&asked, &mut tx, &actor, &other, Action::AssignHorizontal).await?;
     let found = horizontal(&asked, &mut tx, &actor, &text, Action::UpdateHorizontal).await?;
+    if is_for_two(&asked, &found.path) {
+        let change = Change::BindGroup { horizontal: found.id.to_string(), group: group.id.to_string() };
+        return propose(&asked, tx, None, &change).await;
+    }
     tx.bind_group(&found.id, &group.id).await?;
     asked.told.commit(tx).await?;
-    Ok(StatusCode::NO_CONTENT)
+    Ok(StatusCode::NO_CONTENT.into_response())
 }
 
 /// Takes a horizontal role from a group
 #[utoipa::path(delete, path = "/api/v1/horizontal-roles/{horizontal}/groups/{group}", tag = "Horizontal roles", operation_id = "horizontal.group.unbind",
     params(("horizontal" = String, Path), ("group" = String, Path)), responses((status = 204, description = "The group has it no longer")))]
-async fn unbind(asked: Asked, PathOf((text, other)): PathOf<(String, String)>) -> Result<StatusCode, Problem> {
+async fn unbind(asked: Asked, PathOf((text, other)): PathOf<(String, String)>) -> Result<Response, Problem> {
     let (mut tx, actor) = asked.begin().await?;
     let found = horizontal(&asked, &mut tx, &actor, &text, Action::UpdateHorizontal).await?;
-    tx.unbind_group(&found.id, &id(&other, crate::tvm::model::GroupId::parse)?).await?;
+    let group = id(&other, crate::tvm::model::GroupId::parse)?;
+    if is_for_two(&asked, &found.path) {
+        let change = Change::UnbindGroup { horizontal: found.id.to_string(), group: group.to_string() };
+        return propose(&asked, tx, None, &change).await;
+    }
+    tx.unbind_group(&found.id, &group).await?;
     asked.told.commit(tx).await?;
-    Ok(StatusCode::NO_CONTENT)
+    Ok(StatusCode::NO_CONTENT.into_response())
 }
 
 /// Lets a role count that waits
@@ -145,6 +163,10 @@ async fn confirm(asked: Asked, PathOf((text, role)): PathOf<(String, String)>, o
     }
     let found = horizontal(&asked, &mut tx, &actor, &text, Action::UpdateHorizontal).await?;
     let role = id(&role, RoleId::parse)?;
+    if is_for_two(&asked, &found.path) {
+        let change = Change::ConfirmPending { horizontal: found.id.to_string(), role: role.to_string() };
+        return propose(&asked, tx, Some(&once), &change).await;
+    }
     tx.confirm(&found.id, &role).await?;
     let answer = once.answer(&mut tx, StatusCode::OK, &Confirmed { role: role.to_string(), state: "active" }).await?;
     asked.told.commit(tx).await?;

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
+use super::governed::{Change, RuleText, propose};
 use super::groups::table;
 use super::shared::{Asked, Paging, after, given, is_super, word};
 use crate::server::extract::{IfMatch, JsonBody, Page, PathOf, QueryOf, etag, id, limit};
@@ -135,6 +136,11 @@ async fn is_not_broad(asked: &Asked, conn: &mut Conn, at: &Path, rule: &Rule, pr
     Ok(())
 }
 
+/// Whether a change of a horizontal role needs a second super admin: it is one of the root.
+fn is_for_two(asked: &Asked, at: &Path) -> bool {
+    asked.app.settings.two_person && at.depth() == 1
+}
+
 /// A horizontal role that this may be done to.
 async fn horizontal(asked: &Asked, conn: &mut Conn, actor: &Actor, text: &str, action: Action) -> Result<Horizontal, Problem> {
     let found = horizontals::by_id(conn, &id(text, HorizontalId::parse)?).await?;
@@ -185,6 +191,16 @@ async fn create(
     {
         let preview = horizontals::try_new(&mut tx, &node.path, rule).await?;
         is_not_broad(&asked, &mut tx, &node.path, rule, &preview).await?;
+    }
+    if is_for_two(&asked, &node.path) {
+        let change = Change::MakeHorizontal {
+            node: node.id.to_string(),
+            name: name.to_string(),
+            rule: rule.as_ref().map(RuleText::of),
+            activation: activation.word().to_owned(),
+            protected,
+        };
+        return propose(&asked, tx, Some(&once), &change).await;
     }
     let made = tx.add_horizontal(&node.id, &name, rule.as_ref(), activation, protected).await?;
     asked.told.on("horizontal", made.id.as_str(), Some(&node.path));
@@ -244,6 +260,17 @@ async fn update(
         found.activation = activation;
     }
     found.protected = change.protected.unwrap_or(found.protected);
+    if is_for_two(&asked, &found.path) {
+        let change = Change::UpdateHorizontal {
+            horizontal: found.id.to_string(),
+            version: found.version,
+            name: found.name.to_string(),
+            rule: found.rule.as_ref().map(RuleText::of),
+            activation: found.activation.word().to_owned(),
+            protected: found.protected,
+        };
+        return propose(&asked, tx, None, &change).await;
+    }
     tx.update_horizontal(&found).await?;
     let found = horizontals::by_id(&mut tx, &found.id).await?;
     asked.told.commit(tx).await?;
@@ -254,11 +281,15 @@ async fn update(
 #[utoipa::path(delete, path = "/api/v1/horizontal-roles/{horizontal}", tag = "Horizontal roles", operation_id = "horizontal.delete",
     params(("horizontal" = String, Path), ("If-Match" = String, Header, description = "The version that the change is made from")),
     responses((status = 204, description = "It is gone")))]
-async fn delete(asked: Asked, PathOf(text): PathOf<String>, version: IfMatch) -> Result<StatusCode, Problem> {
+async fn delete(asked: Asked, PathOf(text): PathOf<String>, version: IfMatch) -> Result<Response, Problem> {
     let (mut tx, actor) = asked.begin().await?;
     let found = horizontal(&asked, &mut tx, &actor, &text, Action::DeleteHorizontal).await?;
     version.check(found.version)?;
+    if is_for_two(&asked, &found.path) {
+        let change = Change::DeleteHorizontal { horizontal: found.id.to_string(), version: found.version };
+        return propose(&asked, tx, None, &change).await;
+    }
     tx.delete_horizontal(&found.id, found.version).await?;
     asked.told.commit(tx).await?;
-    Ok(StatusCode::NO_CONTENT)
+    Ok(StatusCode::NO_CONTENT.into_response())
 }

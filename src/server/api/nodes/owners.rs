@@ -7,6 +7,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
+use crate::server::api::governed::{Change, propose};
 use crate::server::api::shared::{Asked, Paging, after, person};
 use crate::server::extract::{Page, PathOf, QueryOf, limit};
 use crate::server::problem::Problem;
@@ -73,6 +74,10 @@ async fn add(asked: Asked, PathOf((node, user)): PathOf<(String, String)>) -> Re
     let (mut tx, actor) = asked.begin().await?;
     let node = asked.node(&mut tx, &actor, &node, Action::ChangeOwners).await?;
     let user = person(&mut tx, &user).await?;
+    if asked.app.settings.two_person && node.path.depth() == 1 {
+        let change = Change::AddRootOwner { node: node.id.to_string(), user: user.id.to_string() };
+        return propose(&asked, tx, None, &change).await;
+    }
     tx.add_owner(&node.id, &user.id, Some(asked.who.id())).await?;
     asked.told.add("gid", user.gid.as_str());
     asked.told.commit(tx).await?;
@@ -83,12 +88,16 @@ async fn add(asked: Asked, PathOf((node, user)): PathOf<(String, String)>) -> Re
 #[utoipa::path(delete, path = "/api/v1/nodes/{node}/owners/{user}", tag = "Nodes", operation_id = "node.owner.remove",
     params(("node" = String, Path), ("user" = String, Path, description = "The identity here, or the GID")),
     responses((status = 204, description = "They own it no longer"), (status = 409, description = "`last_owner`")))]
-async fn remove(asked: Asked, PathOf((node, user)): PathOf<(String, String)>) -> Result<StatusCode, Problem> {
+async fn remove(asked: Asked, PathOf((node, user)): PathOf<(String, String)>) -> Result<Response, Problem> {
     let (mut tx, actor) = asked.begin().await?;
     let node = asked.node(&mut tx, &actor, &node, Action::ChangeOwners).await?;
     let user = person(&mut tx, &user).await?;
+    if asked.app.settings.two_person && node.path.depth() == 1 {
+        let change = Change::RemoveRootOwner { node: node.id.to_string(), user: user.id.to_string() };
+        return propose(&asked, tx, None, &change).await;
+    }
     tx.remove_owner(&node.id, &user.id).await?;
     asked.told.add("gid", user.gid.as_str());
     asked.told.commit(tx).await?;
-    Ok(StatusCode::NO_CONTENT)
+    Ok(StatusCode::NO_CONTENT.into_response())
 }
