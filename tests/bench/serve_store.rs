@@ -74,7 +74,7 @@ async fn measure(store: &Store, size: Size) -> Result {
     tx.commit(&Event::by(AuthKind::System, "bench.sessions", serde_json::json!({}))).await?;
 
     let owned = store.clone();
-    let done = timed(CALLERS, 20_000, move |at| {
+    let done = timed(CALLERS, 20_000, None, move |at| {
         let store = owned.clone();
         async move {
             let event = Event::by(AuthKind::Session, "bench.read", serde_json::json!({"at": at}));
@@ -84,7 +84,7 @@ async fn measure(store: &Store, size: Size) -> Result {
     println!("| an event | {} |", done.await?.columns());
 
     let owned = store.clone();
-    let done = timed(CALLERS, 20_000, move |at| {
+    let done = timed(CALLERS, 20_000, None, move |at| {
         let store = owned.clone();
         async move {
             let mut conn = store.read().await?;
@@ -99,7 +99,7 @@ async fn measure(store: &Store, size: Size) -> Result {
     println!("| my roles, first 50: session, list, event | {} |", done.await?.columns());
 
     let owned = store.clone();
-    let done = timed(CALLERS, 8_000, move |at| {
+    let done = timed(CALLERS, 8_000, None, move |at| {
         let store = owned.clone();
         async move {
             let number = somebody(size, at);
@@ -123,7 +123,7 @@ async fn measure(store: &Store, size: Size) -> Result {
     println!("| a vend: decision, line, event; line completed, event | {} |", done.await?.columns());
 
     let owned = store.clone();
-    let done = timed(CALLERS, 8_000, move |at| {
+    let done = timed(CALLERS, 8_000, None, move |at| {
         let store = owned.clone();
         async move {
             let number = somebody(size, at);

@@ -77,7 +77,7 @@ fn no_request_walks_through_a_table() {
             for kind in statement.takes.chars() {
                 query = if kind == 't' { query.bind("x") } else { query.bind(1_i64) };
             }
-            let highest = (1..20).rev().find(|at| statement.sql.contains(&format!("${at}"))).unwrap_or_default();
+            let highest = (1..200).rev().find(|at| statement.sql.contains(&format!("${at}"))).unwrap_or_default();
             assert_eq!(statement.takes.len(), highest, "{}: parameters", statement.name);
             let rows =
                 query.fetch_all(&mut conn).await.unwrap_or_else(|error| panic!("{}: {error}\n{}", statement.name, statement.sql));
@@ -85,11 +85,11 @@ fn no_request_walks_through_a_table() {
                 .iter()
                 .map(|row| row.get::<String, _>(if dialect == Dialect::Sqlite { "detail" } else { "QUERY PLAN" }))
                 .collect();
-            // What a statement worked out itself is walked through; `mine` is the set of a person's own roles.
+            // What a statement worked out itself is walked through; `mine` is the set of a person's own roles, `page` a page of them.
             let walks = |line: &&String| match dialect {
                 Dialect::Sqlite => {
                     // There are a few signing keys a year.
-                    let fine = ["SCAN mine", "SCAN (subquery", "SCAN signing_key"];
+                    let fine = ["SCAN mine", "SCAN page", "SCAN 8-ROW VALUES CLAUSE", "SCAN (subquery", "SCAN signing_key"];
                     line.starts_with("SCAN ") && !fine.iter().any(|own| line.starts_with(own))
                 }
                 Dialect::Postgres => line.contains("Seq Scan") && !line.contains("signing_key"),

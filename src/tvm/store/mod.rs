@@ -26,6 +26,7 @@ mod open;
 pub mod people;
 pub mod preset_users;
 pub mod proposals;
+mod readers;
 pub mod roles;
 mod row;
 pub mod saml;
@@ -45,13 +46,14 @@ use std::borrow::Borrow;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
-use sqlx::pool::PoolConnection;
 use sqlx::{Any, AnyConnection, AnyPool, Transaction};
 use tokio::sync::{Mutex, MutexGuard};
 
 pub use self::error::{Reference, StoreError, Taken};
 pub use self::group::Doing;
 pub use self::open::{Open, Place, Tls};
+pub use self::readers::Reader;
+use self::readers::Readers;
 pub use self::schema::Schema;
 pub use self::sql::{Statement, statements};
 pub use self::upkeep::Seen;
@@ -85,30 +87,13 @@ pub struct Store {
 struct Inner {
     dialect: Dialect,
     /// For SQLite these read only; for PostgreSQL both are one.
-    readers: AnyPool,
+    readers: Readers,
     /// SQLite has one writer at a time; a second one would only wait in a worse place.
     writers: AnyPool,
     /// The chain of this process. It is opened with its first event.
     chain: ChainId,
     /// Where the chain ends, once this is known for certain.
     head: Mutex<Option<Head>>,
-}
-
-/// A connection that reads.
-#[derive(Debug)]
-pub struct Reader(PoolConnection<Any>);
-
-impl Deref for Reader {
-    type Target = Conn;
-    fn deref(&self) -> &Conn {
-        &self.0
-    }
-}
-
-impl DerefMut for Reader {
-    fn deref_mut(&mut self) -> &mut Conn {
-        &mut self.0
-    }
 }
 
 /// A change that is being made. Dropped, it never was.
@@ -160,7 +145,7 @@ impl Store {
     /// # Errors
     /// The database cannot be reached.
     pub async fn read(&self) -> Result<Reader> {
-        Ok(Reader(self.inner.readers.acquire().await?))
+        self.inner.readers.take().await
     }
 
     /// Begins a change.
@@ -217,11 +202,13 @@ impl<'s> Tx<'s> {
             },
         };
         let from = head.seq;
+        let mut rows = Vec::with_capacity(events.len());
         for (now, event) in events {
             let row = Row::new(event.borrow(), &store.chain, head.seq + 1, *now, &head.hash);
-            audit::append(&mut self.conn, &row).await?;
-            (head.seq, head.hash) = (row.seq, row.hash);
+            (head.seq, head.hash) = (row.seq, row.hash.clone());
+            rows.push(row);
         }
+        audit::append(&mut self.conn, &rows).await?;
         if head.seq > from {
             audit::advance(&mut self.conn, from, &head).await?;
         }

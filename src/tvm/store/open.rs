@@ -8,13 +8,16 @@ use sqlx::{AnyConnection, AnyPool, Connection as _, Executor as _};
 use tokio::sync::Mutex;
 use url::Url;
 
+use super::readers::Readers;
 use super::{Dialect, Inner, Schema, Store, StoreError, schema};
 use crate::tvm::model::ChainId;
 use crate::types::{Secret, Timestamp};
 use crate::world::file;
 
 /// How long a caller waits for a connection, and a connection for a lock.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a connection to a server may lie idle and still be used without being asked first.
+const BELIEVED: Duration = Duration::from_secs(1);
 
 /// How the way to a PostgreSQL server is protected.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -181,15 +184,29 @@ impl Open {
         let (readers, writers) = match dialect {
             Dialect::Postgres => {
                 let pool = AnyPoolOptions::new().max_connections(self.connections).acquire_timeout(PATIENCE);
+                // A connection that was just in use is believed to be there still; it is asked when it comes back, and nobody waits for that.
+                let pool = pool.test_before_acquire(false).before_acquire(|conn, about| {
+                    Box::pin(async move {
+                        if about.idle_for >= BELIEVED {
+                            conn.ping().await?;
+                        }
+                        Ok(true)
+                    })
+                });
                 let pool = pool.connect_with(options).await.map_err(|source| self.unreachable(source))?;
-                (pool.clone(), pool)
+                (Readers::lent(pool.clone()), pool)
             }
             Dialect::Sqlite => {
                 // What was answered as done is on the disk, also when the power fails in the next moment.
-                let writers = sqlite(1, options.clone(), "PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000");
-                let readers = sqlite(self.connections, options, "PRAGMA query_only = ON; PRAGMA busy_timeout = 5000");
+                // The pages that events go to are changed again and again: four thousand of them are copied from the log at once, not one thousand.
+                let writing = "PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000; PRAGMA wal_autocheckpoint = 4000";
+                let writers = sqlite(1, options.clone(), writing);
+                // Not mapped into memory: whenever something was written, which is all the time, a reader would map the file anew (measured: slower).
+                let reading = "PRAGMA query_only = ON; PRAGMA busy_timeout = 5000";
+                let readers = sqlite(self.connections, options, reading);
                 let both = (readers.await, writers.await);
-                (both.0.map_err(|source| self.unreachable(source))?, both.1.map_err(|source| self.unreachable(source))?)
+                let readers = both.0.map_err(|source| self.unreachable(source))?;
+                (Readers::kept(readers, self.connections), both.1.map_err(|source| self.unreachable(source))?)
             }
         };
         Ok(Store::new(Inner { dialect, readers, writers, chain: ChainId::new(now), head: Mutex::new(None) }))
@@ -197,7 +214,11 @@ impl Open {
 }
 
 async fn sqlite(connections: u32, options: AnyConnectOptions, settings: &'static str) -> Result<AnyPool, sqlx::Error> {
-    let pool = AnyPoolOptions::new().max_connections(connections).acquire_timeout(PATIENCE).idle_timeout(None);
+    let pool = AnyPoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(PATIENCE)
+        .idle_timeout(None)
+        .test_before_acquire(false);
     pool.after_connect(move |conn, _| Box::pin(async move { sqlx::raw_sql(settings).execute(conn).await.map(|_| ()) }))
         .connect_with(options)
         .await

@@ -24,7 +24,7 @@ impl Statement {
 
 /// Declares statements, and a list of them.
 macro_rules! declare {
-    ($($(#[$doc:meta])* $name:ident($takes:literal) = $sql:expr;)+) => {
+    ($($(#[$doc:meta])* $name:ident($takes:expr) = $sql:expr;)+) => {
         $($(#[$doc])* const $name: $crate::tvm::store::sql::Statement =
             $crate::tvm::store::sql::Statement { name: stringify!($name), sql: $sql, takes: $takes };)+
         pub(super) const STATEMENTS: &[$crate::tvm::store::sql::Statement] = &[$($name),+];

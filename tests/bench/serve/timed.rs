@@ -9,7 +9,7 @@ use crate::Result;
 /// What was measured.
 pub(crate) struct Timed {
     took: Duration,
-    /// What this process computed for each piece, the load generator included.
+    /// What the process computed for each piece.
     computed: Duration,
     each: Vec<Duration>,
 }
@@ -26,13 +26,14 @@ impl Timed {
     }
 }
 
-/// Runs `count` pieces of work, `callers` at a time; the first tenth is not counted.
-pub(crate) async fn timed<W, F>(callers: u64, count: u64, work: W) -> Result<Timed>
+/// Runs `count` pieces of work, `callers` at a time; the first tenth is not counted. `process` is the one that computes: this one, load generator and
+/// all, where none is named.
+pub(crate) async fn timed<W, F>(callers: u64, count: u64, process: Option<u32>, work: W) -> Result<Timed>
 where
     W: Fn(u64) -> F + Send + Sync + 'static,
     F: Future<Output = Result> + Send,
 {
-    let before = computed();
+    let before = computed(process);
     let (work, next) = (Arc::new(work), Arc::new(AtomicU64::new(0)));
     let warm = count / 10;
     let mut tasks = Vec::new();
@@ -62,13 +63,14 @@ where
     }
     let took = begun.map_or(Duration::ZERO, |begun| begun.elapsed());
     each.sort_unstable();
-    let computed = (computed() - before) / u32::try_from(count)?;
+    let computed = (computed(process) - before) / u32::try_from(count)?;
     Ok(Timed { took, computed, each })
 }
 
-/// What this process has computed so far: user and system time, in hundredths of a second (proc(5)).
-fn computed() -> Duration {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+/// What a process has computed so far: user and system time, in hundredths of a second (proc(5)).
+fn computed(process: Option<u32>) -> Duration {
+    let name = process.map_or_else(|| "self".to_owned(), |id| id.to_string());
+    let stat = std::fs::read_to_string(format!("/proc/{name}/stat")).unwrap_or_default();
     let after_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
     let ticks: u64 = after_name.split_whitespace().skip(11).take(2).filter_map(|number| number.parse::<u64>().ok()).sum();
     Duration::from_millis(ticks * 10)
