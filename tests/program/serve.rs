@@ -67,7 +67,7 @@ fn configuration_is_wrong_in_a_sentence() {
     room.call("serve check --config serve.toml")
         .run()
         .exits(2)
-        .says(&["`database.rul`, which is no key", "hint: there are database.url"]);
+        .says(&["`database.rul`, which is no key", "hint: docs/serve/configuration.md lists all keys"]);
     room.write("serve.toml", "");
     let init = |more: &str| room.call(&format!("serve init --config serve.toml {more}")).run().exits(2);
     init("--gid a/b").says(&["a GID has only the letters"]);
