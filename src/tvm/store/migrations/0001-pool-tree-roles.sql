@@ -137,7 +137,8 @@ CREATE TABLE group_member (
     reason        TEXT NOT NULL DEFAULT '',
     PRIMARY KEY (group_id, user_id, source)
 );
-CREATE INDEX group_member_user ON group_member (user_id, group_id);
+-- With the end in it, because everything that somebody may do is asked here, and the rows themselves are scattered over the table.
+CREATE INDEX group_member_user ON group_member (user_id, group_id, expires_at);
 CREATE INDEX group_member_end ON group_member (expires_at) WHERE expires_at IS NOT NULL;
 
 CREATE TABLE horizontal_role (
