@@ -21,6 +21,8 @@ mod http;
 mod signins;
 #[path = "serve/timed.rs"]
 mod timed;
+#[path = "serve/trail.rs"]
+mod trail;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -208,7 +210,7 @@ async fn measure(name: &str, open: &Open, folder: &Path, size: Size) -> Result {
     store.close().await;
 
     let count = std::env::var("SAML2CLOUD_BENCH_EVENTS").ok().and_then(|text| text.parse().ok()).unwrap_or(200_000);
-    data::fill_trail(open, size, count, SystemClock.now()).await?;
+    trail::fill_trail(open, size, count, SystemClock.now()).await?;
     trail(&configuration, open, &figures, count).await?;
     println!("| Ready after its start | | {:.0} ms | | | {} |", ready.as_secs_f64() * 1000.0, figures.ready);
     println!("| Memory at rest | | {at_rest} MiB | | | ≤ 60 MiB |");
@@ -255,7 +257,7 @@ async fn trail(configuration: &Path, open: &Open, figures: &Figures, count: u64)
     let admin = Arc::new(admin_token(&store).await?);
     store.close().await;
     let service = Service::start(configuration).await?;
-    let [account, branch, root] = data::places_in_tree(open).await?;
+    let [account, branch, root] = trail::places_in_tree(open).await?;
     let client = Arc::new(Client::new(service.address));
     let filters = [
         ("no filter", String::new()),
