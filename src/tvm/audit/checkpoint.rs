@@ -174,8 +174,9 @@ mod tests {
         }
         let quoted = serde_json::json!({"chain": "c", "params": {"x": one.line()}}).to_string();
         assert_eq!((Checkpoint::from_line(&quoted), Checkpoint::from_line("")), (Ok(None), Ok(None)));
-        assert_eq!(Checkpoint::from_line("{\"checkpoint\": {\"chain\""), Ok(None));
-        assert_eq!(Checkpoint::from_line("{\"checkpoint\":{\"chain\""), Err(BadLine));
+        for cut in ["{\"checkpoint\":{\"chain\"", "{\"checkpoint\": {}}"] {
+            assert_eq!(Checkpoint::from_line(cut), Err(BadLine), "{cut}");
+        }
     }
 
     #[test]
