@@ -51,8 +51,13 @@ declare! {
         ORDER BY ts DESC, chain DESC, seq DESC LIMIT $7";
     BY_GID("tiiitii") = "SELECT * FROM audit_event WHERE actor_gid = $1 AND ts >= $2 AND ts < $3 AND (ts, chain, seq) < ($4, $5, $6)
         ORDER BY ts DESC, chain DESC, seq DESC LIMIT $7";
-    BY_PLACE("ttiiitii") = "SELECT * FROM audit_event WHERE node_path >= $1 AND node_path < $2 AND ts >= $3 AND ts < $4 AND (ts, chain, seq) < ($5, $6, $7)
+    // Of a place where little happened all is sorted (`+ 0` keeps SQLite from walking back through the time of everything); of one where much did,
+    // the time is walked back, and enough is found soon.
+    BY_PLACE("ttiiitii") = "SELECT * FROM audit_event WHERE node_path >= $1 AND node_path < $2 AND ts + 0 >= $3 AND ts + 0 < $4 AND (ts + 0, chain, seq) < ($5, $6, $7)
+        ORDER BY ts + 0 DESC, chain DESC, seq DESC LIMIT $8";
+    BY_BUSY_PLACE("ttiiitii") = "SELECT * FROM audit_event WHERE node_path >= $1 AND node_path < $2 AND ts >= $3 AND ts < $4 AND (ts, chain, seq) < ($5, $6, $7)
         ORDER BY ts DESC, chain DESC, seq DESC LIMIT $8";
+    AT_PLACE("tti") = "SELECT COUNT(*) AS n FROM (SELECT 1 AS one FROM audit_event WHERE node_path >= $1 AND node_path < $2 LIMIT $3) found";
 }
 
 /// Events and checkpoints that are in no chain. Only where the whole trail is walked.
@@ -60,6 +65,8 @@ const STRAY: [&str; 2] = [
     "SELECT chain, seq FROM audit_event e WHERE NOT EXISTS (SELECT 1 FROM audit_chain c WHERE c.chain = e.chain) ORDER BY chain, seq LIMIT 1",
     "SELECT chain, seq FROM audit_checkpoint e WHERE NOT EXISTS (SELECT 1 FROM audit_chain c WHERE c.chain = e.chain) ORDER BY chain, seq LIMIT 1",
 ];
+/// How many events make a place a busy one.
+const BUSY: i64 = 20_000;
 /// How many rows are held at once while a chain is walked.
 const PAGE: i64 = 1000;
 
@@ -173,7 +180,12 @@ pub async fn page(conn: &mut Conn, ask: &Ask) -> Result<Vec<Row>> {
         Filter::All => BY_TIME.ask(),
         Filter::Kind(kind) => BY_KIND.ask().bind(kind.as_str()),
         Filter::By(gid) => BY_GID.ask().bind(gid.normal()),
-        Filter::At(path) => BY_PLACE.ask().bind(path.as_str()).bind(path.end()),
+        Filter::At(path) => {
+            let (begin, end) = (path.as_str(), path.end());
+            let there = AT_PLACE.ask().bind(begin).bind(end.clone()).bind(BUSY).fetch_one(&mut *conn).await?.number("n")?;
+            let statement = if there < BUSY { BY_PLACE } else { BY_BUSY_PLACE };
+            statement.ask().bind(begin).bind(end)
+        }
     };
     let query = query.bind(from).bind(until).bind(ts).bind(chain).bind(seq).bind(i64::from(ask.limit));
     query.fetch_all(conn).await?.iter().map(read).collect()

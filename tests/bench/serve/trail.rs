@@ -19,7 +19,7 @@ pub(crate) async fn fill_trail(open: &Open, size: Size, count: u64, now: Timesta
         Dialect::Sqlite => |from: u64, to: u64| {
             format!("(WITH RECURSIVE n(i) AS (SELECT {from} UNION ALL SELECT i + 1 FROM n WHERE i + 1 < {to}) SELECT i FROM n)")
         },
-        Dialect::Postgres => |from: u64, to: u64| format!("(SELECT generate_series({from}, {to} - 1) AS i)"),
+        Dialect::Postgres => |from: u64, to: u64| format!("(SELECT generate_series(CAST({from} AS BIGINT), {to} - 1) AS i)"),
     };
     let Size { accounts, people, .. } = size;
     let (begin, step) = (now.unix_millis() - 365 * 86_400_000, 365 * 86_400_000 / i64::try_from(count)?.max(1));
