@@ -70,7 +70,7 @@ fn two_that_send_the_same_at_once_do_it_once() {
             let (one, two) = tokio::join!(send(&acme.store), send(&other));
             assert_eq!(one, two, "round {round}");
         }
-        let made = groups::at(&mut other.read().await.unwrap(), &acme.east.id, "", 100).await.unwrap();
+        let made = groups::at(&mut other.read().await.unwrap(), &acme.east.id, "", 1000).await.unwrap();
         assert_eq!(made.len(), crate::races::rounds());
     });
 }
