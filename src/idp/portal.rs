@@ -4,10 +4,28 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::Session;
+use super::{Field, Session};
 use crate::types::WebUrl;
 use crate::world::Env;
 use crate::world::file::{self, Lock};
+
+/// A sign-in with a code, as all portals take it.
+pub(super) const DEVICE: Field = Field {
+    key: "device",
+    variable: "DEVICE",
+    help: "sign in on another device, with a code, in place of the browser of this machine",
+    needed: false,
+};
+/// Whether a program that nobody watches may open a browser.
+pub(super) const AUTO_LOGIN: Field =
+    Field { key: "auto_login", variable: "AUTO_LOGIN", help: "`credential-process` may start a sign-in too", needed: false };
+/// Where the browser comes back to.
+pub(super) const REDIRECT_PORT: Field = Field {
+    key: "redirect_port",
+    variable: "REDIRECT_PORT",
+    help: "the port on 127.0.0.1 that the browser is led back to, for `ssh -L`; any free one if not set",
+    needed: false,
+};
 
 /// How long a process waits for another one's sign-in before it says so.
 const PATIENCE: Duration = Duration::from_secs(2);

@@ -17,14 +17,14 @@ mod wire;
 use async_trait::async_trait;
 
 use self::visit::Visit;
-use super::{Field, Idp, Method, PROFILE_MODE, Provider, Session, Settings, SettingsError, SignInError};
+use super::{Field, Idp, Method, PROFILE_MODE, Provider, Session, Settings, SettingsError, SignInError, portal};
 use crate::types::{Assertion, CloudId, WebUrl};
 use crate::vault::Kind;
 use crate::world::Env;
 
 const NAME: &str = "CloudSSO";
-const DEVICE: &str = "device";
-const AUTO: &str = "auto_login";
+const DEVICE: &str = portal::DEVICE.key;
+const AUTO: &str = portal::AUTO_LOGIN.key;
 /// Where the portal and its pages live; a browser is sent nowhere else.
 const OWN: &[&str] = &[".alibabacloudsso.com", ".aliyun.com", ".alibabacloud.com"];
 /// What the portal knows the command line by, in all directories: the `aliyun` client's.
@@ -49,13 +49,8 @@ impl Provider for CloudSso {
 
     fn fields(&self) -> &'static [Field] {
         &[
-            Field {
-                key: DEVICE,
-                variable: "DEVICE",
-                help: "sign in on another device, with a code, in place of the browser of this machine",
-                needed: false,
-            },
-            Field { key: AUTO, variable: "AUTO_LOGIN", help: "`credential-process` may start a sign-in too", needed: false },
+            portal::DEVICE,
+            portal::AUTO_LOGIN,
             Field {
                 key: PROFILE_MODE,
                 variable: "PROFILE_MODE",

@@ -23,7 +23,7 @@ mod wire;
 use async_trait::async_trait;
 
 use self::visit::Visit;
-use super::{Field, Idp, Method, Provider, Session, Settings, SettingsError, SignInError};
+use super::{Field, Idp, Method, Provider, Session, Settings, SettingsError, SignInError, portal};
 use crate::types::{Assertion, CloudId, Region, WebUrl};
 use crate::world::Env;
 
@@ -35,9 +35,9 @@ const REGION: &str = "sso_region";
 const SESSION: &str = "sso_session";
 const SCOPES: &str = "sso_registration_scopes";
 const STORE: &str = "token_store";
-const DEVICE: &str = "device";
-const AUTO: &str = "auto_login";
-const PORT: &str = "redirect_port";
+const DEVICE: &str = portal::DEVICE.key;
+const AUTO: &str = portal::AUTO_LOGIN.key;
+const PORT: &str = portal::REDIRECT_PORT.key;
 
 /// The description.
 pub(super) static PROVIDER: IdentityCenter = IdentityCenter;
@@ -80,19 +80,9 @@ impl Provider for IdentityCenter {
                 help: "where the token rests: `shared` with the `aws` client, or in the `vault`",
                 needed: false,
             },
-            Field {
-                key: DEVICE,
-                variable: "DEVICE",
-                help: "sign in on another device, with a code, in place of the browser of this machine",
-                needed: false,
-            },
-            Field { key: AUTO, variable: "AUTO_LOGIN", help: "`credential-process` may start a sign-in too", needed: false },
-            Field {
-                key: PORT,
-                variable: "REDIRECT_PORT",
-                help: "the port on 127.0.0.1 that the browser is led back to, for `ssh -L`; any free one if not set",
-                needed: false,
-            },
+            portal::DEVICE,
+            portal::AUTO_LOGIN,
+            portal::REDIRECT_PORT,
         ]
     }
 

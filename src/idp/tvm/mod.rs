@@ -17,14 +17,14 @@ mod visit;
 use async_trait::async_trait;
 
 use self::visit::Visit;
-use super::{Field, Idp, Method, Provider, Session, Settings, SettingsError, SignInError};
+use super::{Field, Idp, Method, Provider, Session, Settings, SettingsError, SignInError, portal};
 use crate::types::{Assertion, WebUrl};
 use crate::vault::Kind;
 
 const NAME: &str = "TVM";
-const DEVICE: &str = "device";
-const AUTO: &str = "auto_login";
-const PORT: &str = "redirect_port";
+const DEVICE: &str = portal::DEVICE.key;
+const AUTO: &str = portal::AUTO_LOGIN.key;
+const PORT: &str = portal::REDIRECT_PORT.key;
 
 /// The description.
 pub(super) static PROVIDER: Tvm = Tvm;
@@ -42,21 +42,7 @@ impl Provider for Tvm {
     }
 
     fn fields(&self) -> &'static [Field] {
-        &[
-            Field {
-                key: DEVICE,
-                variable: "DEVICE",
-                help: "sign in on another device, with a code, in place of the browser of this machine",
-                needed: false,
-            },
-            Field { key: AUTO, variable: "AUTO_LOGIN", help: "`credential-process` may start a sign-in too", needed: false },
-            Field {
-                key: PORT,
-                variable: "REDIRECT_PORT",
-                help: "the port on 127.0.0.1 that the browser is led back to, for `ssh -L`; any free one if not set",
-                needed: false,
-            },
-        ]
+        &[portal::DEVICE, portal::AUTO_LOGIN, portal::REDIRECT_PORT]
     }
 
     fn wants_password(&self) -> bool {
