@@ -277,6 +277,10 @@ impl From<StoreError> for Problem {
                 tracing::error!(error = &error as &dyn std::error::Error, "the audit trail");
                 return Self::only(Code::AuditUnavailable).after(5);
             }
+            StoreError::Elsewhere(_) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "sign-ins");
+                return Self::only(Code::SessionsUnavailable).after(5);
+            }
             StoreError::Complete | StoreError::Unanswered(Unanswered::Closed) => Code::AlreadyDecided,
             StoreError::Unanswered(Unanswered::Own) => Code::SelfApproval,
             StoreError::Unanswered(Unanswered::NotSuper | Unanswered::NotYours) => Code::Forbidden,

@@ -53,8 +53,10 @@ mod house {
 
 /// How many ask at once.
 const CALLERS: u64 = 16;
+/// How many come back from the identity provider at once.
+const ARRIVING: u64 = 8;
 /// How many want keys at once: with more, what is measured is how long they wait for each other.
-const VENDING: u64 = 4;
+const VENDING: u64 = 2;
 const PASSPHRASE: &str = "the passphrase of a benchmark";
 
 /// A token service that answers at once.
@@ -194,7 +196,7 @@ async fn measure(name: &str, open: &Open, folder: &Path, size: Size) -> Result {
     let [away, back] = signins::measure(service.address, &corporate, service.process(), 4_000).await?;
     println!("| GET sign-in: request signed and kept | {} | |", away.columns());
     println!(
-        "| POST response of the identity provider (ECDSA): judged, used up, session | {} | {} |",
+        "| POST response of the identity provider (ECDSA): judged, used up, session; {ARRIVING} callers | {} | {} |",
         back.columns(),
         figures.sign_in
     );

@@ -134,11 +134,14 @@ impl Told {
     /// # Errors
     /// Nothing was changed.
     pub async fn commit_as(&self, tx: Tx<'_>, outcome: Outcome) -> Result<(), Problem> {
-        let event = self.draft().event(outcome);
-        let Some(event) = event else { return Err(Problem::only(crate::server::problem::Code::Internal)) };
-        tx.commit(&event).await?;
+        tx.commit(&self.event(outcome)).await?;
         self.is_written();
         Ok(())
+    }
+
+    /// The event as it is now, for a change whose transaction others share ([`Told::is_written`] once it is).
+    pub fn event(&self, outcome: Outcome) -> Event {
+        self.draft().event(outcome)
     }
 
     /// The store wrote this request's event itself.
@@ -149,7 +152,7 @@ impl Told {
     /// The event, where it is not written yet.
     pub(super) fn event_for(&self, status: StatusCode) -> Option<Event> {
         let draft = self.draft();
-        if draft.is_written {
+        if draft.is_written || draft.kind.is_none() {
             return None;
         }
         let outcome = match status.as_u16() {
@@ -157,24 +160,24 @@ impl Told {
             400..500 => Outcome::Refused,
             _ => Outcome::Failed,
         };
-        draft.event(outcome)
+        Some(draft.event(outcome))
     }
 }
 
 impl Draft {
-    fn event(&self, outcome: Outcome) -> Option<Event> {
+    fn event(&self, outcome: Outcome) -> Event {
         let who = self.who.as_ref();
         let auth = who.map_or(AuthKind::Nobody, |who| who.auth);
-        let mut event = Event::by(auth, self.kind?, Value::Object(self.params.clone()));
+        let mut event = Event::by(auth, self.kind.unwrap_or("change"), Value::Object(self.params.clone()));
         event.actor = who.map(|who| who.user.id.clone()).or_else(|| self.user.clone());
         event.actor_gid = who.map(|who| who.user.gid.normal().to_owned()).or_else(|| self.gid.clone());
         event.source_ip = Some(self.source_ip.clone());
         event.request = Some(self.request.clone());
         event.outcome = outcome;
-        Some(match &self.target {
+        match &self.target {
             Some((kind, id, at)) => event.on(kind, id, at.as_ref()),
             None => event,
-        })
+        }
     }
 }
 

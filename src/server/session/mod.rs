@@ -10,7 +10,7 @@ pub use self::redis::{InRedis, OpenError};
 use super::problem::Problem;
 use crate::tvm::model::{Digest, User, UserId};
 use crate::tvm::store::sessions::{self, NewSession, Session};
-use crate::tvm::store::{Seen, Store, Tx};
+use crate::tvm::store::{Seen, Store, StoreError, Tx};
 use crate::types::Timestamp;
 
 /// Keeps sign-ins. What is changed is changed together with the event that tells of it, as far as the place can.
@@ -26,25 +26,30 @@ pub trait Sessions: Send + Sync {
     ///
     /// # Errors
     /// The person may not be here, or it cannot be written.
-    async fn begin(&self, tx: &mut Tx<'_>, new: &NewSession<'_>) -> Result<(), Problem>;
+    async fn begin(&self, tx: &mut Tx<'_>, new: &NewSession<'_>) -> Result<(), StoreError>;
 
     /// Ends one.
     ///
     /// # Errors
     /// It cannot be written.
-    async fn end(&self, tx: &mut Tx<'_>, id: &Digest) -> Result<(), Problem>;
+    async fn end(&self, tx: &mut Tx<'_>, id: &Digest) -> Result<(), StoreError>;
 
     /// Ends all of a person.
     ///
     /// # Errors
     /// It cannot be written.
-    async fn end_all(&self, tx: &mut Tx<'_>, user: &UserId) -> Result<(), Problem>;
+    async fn end_all(&self, tx: &mut Tx<'_>, user: &UserId) -> Result<(), StoreError>;
 
     /// Ends those that the identity provider says are over.
     ///
     /// # Errors
     /// It cannot be written.
-    async fn end_named(&self, tx: &mut Tx<'_>, name_id: &str, index: Option<&str>) -> Result<u64, Problem>;
+    async fn end_named(&self, tx: &mut Tx<'_>, name_id: &str, index: Option<&str>) -> Result<u64, StoreError>;
+
+    /// Whether a change waits for a place beside the database. Such a change has a transaction of its own: others are not kept waiting too.
+    fn waits_elsewhere(&self) -> bool {
+        false
+    }
 
     /// Whether it answers.
     ///
@@ -75,22 +80,22 @@ impl Sessions for InDatabase {
         Ok(found)
     }
 
-    async fn begin(&self, tx: &mut Tx<'_>, new: &NewSession<'_>) -> Result<(), Problem> {
-        Ok(tx.add_session(new).await?)
+    async fn begin(&self, tx: &mut Tx<'_>, new: &NewSession<'_>) -> Result<(), StoreError> {
+        tx.add_session(new).await
     }
 
-    async fn end(&self, tx: &mut Tx<'_>, id: &Digest) -> Result<(), Problem> {
+    async fn end(&self, tx: &mut Tx<'_>, id: &Digest) -> Result<(), StoreError> {
         tx.end_session(id).await?;
         Ok(())
     }
 
-    async fn end_all(&self, tx: &mut Tx<'_>, user: &UserId) -> Result<(), Problem> {
+    async fn end_all(&self, tx: &mut Tx<'_>, user: &UserId) -> Result<(), StoreError> {
         tx.end_sessions(user, None).await?;
         Ok(())
     }
 
-    async fn end_named(&self, tx: &mut Tx<'_>, name_id: &str, index: Option<&str>) -> Result<u64, Problem> {
-        Ok(tx.end_idp_sessions(name_id, index).await?)
+    async fn end_named(&self, tx: &mut Tx<'_>, name_id: &str, index: Option<&str>) -> Result<u64, StoreError> {
+        tx.end_idp_sessions(name_id, index).await
     }
 
     async fn check(&self) -> Result<(), Problem> {

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Sessions;
 use crate::server::guard::Together;
-use crate::server::problem::{Code, Problem};
+use crate::server::problem::Problem;
 use crate::server::settings::RedisSettings;
 use crate::tvm::model::{Digest, Status, User, UserId};
 use crate::tvm::store::allowances::Allowance;
@@ -114,9 +114,8 @@ fn of_name(name_id: &str) -> String {
     format!("saml2cloud:name:{}", Digest::of(name_id).as_str())
 }
 
-fn unavailable(error: &RedisError) -> Problem {
-    tracing::error!(error = error as &dyn std::error::Error, "Redis");
-    Problem::only(Code::SessionsUnavailable).after(5)
+fn unavailable(error: RedisError) -> StoreError {
+    StoreError::Elsewhere(Box::new(error))
 }
 
 impl InRedis {
@@ -153,17 +152,14 @@ impl InRedis {
         Ok(Self { connection, idle, longest, rests: Arc::default() })
     }
 
-    async fn kept(&self, id: &Digest) -> Result<Option<Kept>, Problem> {
-        let text: Option<String> = redis::cmd("GET")
-            .arg(key(id))
-            .query_async(&mut self.connection.clone())
-            .await
-            .map_err(|error| unavailable(&error))?;
+    async fn kept(&self, id: &Digest) -> Result<Option<Kept>, StoreError> {
+        let text: Option<String> =
+            redis::cmd("GET").arg(key(id)).query_async(&mut self.connection.clone()).await.map_err(unavailable)?;
         Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
     }
 
-    async fn keep(&self, id: &Digest, kept: &Kept) -> Result<(), Problem> {
-        let text = serde_json::to_string(kept).map_err(|_| Problem::only(Code::Internal))?;
+    async fn keep(&self, id: &Digest, kept: &Kept) -> Result<(), StoreError> {
+        let text = serde_json::to_string(kept).map_err(|_| StoreError::Corrupt { column: "session" })?;
         // Redis forgets it a little later than it ends: when that is, our clock says.
         let seconds = self.idle.as_secs().saturating_add(60);
         let mut pipe = redis::pipe();
@@ -173,24 +169,21 @@ impl InRedis {
             pipe.cmd("SADD").arg(&index).arg(id.as_str()).ignore();
             pipe.cmd("EXPIRE").arg(&index).arg(self.longest.as_secs().saturating_add(60)).ignore();
         }
-        pipe.query_async::<()>(&mut self.connection.clone()).await.map_err(|error| unavailable(&error))
+        pipe.query_async::<()>(&mut self.connection.clone()).await.map_err(unavailable)
     }
 
-    async fn forget(&self, ids: &[Digest]) -> Result<(), Problem> {
+    async fn forget(&self, ids: &[Digest]) -> Result<(), StoreError> {
         if ids.is_empty() {
             return Ok(());
         }
         let keys: Vec<String> = ids.iter().map(key).collect();
         let asked = redis::cmd("DEL").arg(keys).query_async::<()>(&mut self.connection.clone()).await;
-        asked.map_err(|error| unavailable(&error))
+        asked.map_err(unavailable)
     }
 
-    async fn listed(&self, index: &str) -> Result<Vec<Digest>, Problem> {
-        let ids: Vec<String> = redis::cmd("SMEMBERS")
-            .arg(index)
-            .query_async(&mut self.connection.clone())
-            .await
-            .map_err(|error| unavailable(&error))?;
+    async fn listed(&self, index: &str) -> Result<Vec<Digest>, StoreError> {
+        let ids: Vec<String> =
+            redis::cmd("SMEMBERS").arg(index).query_async(&mut self.connection.clone()).await.map_err(unavailable)?;
         Ok(ids.iter().filter_map(|id| Digest::parse(id)).collect())
     }
 }
@@ -226,7 +219,7 @@ impl Sessions for InRedis {
         Ok(Some((session, user)))
     }
 
-    async fn begin(&self, tx: &mut Tx<'_>, new: &NewSession<'_>) -> Result<(), Problem> {
+    async fn begin(&self, tx: &mut Tx<'_>, new: &NewSession<'_>) -> Result<(), StoreError> {
         let owned = |text: Option<&str>| text.map(str::to_owned);
         let now = tx.now().unix_millis();
         let kept = Kept {
@@ -246,16 +239,16 @@ impl Sessions for InRedis {
         self.keep(new.id, &kept).await
     }
 
-    async fn end(&self, _: &mut Tx<'_>, id: &Digest) -> Result<(), Problem> {
+    async fn end(&self, _: &mut Tx<'_>, id: &Digest) -> Result<(), StoreError> {
         self.forget(std::slice::from_ref(id)).await
     }
 
-    async fn end_all(&self, _: &mut Tx<'_>, user: &UserId) -> Result<(), Problem> {
+    async fn end_all(&self, _: &mut Tx<'_>, user: &UserId) -> Result<(), StoreError> {
         let ids = self.listed(&of_person(user)).await?;
         self.forget(&ids).await
     }
 
-    async fn end_named(&self, _: &mut Tx<'_>, name_id: &str, index: Option<&str>) -> Result<u64, Problem> {
+    async fn end_named(&self, _: &mut Tx<'_>, name_id: &str, index: Option<&str>) -> Result<u64, StoreError> {
         let mut ended = Vec::new();
         for id in self.listed(&of_name(name_id)).await? {
             let kept = self.kept(&id).await?;
@@ -267,8 +260,12 @@ impl Sessions for InRedis {
         Ok(ended.len() as u64)
     }
 
+    fn waits_elsewhere(&self) -> bool {
+        true
+    }
+
     async fn check(&self) -> Result<(), Problem> {
-        redis::cmd("PING").query_async::<()>(&mut self.connection.clone()).await.map_err(|error| unavailable(&error))
+        redis::cmd("PING").query_async::<()>(&mut self.connection.clone()).await.map_err(|error| unavailable(error).into())
     }
 }
 

@@ -1,5 +1,7 @@
 //! A browser comes back from the identity provider.
 
+use std::sync::Arc;
+
 use axum::Extension;
 use axum::extract::State;
 use axum::http::header::{LOCATION, SET_COOKIE};
@@ -13,11 +15,11 @@ use crate::server::app::App;
 use crate::server::extract::FormBody;
 use crate::server::guard::{Csrf, Told, Visit, cookie};
 use crate::server::problem::{Code, Problem};
-use crate::tvm::audit::Outcome;
+use crate::tvm::audit::{Event, Outcome};
 use crate::tvm::model::{Bearer, Digest, Gid, Status};
 use crate::tvm::store::saml::{Accept, Accepted};
 use crate::tvm::store::sessions::NewSession;
-use crate::tvm::store::users;
+use crate::tvm::store::{StoreError, Tx, users};
 use crate::types::Timestamp;
 
 #[derive(Debug, Deserialize)]
@@ -64,68 +66,125 @@ pub(super) async fn acs(
     told.add("authn_context", login.authn_context.clone());
     let gid = gid(&login, settings.idp.gid_attribute.as_deref()).map_err(|why| refused(&told, "gid", why))?;
     told.by_gid(gid.normal());
-    let browser = cookie(&headers, app.cookies().binding()).map(|value| Digest::of(value.expose()));
-    let mut tx = app.store.begin(now).await?;
-    let accept = Accept {
-        issuer: &login.issuer,
-        assertion_id: &login.assertion_id,
-        valid_until: login.valid_until,
-        in_response_to: login.in_response_to.as_deref(),
-        browser: browser.as_ref(),
-        relay_state: posted.relay_state.as_deref(),
-        unsolicited: settings.idp.idp_initiated,
-    };
-    let accepted = match tx.accept_assertion(&accept).await? {
-        Ok(accepted) => accepted,
-        Err(why) => return Err(refused(&told, why.code(), why)),
-    };
-    // From here on the assertion is used up, whatever comes of it.
-    if let Err(why) = is_fresh(&accepted, &login, settings.idp.skew) {
-        let problem = refused(&told, "authn_stale", why);
-        told.commit_as(tx, Outcome::Refused).await?;
-        return Err(problem);
-    }
-    let user = users::by_gid(&mut tx, &gid).await?.filter(|user| user.status == Status::Active);
-    let Some(user) = user else {
-        told.add("refused", Code::NotInPool.word());
-        told.commit_as(tx, Outcome::Refused).await?;
-        return Err(Problem::new(Code::NotInPool, gid.to_string()));
-    };
     let bearer = Bearer::new();
-    let csrf = Csrf::of(bearer.secret());
-    let longest = now.after(settings.session.longest);
-    let expires =
-        login.session_ends.map_or(longest, |ends| if ends.unix_millis() < longest.unix_millis() { ends } else { longest });
-    // A session that this browser had is over, whoever's it was: its cookie is worth nothing from now on.
-    if let Some(old) = cookie(&headers, app.cookies().session()) {
-        app.sessions.end(&mut tx, &Digest::of(old.expose())).await?;
-    }
-    let (name_id, address) = (login.name_id.stored(), visit.address.to_string());
-    let agent: String =
-        headers.get("user-agent").and_then(|value| value.to_str().ok()).unwrap_or_default().chars().take(200).collect();
-    let session = NewSession {
-        id: bearer.digest(),
-        user: &user.id,
-        csrf: csrf.digest(),
-        expires,
-        name_id: Some(&name_id),
-        session_index: login.session_index.as_deref(),
-        authn_context: login.authn_context.as_deref(),
-        authn_at: Some(login.authn_at),
-        source_ip: Some(&address),
-        user_agent: Some(&agent),
+    let arrival = Arc::new(Arrival {
+        gid,
+        login,
+        relay_state: posted.relay_state,
+        browser: cookie(&headers, app.cookies().binding()).map(|value| Digest::of(value.expose())),
+        old: cookie(&headers, app.cookies().session()).map(|value| Digest::of(value.expose())),
+        id: bearer.digest().clone(),
+        csrf: Csrf::of(bearer.secret()).digest().clone(),
+        address: visit.address.to_string(),
+        agent: headers.get("user-agent").and_then(|value| value.to_str().ok()).unwrap_or_default().chars().take(200).collect(),
+        app: app.clone(),
+        told: told.clone(),
+    });
+    let came = if app.sessions.waits_elsewhere() {
+        let mut tx = app.store.begin(now).await?;
+        let (came, event) = arrival.take_in(&mut tx).await?;
+        tx.commit(&event).await.map(|()| came)?
+    } else {
+        let taken_in = app.store.together(now, move |tx| {
+            let arrival = Arc::clone(&arrival);
+            Box::pin(async move { arrival.take_in(tx).await })
+        });
+        taken_in.await?
     };
-    app.sessions.begin(&mut tx, &session).await?;
-    told.by_user(&user);
-    told.on("user", user.id.as_str(), None);
-    told.commit(tx).await?;
+    told.is_written();
+    let back = match came {
+        Came::In(back) => back.unwrap_or_else(|| "/".to_owned()),
+        Came::Refused => return Err(Problem::only(Code::SignInFailed)),
+        Came::Stranger(gid) => return Err(Problem::new(Code::NotInPool, gid)),
+    };
     app.metrics.count("saml2cloud_sign_ins_total", "done");
-    let back = accepted.return_to.unwrap_or_else(|| "/".to_owned());
     let location = HeaderValue::from_str(&back).unwrap_or(HeaderValue::from_static("/"));
     let mut response = (StatusCode::SEE_OTHER, [(LOCATION, location)]).into_response();
     response.headers_mut().append(SET_COOKIE, app.cookies().set_session(bearer.secret()));
     response.headers_mut().append(SET_COOKIE, app.cookies().end_binding());
     Ok(response)
+}
+
+/// What becomes of somebody who comes with a sound assertion.
+enum Came {
+    /// They are in; where they wanted to go.
+    In(Option<String>),
+    /// The assertion does not count here.
+    Refused,
+    /// Nobody of the pool.
+    Stranger(String),
+}
+
+/// Somebody with a sound assertion, and the session that they may get.
+struct Arrival {
+    app: App,
+    told: Told,
+    gid: Gid,
+    login: Login,
+    relay_state: Option<String>,
+    browser: Option<Digest>,
+    /// The session that this browser had.
+    old: Option<Digest>,
+    id: Digest,
+    csrf: Digest,
+    address: String,
+    agent: String,
+}
+
+impl Arrival {
+    /// Uses the assertion up and begins the session, both or nothing. It may be done a second time, after nothing of the first was kept.
+    async fn take_in(&self, tx: &mut Tx<'_>) -> Result<(Came, Event), StoreError> {
+        let (login, idp, now) = (&self.login, &self.app.settings.idp, tx.now());
+        let accept = Accept {
+            issuer: &login.issuer,
+            assertion_id: &login.assertion_id,
+            valid_until: login.valid_until,
+            in_response_to: login.in_response_to.as_deref(),
+            browser: self.browser.as_ref(),
+            relay_state: self.relay_state.as_deref(),
+            unsolicited: idp.idp_initiated,
+        };
+        let accepted = match tx.accept_assertion(&accept).await? {
+            Ok(accepted) => accepted,
+            Err(why) => return Ok(self.refused(why.code(), why)),
+        };
+        // From here on the assertion is used up, whatever comes of it.
+        if let Err(why) = is_fresh(&accepted, login, idp.skew) {
+            return Ok(self.refused("authn_stale", why));
+        }
+        let user = users::by_gid(tx, &self.gid).await?.filter(|user| user.status == Status::Active);
+        let Some(user) = user else {
+            self.told.add("refused", Code::NotInPool.word());
+            return Ok((Came::Stranger(self.gid.to_string()), self.told.event(Outcome::Refused)));
+        };
+        let longest = now.after(self.app.settings.session.longest);
+        let expires = login.session_ends.map_or(longest, |ends| ends.min(longest));
+        // A session that this browser had is over, whoever's it was: its cookie is worth nothing from now on.
+        if let Some(old) = &self.old {
+            self.app.sessions.end(tx, old).await?;
+        }
+        let session = NewSession {
+            id: &self.id,
+            user: &user.id,
+            csrf: &self.csrf,
+            expires,
+            name_id: Some(&login.name_id.stored()),
+            session_index: login.session_index.as_deref(),
+            authn_context: login.authn_context.as_deref(),
+            authn_at: Some(login.authn_at),
+            source_ip: Some(&self.address),
+            user_agent: Some(&self.agent),
+        };
+        self.app.sessions.begin(tx, &session).await?;
+        self.told.by_user(&user);
+        self.told.on("user", user.id.as_str(), None);
+        Ok((Came::In(accepted.return_to), self.told.event(Outcome::Done)))
+    }
+
+    fn refused(&self, code: &str, detail: impl std::fmt::Display) -> (Came, Event) {
+        let _ = refused(&self.told, code, detail);
+        (Came::Refused, self.told.event(Outcome::Refused))
+    }
 }
 
 /// The GID: one attribute with one value, or the name identifier. Blanks around it are cut and ASCII case does not count; nothing else is done to it.

@@ -1,5 +1,7 @@
 //! A browser wants in.
 
+use std::sync::Arc;
+
 use axum::Extension;
 use axum::extract::State;
 use axum::http::header::{LOCATION, SET_COOKIE};
@@ -14,6 +16,7 @@ use crate::server::app::App;
 use crate::server::extract::QueryOf;
 use crate::server::guard::{Told, cookie};
 use crate::server::problem::{Code, Problem};
+use crate::tvm::audit::Outcome;
 use crate::tvm::keys::Purpose;
 use crate::tvm::model::{Bearer, Digest};
 use crate::tvm::store::saml::NewRequest;
@@ -66,20 +69,21 @@ pub(super) async fn login(
         relay_state: &relay_state,
     };
     let address = authn(&request, &*signer, now).await.map_err(unsent)?;
-    let mut tx = app.store.begin(now).await?;
-    let expires = now.after(AWAY);
-    tx.add_saml_request(&NewRequest {
-        id: &id,
-        browser: &digest,
-        relay_state: &relay_state,
-        return_to: &back,
-        force_authn,
-        expires,
-    })
-    .await?;
     told.on("saml_request", &id, None);
-    told.add("return_to", back);
-    told.commit(tx).await?;
+    told.add("return_to", back.as_str());
+    let event = told.event(Outcome::Done);
+    let sent = Arc::new((id, digest, relay_state, back));
+    let kept = app.store.together(now, move |tx| {
+        let (sent, event) = (Arc::clone(&sent), event.clone());
+        Box::pin(async move {
+            let (id, browser, relay_state, return_to) = &*sent;
+            let expires = tx.now().after(AWAY);
+            tx.add_saml_request(&NewRequest { id, browser, relay_state, return_to, force_authn, expires }).await?;
+            Ok(((), event))
+        })
+    });
+    kept.await?;
+    told.is_written();
     let location = HeaderValue::from_str(address.expose().as_str()).map_err(|_| Problem::only(Code::Internal))?;
     let cookie = app.cookies().set_binding(&value, AWAY);
     Ok((StatusCode::SEE_OTHER, [(LOCATION, location), (SET_COOKIE, cookie)]).into_response())

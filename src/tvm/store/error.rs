@@ -140,6 +140,9 @@ pub enum StoreError {
     /// It was written together with others, and that failed.
     #[error(transparent)]
     Unwritten(std::sync::Arc<StoreError>),
+    /// Sign-ins are kept elsewhere, and that place does not answer.
+    #[error("where sign-ins are kept cannot be used")]
+    Elsewhere(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// Anything else.
     #[error("the database refused")]
     Database(#[source] sqlx::Error),

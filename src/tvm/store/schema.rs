@@ -34,11 +34,16 @@ impl Schema {
 
 /// One text, as this database reads it.
 fn text(sql: &str, dialect: Dialect) -> String {
-    let (mark, collation) = match dialect {
-        Dialect::Sqlite => ("--sqlite:", "COLLATE BINARY"),
-        Dialect::Postgres => ("--postgres:", "COLLATE \"C\""),
+    // Kept in the order of its key, a table of SQLite finds a row in one tree; else it would be the key's tree and then the table's. PostgreSQL has no such
+    // kind.
+    let (mark, collation, end) = match dialect {
+        Dialect::Sqlite => ("--sqlite:", "COLLATE BINARY", ") WITHOUT ROWID;"),
+        Dialect::Postgres => ("--postgres:", "COLLATE \"C\"", ");"),
     };
-    let lines = sql.lines().map(|line| line.strip_prefix(mark).unwrap_or(line).replace("COLLATE BINARY", collation));
+    let lines = sql.lines().map(|line| match line.strip_prefix(mark).unwrap_or(line) {
+        ");" => end.to_owned(),
+        line => line.replace("COLLATE BINARY", collation),
+    });
     lines.filter(|line| !line.trim_start().starts_with("--")).collect::<Vec<_>>().join("\n")
 }
 
@@ -79,8 +84,8 @@ mod tests {
     #[test]
     fn steps_are_numbered_one_by_one_and_each_database_gets_its_lines() {
         assert!(STEPS.iter().map(|(number, ..)| *number).eq(1..=Schema::NUMBER));
-        let sql = "a TEXT COLLATE BINARY,\n--sqlite: one\n--postgres: two\n-- said\nb";
-        assert_eq!(text(sql, Dialect::Sqlite), "a TEXT COLLATE BINARY,\n one\nb");
-        assert_eq!(text(sql, Dialect::Postgres), "a TEXT COLLATE \"C\",\n two\nb");
+        let sql = "a TEXT COLLATE BINARY,\n--sqlite: one\n--postgres: two\n-- said\n);\nb";
+        assert_eq!(text(sql, Dialect::Sqlite), "a TEXT COLLATE BINARY,\n one\n) WITHOUT ROWID;\nb");
+        assert_eq!(text(sql, Dialect::Postgres), "a TEXT COLLATE \"C\",\n two\n);\nb");
     }
 }

@@ -12,7 +12,7 @@ use saml2cloud::world::{Clock as _, SystemClock};
 use crate::corporate::{Corporate, Said};
 use crate::http::Client;
 use crate::timed::{Timed, timed};
-use crate::{CALLERS, Result};
+use crate::{ARRIVING, CALLERS, Result};
 
 /// A browser that comes back: its cookie, and the form that it posts.
 #[derive(Clone)]
@@ -50,7 +50,7 @@ pub(crate) async fn measure(address: SocketAddr, corporate: &Arc<Corporate>, pro
         }
     });
     let away = away.await?;
-    let back = timed(CALLERS, count, Some(process), move |_| {
+    let back = timed(ARRIVING, count, Some(process), move |_| {
         let (client, made) = (client.clone(), ready.clone());
         async move {
             let Some(Back { cookie, form }) = made.lock().map_err(|_| "a caller fell over")?.pop() else { return Ok(()) };

@@ -1,6 +1,6 @@
 -- One text for SQLite and PostgreSQL. Identities are ULIDs as TEXT, times are milliseconds since 1970, truth is 0 or 1, enumerations
 -- stand in a CHECK. `COLLATE BINARY` becomes PostgreSQL's `COLLATE "C"`: paths are searched by ranges in byte order. A line that
--- begins with `--sqlite:` or `--postgres:` counts there alone.
+-- begins with `--sqlite:` or `--postgres:` counts there alone. SQLite keeps each table in the order of its key.
 
 CREATE TABLE cam_user (
     id            TEXT COLLATE BINARY NOT NULL PRIMARY KEY,
@@ -175,7 +175,7 @@ CREATE TABLE horizontal_role_match (
     state         TEXT NOT NULL CHECK (state IN ('active', 'pending')),
     PRIMARY KEY (hrole_id, role_id, via)
 );
-CREATE INDEX horizontal_role_match_role ON horizontal_role_match (role_id, hrole_id);
+CREATE INDEX horizontal_role_match_role ON horizontal_role_match (role_id, hrole_id, state);
 
 CREATE TABLE horizontal_role_group (
     hrole_id      TEXT COLLATE BINARY NOT NULL REFERENCES horizontal_role (id),
