@@ -1,7 +1,7 @@
 //! A small enterprise whose clouds are played: what they say next, what they were asked, and the vending between.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -53,6 +53,8 @@ pub(super) enum Next {
 #[derive(Default)]
 pub(super) struct Cloud {
     pub(super) hangs: AtomicBool,
+    /// How many vends were asked for.
+    ticks: AtomicU64,
     pub(super) next: Mutex<VecDeque<Next>>,
     pub(super) asked: Mutex<Vec<Request>>,
 }
@@ -81,13 +83,13 @@ impl Transport for Way {
     }
 }
 
-/// Time that stands still; waiting takes none of it. Nobody is late but a cloud that hangs.
+/// Time that stands still but for a millisecond from vend to vend; waiting takes none of it. Nobody is late but a cloud that hangs.
 pub(super) struct Still(Arc<Mutex<Vec<Duration>>>, Arc<Cloud>);
 
 #[async_trait]
 impl Clock for Still {
     fn now(&self) -> Timestamp {
-        now()
+        now().after(Duration::from_millis(self.1.ticks.load(Ordering::Relaxed)))
     }
     async fn sleep(&self, pause: Duration) {
         self.0.lock().unwrap().push(pause);
@@ -200,13 +202,14 @@ impl Desk {
 
     pub(super) async fn keys(&self, role: &RoleId, policy: Option<&str>) -> Result<Handed, VendError> {
         let policy = policy.map(|text| SessionPolicy::parse(text).unwrap());
+        self.cloud.ticks.fetch_add(1, Ordering::Relaxed);
         self.vending.keys(&wish(&self.acme.bob, role, Channel::Cli), policy).await
     }
 
     /// The newest line, in short.
     pub(super) async fn line(&self) -> String {
-        let line =
-            vends::by_user(&mut self.acme.store.read().await.unwrap(), &self.acme.bob, i64::MAX, 1).await.unwrap().remove(0);
+        let mut lines = vends::by_user(&mut self.acme.store.read().await.unwrap(), &self.acme.bob, i64::MAX, 1).await.unwrap();
+        let line = lines.remove(0);
         let mut conn = self.acme.store.read().await.unwrap();
         let sql = "SELECT COALESCE(error_code, '') AS e, COALESCE(cloud_request_id, '') AS r FROM vend_record WHERE id = $1";
         let row = sqlx::query(sql).bind(line.id.as_str()).fetch_one(&mut *conn).await.unwrap();
