@@ -44,6 +44,10 @@ declare! {
     SOME("ti") = "SELECT id FROM horizontal_role WHERE id > $1 ORDER BY id LIMIT $2";
 }
 
+/// Horizontal roles by their nodes, as one change has read them. They are good for as long as it changes none of them.
+#[derive(Debug, Default)]
+pub struct Rules(BTreeMap<NodeId, Vec<Horizontal>>);
+
 /// What is written down: which role, why, and whether it counts (`active`) or waits for somebody (`pending`).
 type Stored = BTreeMap<(RoleId, Via), String>;
 
@@ -343,6 +347,21 @@ impl Tx<'_> {
                 let wanted = matches(&horizontal.path, horizontal.rule.as_ref(), &explicit, std::slice::from_ref(&role));
                 let (added, removed) = difference(&held.remove(&horizontal.id).unwrap_or_default(), &wanted);
                 self.write_matches(&horizontal, added, removed).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Roles that were just registered come into the horizontal roles above them whose rule they keep to. Nobody can have added them by hand.
+    pub(super) async fn take_up(&mut self, path: &Path, new: &[Candidate], rules: &mut Rules) -> Result<()> {
+        for node in path.ids() {
+            if !rules.0.contains_key(&node) {
+                let all = self.all_at(&node).await?;
+                rules.0.insert(node.clone(), all);
+            }
+            for horizontal in rules.0.get(&node).into_iter().flatten() {
+                let wanted = matches(&horizontal.path, horizontal.rule.as_ref(), &BTreeSet::new(), new);
+                self.write_matches(horizontal, wanted.into_iter().collect(), Vec::new()).await?;
             }
         }
         Ok(())

@@ -2,9 +2,11 @@
 
 use sqlx::any::AnyRow;
 
+use super::horizontals::Rules;
 use super::row::Read as _;
 use super::sql::declare;
 use super::{Conn, Reference, Result, StoreError, Tx, nodes};
+use crate::tvm::horizontal::Candidate;
 use crate::tvm::model::{
     CamPower, Class, GroupId, Kind, NewRole, NodeId, Plane, Risk, Role, RoleId, RoleState, VendMethod, Version,
 };
@@ -149,23 +151,37 @@ impl Tx<'_> {
     /// # Errors
     /// It is registered already, or is not one of the node's account.
     pub async fn add_role(&mut self, node: &NodeId, new: &NewRole) -> Result<Role> {
+        let ids = self.add_roles(node, std::slice::from_ref(new), &mut Rules::default()).await?;
+        by_id(self, ids.first().ok_or(StoreError::NotFound("role"))?).await
+    }
+
+    /// Registers roles of an account, each as [`Tx::add_role`] does. `rules` are those that this change has read already: the naming rules above
+    /// an account are those above the next one.
+    ///
+    /// # Errors
+    /// One of them cannot be registered; then the change has to be given up.
+    pub async fn add_roles(&mut self, node: &NodeId, all: &[NewRole], rules: &mut Rules) -> Result<Vec<RoleId>> {
         self.hold_node(node).await?;
         let node = nodes::by_id(self, node).await?;
         let Kind::Account(account) = &node.kind else { return Err(StoreError::Tree("roles belong to account nodes")) };
-        if new.arn.as_ref().is_some_and(|arn| !account.owns(arn)) {
-            return Err(StoreError::Tree("the role belongs to another account"));
+        let mut candidates = Vec::with_capacity(all.len());
+        for new in all {
+            if new.arn.as_ref().is_some_and(|arn| !account.owns(arn)) {
+                return Err(StoreError::Tree("the role belongs to another account"));
+            }
+            let (id, group, millis) = (RoleId::new(self.now()), GroupId::new(self.now()), self.now().unix_millis());
+            let ask = INSERT.ask().bind(id.as_str()).bind(node.id.as_str()).bind(new.class.word()).bind(new.name.as_str());
+            let ask = ask.bind(new.arn.as_ref().map(RoleArn::as_str)).bind(new.plane.word()).bind(new.preset.as_deref());
+            let ask = ask.bind(new.max_session.map(|duration| i64::from(duration.seconds()))).bind(new.power.map(CamPower::word));
+            let ask = ask.bind(new.method.map(VendMethod::word)).bind(new.risk.word()).bind(RoleState::Active.word());
+            ask.bind(millis).bind(millis).execute(&mut **self).await?;
+            let ask = INSERT_GROUP.ask().bind(group.as_str()).bind(node.id.as_str()).bind(id.as_str()).bind(new.name.as_str());
+            ask.bind(millis).execute(&mut **self).await?;
+            let (name, class, path) = (new.name.clone(), new.class, node.path.clone());
+            candidates.push(Candidate { id, name, class, state: RoleState::Active, path });
         }
-        let (id, group, millis) = (RoleId::new(self.now()), GroupId::new(self.now()), self.now().unix_millis());
-        let ask = INSERT.ask().bind(id.as_str()).bind(node.id.as_str()).bind(new.class.word()).bind(new.name.as_str());
-        let ask = ask.bind(new.arn.as_ref().map(RoleArn::as_str)).bind(new.plane.word()).bind(new.preset.as_deref());
-        let ask = ask.bind(new.max_session.map(|duration| i64::from(duration.seconds()))).bind(new.power.map(CamPower::word));
-        let ask = ask.bind(new.method.map(VendMethod::word)).bind(new.risk.word()).bind(RoleState::Active.word());
-        ask.bind(millis).bind(millis).execute(&mut **self).await?;
-        let ask =
-            INSERT_GROUP.ask().bind(group.as_str()).bind(node.id.as_str()).bind(id.as_str()).bind(new.name.as_str()).bind(millis);
-        ask.execute(&mut **self).await?;
-        self.look_again_at(&id).await?;
-        by_id(self, &id).await
+        self.take_up(&node.path, &candidates, rules).await?;
+        Ok(candidates.into_iter().map(|candidate| candidate.id).collect())
     }
 
     /// Changes a role. Under another name it is in other horizontal roles.

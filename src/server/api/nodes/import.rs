@@ -1,5 +1,7 @@
 //! Many nodes at once, from the listing of a resource directory or an organisation.
 
+use std::collections::BTreeSet;
+
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use serde::{Deserialize, Serialize};
@@ -15,6 +17,7 @@ use crate::server::problem::{Code, FieldError, Problem};
 use crate::server::route::{Access, Route, Row};
 use crate::tvm::authorize::Action;
 use crate::tvm::model::{Class, CloudAccount, Description, Kind, Label, NewNode, NewRole, Node};
+use crate::tvm::store::horizontals::Rules;
 use crate::tvm::store::{Conn, Tx, nodes, roles};
 use crate::types::RoleArn;
 
@@ -94,9 +97,10 @@ async fn import(
     }
     let root = nodes::root(&mut tx).await?.ok_or_else(|| Problem::only(Code::NotFound))?;
     asked.told.on("node", root.id.as_str(), Some(&root.path));
+    let mut rules = Rules::default();
     let mut done = Imported { dry_run: query.dry_run.unwrap_or_default(), ..Imported::default() };
     for (at, wanted) in listing.nodes.iter().enumerate() {
-        match one(&asked, &mut tx, &root, wanted, &mut done).await {
+        match one(&asked, &mut tx, &root, wanted, &mut rules, &mut done).await {
             Ok(()) => {}
             Err(problem) if problem.code.status().is_server_error() => return Err(problem),
             Err(problem) => {
@@ -129,7 +133,14 @@ async fn child(conn: &mut Conn, of: &Node, name: &Label) -> Result<Option<Node>,
     Ok(found.into_iter().find(|node| node.name.normal() == name.normal()))
 }
 
-async fn one(asked: &Asked, tx: &mut Tx<'_>, root: &Node, wanted: &Wanted, done: &mut Imported) -> Result<(), Problem> {
+async fn one(
+    asked: &Asked,
+    tx: &mut Tx<'_>,
+    root: &Node,
+    wanted: &Wanted,
+    rules: &mut Rules,
+    done: &mut Imported,
+) -> Result<(), Problem> {
     let mut parent = root.clone();
     for name in &wanted.parent {
         let label = given("parent", Label::parse(name))?;
@@ -138,7 +149,9 @@ async fn one(asked: &Asked, tx: &mut Tx<'_>, root: &Node, wanted: &Wanted, done:
     }
     let name = given("name", Label::parse(&wanted.name))?;
     let account = wanted.account.as_deref().map(|text| given("account", CloudAccount::parse(text))).transpose()?;
-    let node = match child(tx, &parent, &name).await? {
+    let found = child(tx, &parent, &name).await?;
+    let is_new = found.is_none();
+    let node = match found {
         Some(node) if node.kind.account() == account.as_ref() => {
             done.nodes_there += 1;
             node
@@ -151,15 +164,19 @@ async fn one(asked: &Asked, tx: &mut Tx<'_>, root: &Node, wanted: &Wanted, done:
             tx.add_node(&parent.id, &NewNode { name, description, account }, &owners, Some(asked.who.id())).await?
         }
     };
+    if wanted.system_roles.is_empty() {
+        return Ok(());
+    }
+    let Kind::Account(account) = &node.kind else { return Err(Problem::field("system_roles", "are for account nodes")) };
+    let (mut new, mut names) = (Vec::new(), BTreeSet::new());
     for arn in &wanted.system_roles {
-        let Kind::Account(account) = &node.kind else { return Err(Problem::field("system_roles", "are for account nodes")) };
         let parsed = RoleArn::parse(arn).map_err(|bad| Problem::field("system_roles", bad.to_string()))?;
-        let new = given("system_roles", NewRole::new(Class::System, parsed, account))?;
-        let there = roles::named(tx, &node.id, new.name()).await?;
-        if there.is_none() {
-            tx.add_role(&node.id, &new).await?;
-            done.roles_created += 1;
+        let role = given("system_roles", NewRole::new(Class::System, parsed, account))?;
+        let is_there = !is_new && roles::named(tx, &node.id, role.name()).await?.is_some();
+        if !is_there && names.insert(role.name().to_owned()) {
+            new.push(role);
         }
     }
+    done.roles_created += tx.add_roles(&node.id, &new, rules).await?.len();
     Ok(())
 }
