@@ -24,7 +24,7 @@ async fn pages_speak_both_languages_and_keep_the_choice() {
         ("/", "My roles", "我的角色"),
         ("/me/logins", "Command lines", "命令行登录"),
         ("/device", "Type the code that the command line shows.", "请输入命令行显示的代码。"),
-        ("/nothing", "There is no such thing", "没有找到"),
+        ("/nothing", "There is nothing here", "页面不存在"),
     ] {
         let answer = page(&house, &browser, path, "en").await;
         assert!(answer.text.contains("<html lang=\"en\">") && answer.text.contains(english), "{path}");

@@ -80,12 +80,12 @@ impl From<Way> for Via {
 }
 
 impl MyRole {
-    /// The names of what one has it by, each once.
+    /// The names of what one has it by, each once; the role's own group has its name, and says nothing.
     pub(in crate::server) fn names(&self) -> String {
         let mut names: Vec<&str> = Vec::new();
         for via in &self.via {
             let name = via.horizontal_name.as_deref().unwrap_or(&via.group_name);
-            if !names.contains(&name) {
+            if name != self.name && !names.contains(&name) {
                 names.push(name);
             }
         }

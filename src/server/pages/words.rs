@@ -124,6 +124,8 @@ words! {
     not_in_pool_title: "You are not in the pool", "您不在用户池中";
     not_in_pool_lead: "Your company knows you, but nobody has entered you here. Ask the owner of a cloud account to add this GID:", "企业身份认证已通过，但您尚未被录入本系统。请联系云账号的负责人添加以下 GID：";
     error_title: "That did not work", "操作未成功";
+    not_found_title: "There is nothing here", "页面不存在";
+    not_found_lead: "This page is not there, or it is not for you to see.", "该页面不存在，或您无权查看。";
     request: "Request", "请求编号";
     tell_request: "Whoever runs this service finds what happened by this number.", "管理员可凭此编号查找原因。";
 }
