@@ -202,6 +202,7 @@ async fn a_command_line_elsewhere_signs_in_by_a_typed_code() {
     // It is listed under the name that it gave itself, and can be signed out.
     let listed = house.get("/api/v1/me/tokens").cookie(&browser).answer().await.json();
     assert_eq!((listed["items"][0]["name"].as_str(), listed["items"].as_array().unwrap().len()), (Some("bob's box"), 1));
+    assert!(listed["items"][0]["last_used"].is_string(), "it asked who it is: {listed}");
     let path = format!("/api/v1/me/tokens/{}", listed["items"][0]["id"].as_str().unwrap());
     assert_eq!(house.ask("DELETE", &path).bearer(&house.token("mo").await).answer().await.status, 404);
     assert_eq!(house.ask("DELETE", &path).from(&browser).answer().await.status, 204);

@@ -73,6 +73,22 @@ async fn two_processes_give_what_one_would() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn looking_at_an_account_takes_of_what_vends_there_take() {
+    for (house, _redis) in places(FEW).await {
+        let twin = house.another().await;
+        roles(&house).await;
+        let token = house.token("mo").await;
+        let mut given = Vec::new();
+        for round in 0..8 {
+            let path = format!("/api/v1/nodes/{}/verify", house.shop.id);
+            let sent = if round % 2 == 0 { house.post(&path) } else { twin.ask("POST", &path) };
+            given.push(sent.bearer(&token).json(&json!({})).answer().await.status);
+        }
+        assert_eq!(given, [422, 422, 422, 422, 422, 422, 429, 429], "nothing is registered there to look with");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_clouds_own_limit_is_never_reached() {
     for (house, _redis) in places("[limits]\nvend_per_user = 1000000\nvend_per_account = 1000000\nper_address = 1000000\n").await
     {

@@ -313,9 +313,19 @@ fn memberships_have_an_end_and_a_way() {
         let rest = groups::members(&mut conn, &group.id, (first.id.as_str(), first.source.word()), 10).await.unwrap();
         assert_eq!(rest, members[1..]);
         drop(conn);
-        let mut tx = store.begin(later(5)).await.unwrap();
-        assert_eq!(tx.tidy_memberships().await.unwrap(), 1);
-        drop(tx);
-        assert_eq!(groups::at(&mut store.read().await.unwrap(), &acme.east.id, "", 10).await.unwrap(), [group]);
+        assert_eq!(
+            groups::at(&mut store.read().await.unwrap(), &acme.east.id, "", 10).await.unwrap(),
+            std::slice::from_ref(&group)
+        );
+        // Bob's two end by themselves; the one that does not end keeps the group, and then nothing does.
+        let delete = async |at| {
+            let mut tx = store.begin(at).await.unwrap();
+            tx.delete_group(&group.id).await
+        };
+        assert!(matches!(delete(later(20)).await, Err(StoreError::Referenced(left)) if left.len() == 1));
+        assert_eq!(store.sweep(later(5)).await.unwrap(), 1);
+        change(store, async |tx| tx.leave(&group.id, &acme.ao, Source::Manual).await).await.unwrap();
+        assert!(matches!(delete(later(19)).await, Err(StoreError::Referenced(_))));
+        delete(later(20)).await.unwrap();
     });
 }

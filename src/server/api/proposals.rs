@@ -203,6 +203,9 @@ async fn answer(asked: &Asked, text: &str, once: &Once, agrees: bool) -> Result<
     asked.told.add("change", serde_json::from_str::<serde_json::Value>(&proposal.params).unwrap_or_default());
     let answer = once.answer(&mut tx, StatusCode::OK, &ProposalView::from(&proposal)).await?;
     asked.told.commit(tx).await?;
+    if proposal.kind == Kind::SigningKey {
+        asked.app.keys.forget();
+    }
     Ok(answer)
 }
 

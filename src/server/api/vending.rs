@@ -19,11 +19,11 @@ use crate::server::route::{Access, Route, Row};
 use crate::tvm::audit::AuthKind;
 use crate::tvm::authorize::Action;
 use crate::tvm::exchange::{Console, Format, Handed, SessionPolicy, VendError};
-use crate::tvm::model::{Risk, RoleId, VendMethod};
+use crate::tvm::model::{Risk, RoleId};
 use crate::tvm::store::access;
 use crate::tvm::store::vends::Channel;
 use crate::tvm::vend::Wish;
-use crate::types::{CloudId, ProfileName, Region, SessionDuration};
+use crate::types::{ProfileName, Region, SessionDuration};
 
 pub(super) fn routes() -> Vec<Route> {
     let row = Row::Matrix(Action::UseOwnRoles);
@@ -130,14 +130,8 @@ async fn asked(app: &App, who: &Who, visit: &Visit, role: &str, wanted: &Wanted,
     if terms.risk == Risk::High && app.settings.session.step_up.is_some_and(is_old) {
         return Err(Problem::only(Code::ReauthRequired));
     }
-    shares.push(Share::of(format!("account {}", terms.node), Rate::smooth(limits.vend_per_account)));
-    // A form is posted by the browser, and nobody's token service is asked; the machine's own role is one caller for all accounts.
-    match (terms.account.partition().cloud(), terms.method) {
-        (CloudId::Aws, _) | (_, VendMethod::None) => {}
-        (CloudId::Alibaba, VendMethod::Saml) if is_console => {}
-        (CloudId::Alibaba, VendMethod::HubRole) => shares.push(Share::of_alibaba("hub")),
-        (CloudId::Alibaba, VendMethod::Saml | VendMethod::RamUser) => shares.push(Share::of_alibaba(terms.node.as_str())),
-    }
+    let cloud = terms.account.partition().cloud();
+    shares.extend(Share::at_account(&terms.node, cloud, terms.method, is_console, &limits));
     app.limiter.share(app.together.as_ref(), &shares, visit.now).await?;
     Ok(Asked { role, duration })
 }

@@ -15,7 +15,7 @@ use crate::tvm::authorize::Actor;
 use crate::tvm::model::{Digest, User, UserId};
 use crate::tvm::store::sessions::Session;
 use crate::tvm::store::tokens::ApiToken;
-use crate::tvm::store::{Conn, access, tokens};
+use crate::tvm::store::{Conn, Seen, access, tokens};
 use crate::types::{Secret, Timestamp};
 
 /// Who asks. A handler that takes one is only reached by somebody known.
@@ -121,6 +121,12 @@ pub(super) async fn find(app: &App, headers: &HeaderMap, bearer_counts: bool, vi
         let Some(token) = bearer(headers) else { return Ok(None) };
         let mut conn = app.store.read().await?;
         let found = tokens::by_digest(&mut conn, &Digest::of(token.expose()), visit.now).await?;
+        drop(conn);
+        if let Some((token, _)) = &found
+            && Seen::is_due(token.last_used, visit.now)
+        {
+            app.store.touch(&Seen::Token(token.id.clone()), visit.now).await?;
+        }
         return Ok(found.map(|(token, user)| Who {
             user: Arc::new(user),
             auth: AuthKind::Bearer,

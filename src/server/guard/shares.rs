@@ -9,9 +9,11 @@ use async_trait::async_trait;
 
 use super::{Limiter, Rate};
 use crate::server::problem::{Code, Problem};
+use crate::server::settings::Limits;
+use crate::tvm::model::{NodeId, VendMethod};
 use crate::tvm::store::Store;
 use crate::tvm::store::allowances::Allowance;
-use crate::types::Timestamp;
+use crate::types::{CloudId, Timestamp};
 
 /// Where all processes count.
 #[async_trait]
@@ -51,9 +53,22 @@ impl Share {
         Self { name, here: rate, together: rate }
     }
 
+    /// What one vend at an account takes of what everybody may. `is_form` says that a browser posts what is made, so that nobody's token service is asked.
+    pub(crate) fn at_account(node: &NodeId, cloud: CloudId, method: VendMethod, is_form: bool, limits: &Limits) -> Vec<Self> {
+        let mut shares = vec![Self::of(format!("account {node}"), Rate::smooth(limits.vend_per_account))];
+        // The machine's own role is one caller for all accounts.
+        match (cloud, method) {
+            (CloudId::Aws, _) | (_, VendMethod::None) => {}
+            (CloudId::Alibaba, VendMethod::Saml) if is_form => {}
+            (CloudId::Alibaba, VendMethod::HubRole) => shares.push(Self::of_alibaba("hub")),
+            (CloudId::Alibaba, VendMethod::Saml | VendMethod::RamUser) => shares.push(Self::of_alibaba(node.as_str())),
+        }
+        shares
+    }
+
     /// The token service of an Alibaba Cloud account takes 100 requests a second, of everybody; never are more than 80 sent within any second. A
     /// process that counts alone sends half of that, so that the two of a service in two zones are within it as well.
-    pub(crate) fn of_alibaba(caller: &str) -> Self {
+    fn of_alibaba(caller: &str) -> Self {
         let rate = |number| Rate { burst: number, a_minute: number * 60 };
         Self { name: format!("sts {caller}"), here: rate(20), together: rate(40) }
     }

@@ -103,6 +103,11 @@ pub async fn members(conn: &mut Conn, group: &GroupId, after: (&str, &str), limi
     ask.fetch_all(conn).await?.iter().map(read).collect()
 }
 
+/// Removes memberships that have ended. They count for nothing from the moment they end, so nothing is kept from going by them either.
+pub(super) async fn sweep(conn: &mut Conn, now: Timestamp) -> Result<u64> {
+    Ok(ENDED.ask().bind(now.unix_millis()).execute(conn).await?.rows_affected())
+}
+
 impl Tx<'_> {
     /// Makes a group for horizontal roles.
     ///
@@ -122,6 +127,8 @@ impl Tx<'_> {
     /// Something refers to it; the error lists that. The group of a role goes with its role.
     pub async fn delete_group(&mut self, id: &GroupId) -> Result<()> {
         self.hold_group(id).await?;
+        let now = self.now();
+        sweep(self, now).await?;
         let mut left = Vec::new();
         for (what, statement) in [("member", HAS_MEMBER), ("horizontal role", IS_BOUND)] {
             for row in statement.ask().bind(id.as_str()).fetch_all(&mut **self).await? {
@@ -164,15 +171,6 @@ impl Tx<'_> {
             0 => Err(StoreError::NotFound("membership")),
             _ => Ok(()),
         }
-    }
-
-    /// Removes memberships that have ended. They count for nothing from the moment they end; this only tidies up.
-    ///
-    /// # Errors
-    /// The database.
-    pub async fn tidy_memberships(&mut self) -> Result<u64> {
-        let rows = ENDED.ask().bind(self.now().unix_millis()).execute(&mut **self).await?;
-        Ok(rows.rows_affected())
     }
 
     pub(super) async fn hold_group(&mut self, id: &GroupId) -> Result<()> {

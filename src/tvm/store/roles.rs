@@ -5,7 +5,7 @@ use sqlx::any::AnyRow;
 use super::horizontals::Rules;
 use super::row::Read as _;
 use super::sql::declare;
-use super::{Conn, Reference, Result, StoreError, Tx, nodes};
+use super::{Conn, Reference, Result, StoreError, Tx, groups, nodes};
 use crate::tvm::horizontal::Candidate;
 use crate::tvm::model::{
     CamPower, Class, GroupId, Kind, NewRole, NodeId, Plane, Risk, Role, RoleId, RoleState, VendMethod, Version,
@@ -225,6 +225,8 @@ impl Tx<'_> {
     pub async fn delete_role(&mut self, id: &RoleId, version: Version) -> Result<()> {
         let rows = DELETE.ask().bind(id.as_str()).bind(version).bind(self.now().unix_millis()).execute(&mut **self).await?;
         self.changed(rows.rows_affected())?;
+        let now = self.now();
+        groups::sweep(self, now).await?;
         let references = references(self, id).await?;
         if !references.is_empty() {
             return Err(StoreError::Referenced(references));

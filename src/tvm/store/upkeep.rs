@@ -1,6 +1,6 @@
 //! Upkeep: what no right depends on, and no event tells of. That somebody was seen, and that what has ended is gone.
 
-use super::{Result, Store, Tx, allowances, codes, idempotency, proposals, saml, sessions, tokens};
+use super::{Result, Store, Tx, allowances, codes, groups, idempotency, proposals, saml, sessions, tokens};
 use crate::tvm::model::{Digest, TokenId};
 use crate::types::Timestamp;
 
@@ -43,7 +43,7 @@ impl Store {
         .await
     }
 
-    /// Removes what has ended: sessions, requests, what was seen of assertions, tokens, codes, devices, answers, allowances. How many rows. Nothing of this
+    /// Removes what has ended: sessions, requests, what was seen of assertions, tokens, codes, devices, answers, allowances, memberships. How many rows. Nothing of this
     /// counted any more.
     ///
     /// # Errors
@@ -57,6 +57,7 @@ impl Store {
         gone += idempotency::sweep(&mut tx, now).await?;
         gone += proposals::sweep(&mut tx, now).await?;
         gone += allowances::sweep(&mut tx, now).await?;
+        gone += groups::sweep(&mut tx, now).await?;
         tx.keep().await?;
         Ok(gone)
     }

@@ -4,7 +4,7 @@ use sqlx::any::AnyRow;
 
 use super::row::Read as _;
 use super::sql::declare;
-use super::{Conn, Reference, Result, StoreError, Taken, Tx};
+use super::{Conn, Reference, Result, StoreError, Taken, Tx, groups};
 use crate::tvm::model::{Alias, Description, Email, Gid, NewUser, NodeId, Path, Status, User, UserId, Version};
 
 declare! {
@@ -158,6 +158,8 @@ impl Tx<'_> {
         let rows = DELETE.ask().bind(id.as_str()).bind(version).bind(self.now().unix_millis()).execute(&mut **self).await?;
         self.changed(rows.rows_affected())?;
         self.sign_out(id).await?;
+        let now = self.now();
+        groups::sweep(self, now).await?;
         let references = references(self, id).await?;
         if references.is_empty() { Ok(()) } else { Err(StoreError::Referenced(references)) }
     }

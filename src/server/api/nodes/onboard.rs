@@ -15,7 +15,7 @@ use crate::cloud::trust::{self, Form, Metadata, Proof, Trust};
 use crate::server::api::shared::{Asked, allow_role, manages, session, word};
 use crate::server::api::vending::problem;
 use crate::server::extract::{JsonBody, PathOf};
-use crate::server::guard::{Rate, Visit};
+use crate::server::guard::{Share, Visit};
 use crate::server::keys;
 use crate::server::once::Once;
 use crate::server::problem::{Code, Problem};
@@ -306,12 +306,13 @@ struct Verified {
         (status = 502, description = "`cloud_error`")))]
 async fn verify(asked: Asked, Extension(visit): Extension<Visit>, PathOf(node): PathOf<String>) -> Result<Response, Problem> {
     let (mut conn, actor) = asked.read().await?;
-    let (node, _) = from_above(&asked, &mut conn, &actor, &node).await?;
+    let (node, account) = from_above(&asked, &mut conn, &actor, &node).await?;
     drop(conn);
     let app = &asked.app;
-    let rate = Rate::smooth(app.settings.limits.vend_per_account);
-    let limited = |wait| Problem::only(Code::RateLimited).after(wait);
-    app.limiter.take(&format!("account {}", node.id), rate, visit.now).map_err(limited)?;
+    // As many as vends take, for it is one.
+    let cloud = account.partition().cloud();
+    let shares = Share::at_account(&node.id, cloud, node.vending.method, false, &app.settings.limits);
+    app.limiter.share(app.together.as_ref(), &shares, visit.now).await?;
     app.keys.ring(&app.store, visit.now).await?;
     let address = visit.address.to_string();
     let duty = Duty {
