@@ -80,16 +80,16 @@ impl From<Way> for Via {
 }
 
 impl MyRole {
-    /// The names of what one has it by, each once; the role's own group has its name, and says nothing.
+    /// The names of what one has it by, each once. The role's own group has its name, so alone it says nothing.
     pub(in crate::server) fn names(&self) -> String {
         let mut names: Vec<&str> = Vec::new();
         for via in &self.via {
             let name = via.horizontal_name.as_deref().unwrap_or(&via.group_name);
-            if name != self.name && !names.contains(&name) {
+            if !names.contains(&name) {
                 names.push(name);
             }
         }
-        names.join(", ")
+        if names == [self.name.as_str()] { String::new() } else { names.join(", ") }
     }
 }
 
