@@ -147,7 +147,7 @@ async fn an_answer_never_goes_elsewhere() {
     }
 }
 
-async fn begin(house: &House) -> Value {
+pub(crate) async fn begin(house: &House) -> Value {
     let form = [
         ("client_id", "saml2cloud"),
         ("client_name", "bob's box"),

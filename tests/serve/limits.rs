@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use crate::command::begin;
 use crate::house::{Answer, House, Twin};
 use crate::process::houses_with;
 use crate::redis::{Redis, configured};
@@ -85,6 +86,31 @@ async fn looking_at_an_account_takes_of_what_vends_there_take() {
             given.push(sent.bearer(&token).json(&json!({})).answer().await.status);
         }
         assert_eq!(given, [422, 422, 422, 422, 422, 422, 429, 429], "nothing is registered there to look with");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_guesses_a_code_at_two_processes() {
+    for (house, _redis) in places("").await {
+        let twin = house.another().await;
+        let (browser, device) = (house.browser("bob").await, begin(&house).await);
+        let typed = async |round: usize, code: &str| {
+            let form = [("csrf", browser.csrf.as_str()), ("user_code", code), ("decision", "")];
+            let sent = if round.is_multiple_of(2) { house.post("/device") } else { twin.ask("POST", "/device") };
+            sent.cookie(&browser).header("origin", "https://cam.example").form(&form).answer().await.status
+        };
+        let code = device["user_code"].as_str().unwrap();
+        let mut given = Vec::new();
+        for round in 0..8 {
+            given.push(typed(round, code).await);
+        }
+        assert_eq!(given, [200; 8], "one that is right costs nothing");
+        let mut given = Vec::new();
+        for round in 0..7 {
+            given.push(typed(round, "BCDF-GHJK").await);
+        }
+        assert_eq!(given, [422, 422, 422, 422, 422, 429, 429]);
+        assert_eq!([typed(0, code).await, typed(1, code).await], [429; 2], "then not even the right one");
     }
 }
 

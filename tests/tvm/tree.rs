@@ -327,5 +327,17 @@ fn memberships_have_an_end_and_a_way() {
         change(store, async |tx| tx.leave(&group.id, &acme.ao, Source::Manual).await).await.unwrap();
         assert!(matches!(delete(later(19)).await, Err(StoreError::Referenced(_))));
         delete(later(20)).await.unwrap();
+        // The same for a role and for a person: what has ended keeps neither.
+        let new = role(&acme.shop, Class::System, "Nightly");
+        let role = change(store, async |tx| tx.add_role(&acme.shop.id, &new).await).await.unwrap();
+        change(store, async |tx| tx.join(&role.group, &acme.bob, until(30, Source::Manual)).await).await.unwrap();
+        let bob = users::by_id(&mut store.read().await.unwrap(), &acme.bob).await.unwrap();
+        for (at, kept) in [(29, true), (30, false)] {
+            let mut tx = store.begin(later(at)).await.unwrap();
+            assert_eq!(tx.delete_role(&role.id, role.version).await.is_err(), kept, "{at}");
+            drop(tx);
+            let mut tx = store.begin(later(at)).await.unwrap();
+            assert_eq!(tx.delete_user(&acme.bob, bob.version).await.is_err(), kept, "{at}");
+        }
     });
 }

@@ -12,10 +12,10 @@ use utoipa::ToSchema;
 use super::{CLIENT, For, Refused, TokenAnswer, is_challenge, make, refuse, verifies};
 use crate::server::app::App;
 use crate::server::extract::FormBody;
-use crate::server::guard::{Rate, Told, Visit, Who};
+use crate::server::guard::{Rate, Share, Told, Visit, Who};
 use crate::server::pages;
 use crate::server::pages::DeviceStep;
-use crate::server::problem::{Code, Problem};
+use crate::server::problem::Problem;
 use crate::tvm::audit::Outcome;
 use crate::tvm::model::{Bearer, Digest, UserCode};
 use crate::tvm::store::codes::{Decision, NewDevice, Poll, asking};
@@ -194,20 +194,21 @@ pub(super) async fn decide(
     Extension(visit): Extension<Visit>,
     FormBody(said): FormBody<Said>,
 ) -> Result<Response, Problem> {
-    let tries = format!("device {}", who.id());
-    app.limiter.look(&tries, TRIES, visit.now).map_err(|wait| Problem::only(Code::RateLimited).after(wait))?;
+    // Taken before the code is looked at, by all processes together, so that nobody guesses at many at once; one that is right costs nothing.
+    let one_try = Share::of(format!("device {}", who.id()), TRIES);
+    app.limiter.share(app.together.as_ref(), std::slice::from_ref(&one_try), visit.now).await?;
     let code = UserCode::parse(&said.user_code);
     let found = match &code {
         Some(code) => asking(&mut *app.store.read().await?, code.digest(), visit.now).await?,
         None => None,
     };
     let (Some(code), Some(asked)) = (code, found) else {
-        let _ = app.limiter.take(&tries, TRIES, visit.now);
         told.add("error", "wrong_code");
         let mut response = pages::device(&visit, &who, DeviceStep::Wrong);
         *response.status_mut() = axum::http::StatusCode::UNPROCESSABLE_ENTITY;
         return Ok(response);
     };
+    app.limiter.unshare(app.together.as_ref(), &one_try, visit.now).await;
     told.add("client_name", asked.client_name.as_str());
     told.add("from", asked.source_ip.clone());
     let decision = match said.decision.as_str() {

@@ -61,18 +61,6 @@ impl Limiter {
     /// # Errors
     /// It is empty; in how many seconds one will be there.
     pub fn take(&self, name: &str, rate: Rate, now: Timestamp) -> Result<(), u64> {
-        self.with(name, rate, now, 1000)
-    }
-
-    /// Looks whether there is one, and leaves it.
-    ///
-    /// # Errors
-    /// As [`Limiter::take`].
-    pub fn look(&self, name: &str, rate: Rate, now: Timestamp) -> Result<(), u64> {
-        self.with(name, rate, now, 0)
-    }
-
-    fn with(&self, name: &str, rate: Rate, now: Timestamp, price: u64) -> Result<(), u64> {
         let now = now.unix_millis();
         let mut buckets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if buckets.len() >= MOST && !buckets.contains_key(name) {
@@ -81,10 +69,18 @@ impl Limiter {
         let bucket = buckets.entry(name.to_owned()).or_insert(Bucket { left: u64::from(rate.burst) * 1000, at: now, rate });
         bucket.fill(now);
         if bucket.left >= 1000 {
-            bucket.left -= price;
+            bucket.left -= 1000;
             return Ok(());
         }
         Err(((1000 - bucket.left) * 60).div_ceil(u64::from(rate.a_minute.max(1))).div_ceil(1000).max(1))
+    }
+
+    /// Gives one back that was taken and not needed.
+    pub fn give_back(&self, name: &str) {
+        let mut buckets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(bucket) = buckets.get_mut(name) {
+            bucket.left = (bucket.left + 1000).min(bucket.full());
+        }
     }
 }
 
@@ -128,7 +124,13 @@ mod tests {
         let start = Timestamp::from_unix(1_800_000_000).unwrap();
         let rate = Rate::smooth(600);
         assert_eq!((0..600).filter(|_| limiter.take("a", rate, start).is_ok()).count(), 50);
-        assert!(limiter.look("a", rate, start).is_err() && limiter.look("b", rate, start).is_ok());
+        assert!(limiter.take("a", rate, start).is_err() && limiter.take("b", rate, start).is_ok());
+        // What is given back is there again, and never more than there can be.
+        limiter.give_back("a");
+        assert_eq!([(); 2].map(|()| limiter.take("a", rate, start).is_ok()), [true, false]);
+        limiter.give_back("b");
+        limiter.give_back("b");
+        assert_eq!((0..600).filter(|_| limiter.take("b", rate, start).is_ok()).count(), 50);
         assert_eq!((Rate::smooth(5).burst, Rate::smooth(60).burst), (5, 10));
     }
 

@@ -20,6 +20,9 @@ use crate::types::{CloudId, Timestamp};
 pub trait Together: Send + Sync {
     /// Takes one of each, or none of any, and says how long to wait then. Nothing where it cannot be asked.
     async fn take(&self, wanted: &[Allowance], now: Timestamp) -> Option<Result<(), Duration>>;
+
+    /// Gives one back. Where it cannot be asked it comes back with the time.
+    async fn give_back(&self, taken: &Allowance, now: Timestamp);
 }
 
 /// In the database.
@@ -33,6 +36,12 @@ impl Together for Store {
                 tracing::warn!(error = &error as &dyn std::error::Error, "what is taken cannot be counted for all processes");
                 None
             }
+        }
+    }
+
+    async fn give_back(&self, taken: &Allowance, now: Timestamp) {
+        if let Err(error) = Self::give_back(self, taken, now).await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "what was taken cannot be given back");
         }
     }
 }
@@ -72,6 +81,12 @@ impl Share {
         let rate = |number| Rate { burst: number, a_minute: number * 60 };
         Self { name: format!("sts {caller}"), here: rate(20), together: rate(40) }
     }
+
+    /// What all processes count of it.
+    fn of_all(&self) -> Allowance {
+        let Rate { burst, a_minute } = self.together;
+        Allowance { name: self.name.clone(), every: 60_000_000 / i64::from(a_minute.max(1)), burst: i64::from(burst) }
+    }
 }
 
 impl Limiter {
@@ -84,17 +99,16 @@ impl Limiter {
         for share in shares {
             self.take(&share.name, share.here, now).map_err(limited)?;
         }
-        let wanted: Vec<Allowance> = shares
-            .iter()
-            .map(|share| Allowance {
-                name: share.name.clone(),
-                every: 60_000_000 / i64::from(share.together.a_minute.max(1)),
-                burst: i64::from(share.together.burst),
-            })
-            .collect();
+        let wanted: Vec<Allowance> = shares.iter().map(Share::of_all).collect();
         match place.take(&wanted, now).await {
             Some(Err(wait)) => Err(limited(u64::try_from(wait.as_micros().div_ceil(1_000_000)).unwrap_or(u64::MAX).max(1))),
             Some(Ok(())) | None => Ok(()),
         }
+    }
+
+    /// Gives a share back that was taken and not needed.
+    pub(crate) async fn unshare(&self, place: &dyn Together, share: &Share, now: Timestamp) {
+        self.give_back(&share.name);
+        place.give_back(&share.of_all(), now).await;
     }
 }

@@ -44,6 +44,14 @@ end
 return wait
 ";
 
+/// Gives one back.
+const GIVE_BACK: &str = "
+local full = redis.call('GET', KEYS[1])
+if full then
+    redis.call('SET', KEYS[1], string.format('%.0f', tonumber(full) - tonumber(ARGV[1])), 'KEEPTTL')
+end
+";
+
 /// In Redis.
 #[derive(Clone)]
 pub struct InRedis {
@@ -112,6 +120,11 @@ fn of_person(user: &UserId) -> String {
 
 fn of_name(name_id: &str) -> String {
     format!("saml2cloud:name:{}", Digest::of(name_id).as_str())
+}
+
+/// Whose it is is nobody's business there.
+fn of_limit(name: &str) -> String {
+    format!("saml2cloud:limit:{}", Digest::of(name).as_str())
 }
 
 fn unavailable(error: RedisError) -> StoreError {
@@ -278,8 +291,7 @@ impl Together for InRedis {
         let mut ask = redis::cmd("EVAL");
         ask.arg(TAKE).arg(wanted.len());
         for one in wanted {
-            // Whose it is is nobody's business there.
-            ask.arg(format!("saml2cloud:limit:{}", Digest::of(&one.name).as_str()));
+            ask.arg(of_limit(&one.name));
         }
         ask.arg(now.unix_millis().saturating_mul(1000));
         for one in wanted {
@@ -295,5 +307,13 @@ impl Together for InRedis {
         tracing::warn!(error, "Redis does not count: each process goes by its own count");
         self.rests.store(now.unix_millis().saturating_add(REST), Ordering::Relaxed);
         None
+    }
+
+    async fn give_back(&self, taken: &Allowance, _: Timestamp) {
+        let mut ask = redis::cmd("EVAL");
+        ask.arg(GIVE_BACK).arg(1).arg(of_limit(&taken.name)).arg(taken.every);
+        let mut connection = self.connection.clone();
+        // What is not given back comes back with the time.
+        let _ = tokio::time::timeout(COUNTS_WITHIN, ask.query_async::<()>(&mut connection)).await;
     }
 }

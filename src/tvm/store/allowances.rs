@@ -87,4 +87,20 @@ impl Store {
             }
         }
     }
+
+    /// Gives one of something back that was taken and not needed.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn give_back(&self, taken: &Allowance, now: Timestamp) -> Result<()> {
+        let taken = taken.clone();
+        self.piece(now, move |tx| {
+            let taken = taken.clone();
+            Box::pin(async move {
+                GIVE_BACK.ask().bind(taken.name.as_str()).bind(taken.every).execute(&mut **tx).await?;
+                Ok(((), None))
+            })
+        })
+        .await
+    }
 }

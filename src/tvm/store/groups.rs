@@ -24,6 +24,7 @@ declare! {
     MEMBERS("ttti") = "SELECT u.id, u.gid, u.alias, m.source, m.expires_at, m.reason FROM group_member m JOIN cam_user u ON u.id = m.user_id
         WHERE m.group_id = $1 AND (m.user_id, m.source) > ($2, $3) ORDER BY m.user_id, m.source LIMIT $4";
     ENDED("i") = "DELETE FROM group_member WHERE expires_at <= $1";
+    ENDED_HERE("ti") = "DELETE FROM group_member WHERE group_id = $1 AND expires_at <= $2";
 }
 
 fn read(row: &AnyRow) -> Result<Group> {
@@ -103,7 +104,7 @@ pub async fn members(conn: &mut Conn, group: &GroupId, after: (&str, &str), limi
     ask.fetch_all(conn).await?.iter().map(read).collect()
 }
 
-/// Removes memberships that have ended. They count for nothing from the moment they end, so nothing is kept from going by them either.
+/// Removes memberships that have ended. They count for nothing from the moment they end; what is about to go is rid of its own at once.
 pub(super) async fn sweep(conn: &mut Conn, now: Timestamp) -> Result<u64> {
     Ok(ENDED.ask().bind(now.unix_millis()).execute(conn).await?.rows_affected())
 }
@@ -127,8 +128,7 @@ impl Tx<'_> {
     /// Something refers to it; the error lists that. The group of a role goes with its role.
     pub async fn delete_group(&mut self, id: &GroupId) -> Result<()> {
         self.hold_group(id).await?;
-        let now = self.now();
-        sweep(self, now).await?;
+        ENDED_HERE.ask().bind(id.as_str()).bind(self.now().unix_millis()).execute(&mut **self).await?;
         let mut left = Vec::new();
         for (what, statement) in [("member", HAS_MEMBER), ("horizontal role", IS_BOUND)] {
             for row in statement.ask().bind(id.as_str()).fetch_all(&mut **self).await? {

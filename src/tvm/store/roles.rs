@@ -5,7 +5,7 @@ use sqlx::any::AnyRow;
 use super::horizontals::Rules;
 use super::row::Read as _;
 use super::sql::declare;
-use super::{Conn, Reference, Result, StoreError, Tx, groups, nodes};
+use super::{Conn, Reference, Result, StoreError, Tx, nodes};
 use crate::tvm::horizontal::Candidate;
 use crate::tvm::model::{
     CamPower, Class, GroupId, Kind, NewRole, NodeId, Plane, Risk, Role, RoleId, RoleState, VendMethod, Version,
@@ -36,6 +36,7 @@ declare! {
     HOLD("t") = "UPDATE cloud_role SET version = version WHERE id = $1 AND state <> 'deleted'";
     HAS_MEMBER("t") = "SELECT DISTINCT u.id, u.alias AS name FROM user_group g JOIN group_member m ON m.group_id = g.id JOIN cam_user u ON u.id = m.user_id
         WHERE g.role_id = $1 LIMIT 100";
+    ENDED_OF("ti") = "DELETE FROM group_member WHERE group_id IN (SELECT id FROM user_group WHERE role_id = $1) AND expires_at <= $2";
     IS_ADDED("t") = "SELECT h.id, h.name FROM horizontal_role_explicit e JOIN horizontal_role h ON h.id = e.hrole_id WHERE e.role_id = $1 LIMIT 100";
 }
 
@@ -225,8 +226,7 @@ impl Tx<'_> {
     pub async fn delete_role(&mut self, id: &RoleId, version: Version) -> Result<()> {
         let rows = DELETE.ask().bind(id.as_str()).bind(version).bind(self.now().unix_millis()).execute(&mut **self).await?;
         self.changed(rows.rows_affected())?;
-        let now = self.now();
-        groups::sweep(self, now).await?;
+        ENDED_OF.ask().bind(id.as_str()).bind(self.now().unix_millis()).execute(&mut **self).await?;
         let references = references(self, id).await?;
         if !references.is_empty() {
             return Err(StoreError::Referenced(references));

@@ -4,7 +4,7 @@ use sqlx::any::AnyRow;
 
 use super::row::Read as _;
 use super::sql::declare;
-use super::{Conn, Reference, Result, StoreError, Taken, Tx, groups};
+use super::{Conn, Reference, Result, StoreError, Taken, Tx};
 use crate::tvm::model::{Alias, Description, Email, Gid, NewUser, NodeId, Path, Status, User, UserId, Version};
 
 declare! {
@@ -32,6 +32,7 @@ declare! {
         SELECT 1 FROM node_owner x JOIN cam_user u ON u.id = x.user_id
         WHERE x.node_id = o.node_id AND x.user_id <> o.user_id AND u.status = 'active' AND u.deleted_at IS NULL) LIMIT 1";
     OWNS("t") = "SELECT n.id, n.name FROM node_owner o JOIN node n ON n.id = o.node_id WHERE o.user_id = $1 LIMIT 100";
+    ENDED_OF("ti") = "DELETE FROM group_member WHERE user_id = $1 AND expires_at <= $2";
     IS_MEMBER("t") = "SELECT DISTINCT g.id, g.name FROM group_member m JOIN user_group g ON g.id = m.group_id WHERE m.user_id = $1 LIMIT 100";
 }
 
@@ -158,8 +159,7 @@ impl Tx<'_> {
         let rows = DELETE.ask().bind(id.as_str()).bind(version).bind(self.now().unix_millis()).execute(&mut **self).await?;
         self.changed(rows.rows_affected())?;
         self.sign_out(id).await?;
-        let now = self.now();
-        groups::sweep(self, now).await?;
+        ENDED_OF.ask().bind(id.as_str()).bind(self.now().unix_millis()).execute(&mut **self).await?;
         let references = references(self, id).await?;
         if references.is_empty() { Ok(()) } else { Err(StoreError::Referenced(references)) }
     }
