@@ -32,6 +32,19 @@ fn the_page_about_the_configuration_of_serve_is_current() {
     current("serve/configuration.md", &saml2cloud::server::configuration());
 }
 
+/// Every word of the glossary is in its table: a line of another kind between two rows would end it there.
+#[test]
+fn the_glossary_is_one_table() {
+    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/glossary.md")).unwrap();
+    let lines: Vec<&str> = page.lines().collect();
+    let begin = lines.iter().position(|line| *line == "| Word | Means | In code |").unwrap();
+    let end = lines.iter().rposition(|line| line.starts_with('|')).unwrap();
+    for line in &lines[begin..=end] {
+        assert!(line.starts_with('|') && line.matches('|').count() == 4, "not a row of three cells: {line}");
+    }
+    assert!(end - begin > 70, "only {} rows were read", end - begin);
+}
+
 /// The same of the requirements for `serve`: each has its line, and each test that a line names is there.
 #[test]
 fn the_tests_that_the_requirements_name_exist() {

@@ -133,7 +133,7 @@ fn serve_exit(error: &crate::server::ServeError) -> Exit {
         ServeError::Store(StoreError::Unreachable { .. }) => Exit::Network,
         ServeError::Sessions(crate::server::OpenError::Redis(..)) => Exit::Network,
         ServeError::Sessions(_) => Exit::Other,
-        ServeError::Idp { .. } | ServeError::Told { .. } | ServeError::Address(_) => Exit::Usage,
+        ServeError::Idp { .. } | ServeError::Told { .. } => Exit::Usage,
         ServeError::Keys(_) | ServeError::KeysUnusable | ServeError::File(_) | ServeError::Network(_) => Exit::Other,
         ServeError::Store(_) | ServeError::Begun { .. } | ServeError::Tls(_) | ServeError::Listen { .. } => Exit::Other,
     }

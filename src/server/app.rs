@@ -108,7 +108,7 @@ impl App {
             net: network.open(&Tls::default())?,
             machine: Machine::new(env.clone(), Instance::new()?),
             env,
-            sites: Sites::new(overrides.collect())?,
+            sites: Sites::new(overrides.collect()),
             entity_id: settings.saml.issuer.clone(),
             seal,
             external_id: None,

@@ -10,11 +10,20 @@ use super::guard::Visit;
 use super::problem::{Code, Problem};
 use super::route::{Access, Pace, Route, Row};
 
+/// Where machines ask.
+const PROBES: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
+
+/// Whether a path is asked by machines that look after the service, whatever host they name.
+pub(super) fn is_probe(path: &str) -> bool {
+    PROBES.contains(&path)
+}
+
 pub(super) fn routes() -> Vec<Route> {
+    let [healthz, readyz, metrics_at] = PROBES;
     vec![
-        Route::other(Method::GET, "/healthz", None, Access::Local, Row::Operator, alive).paced(Pace::Free),
-        Route::other(Method::GET, "/readyz", None, Access::Local, Row::Operator, ready).paced(Pace::Free),
-        Route::other(Method::GET, "/metrics", None, Access::Local, Row::Operator, metrics).paced(Pace::Free),
+        Route::other(Method::GET, healthz, None, Access::Local, Row::Operator, alive).paced(Pace::Free),
+        Route::other(Method::GET, readyz, None, Access::Local, Row::Operator, ready).paced(Pace::Free),
+        Route::other(Method::GET, metrics_at, None, Access::Local, Row::Operator, metrics).paced(Pace::Free),
     ]
 }
 

@@ -87,9 +87,6 @@ pub enum ServeError {
     /// A signing key that ought to sign and cannot.
     #[error("a signing key cannot be used")]
     KeysUnusable,
-    /// An address that cannot be used.
-    #[error(transparent)]
-    Address(#[from] crate::types::BadUrl),
     /// The way to the clouds.
     #[error(transparent)]
     Network(#[from] crate::world::TransportError),
@@ -132,7 +129,7 @@ impl ServeError {
             Self::Told { .. } => {
                 "`--checkpoints` names what `audit.file` named while the trail was written, or lines of the system log".to_owned()
             }
-            Self::Given(_) | Self::Store(_) | Self::File(_) | Self::Address(_) | Self::Network(_) => return None,
+            Self::Given(_) | Self::Store(_) | Self::File(_) | Self::Network(_) => return None,
         })
     }
 }

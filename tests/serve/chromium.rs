@@ -7,6 +7,7 @@ use base64::Engine as _;
 use serde_json::{Value, json};
 
 use crate::house::{Browser, House};
+use crate::wanted::wanted;
 
 /// The browser; it ends with the test.
 pub(crate) struct Chromium {
@@ -32,7 +33,7 @@ impl Drop for Chromium {
 impl Chromium {
     /// Starts the one that `SAML2CLOUD_TEST_CHROMIUM` names; nothing where it names none (`tests/real/serve` names Debian's).
     pub(crate) fn start() -> Option<Self> {
-        let program = std::env::var_os("SAML2CLOUD_TEST_CHROMIUM")?;
+        let program = wanted("SAML2CLOUD_TEST_CHROMIUM")?;
         let profile = tempfile::tempdir().unwrap();
         // The pipe has its own two descriptors, and nothing leaves this machine.
         let script = r#"exec "$0" "$@" 3<&0 4>&1 >/dev/null 2>&1"#;

@@ -8,6 +8,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use crate::chromium::Chromium;
 use crate::house::{Answer, House};
 use crate::vending::{join, roles};
+use crate::wanted::wanted;
 
 const MARKUP: &str = "<img src=x onerror=\"window.hit=1\"><script>window.hit=1</script>'\"&lt;";
 
@@ -214,7 +215,7 @@ async fn a_person_uses_the_pages_in_a_real_browser() {
         house
     });
     let house = work.await.unwrap();
-    if std::env::var_os("SAML2CLOUD_TEST_CHROMIUM").is_some() {
+    if wanted("SAML2CLOUD_TEST_CHROMIUM").is_some() {
         let posted = taking.recv().await.unwrap();
         assert!(posted.starts_with("POST /saml ") && posted.contains("SAMLResponse="), "{posted}");
     }

@@ -13,6 +13,7 @@ use saml2cloud::types::Timestamp;
 use crate::corporate::Said;
 use crate::house::{House, Plan, URL};
 use crate::signin::{away, sign_in};
+use crate::wanted::wanted;
 
 fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
@@ -85,7 +86,7 @@ impl Process {
 /// A database of its own on the PostgreSQL server that `SAML2CLOUD_TEST_POSTGRES` names; nothing where it names none.
 async fn postgres() -> Option<Plan> {
     use sqlx::{Connection as _, Executor as _};
-    let server: url::Url = std::env::var("SAML2CLOUD_TEST_POSTGRES").ok()?.parse().unwrap();
+    let server: url::Url = wanted("SAML2CLOUD_TEST_POSTGRES")?.parse().unwrap();
     sqlx::any::install_default_drivers();
     let name = format!("h{}", saml2cloud::world::nonce());
     let mut admin = server.clone();
@@ -212,7 +213,7 @@ async fn two_processes_are_one_service() {
         assert_eq!(twin.ask("POST", &path).bearer(&admin).header("if-match", "\"1\"").answer().await.status, 200);
         assert_eq!(house.get("/api/v1/me").cookie(&browser).answer().await.status, 401);
         assert_eq!(twin.ask("GET", "/api/v1/me").cookie(&browser).answer().await.status, 401);
-        assert!(std::ptr::eq(&*twin.app, &*twin.app) && !std::ptr::eq(&*twin.app, &*house.app));
+        assert!(!std::ptr::eq(&*twin.app, &*house.app));
         twin.kill();
         house.app.store.verify().await.unwrap();
     }
@@ -358,7 +359,7 @@ async fn a_database_that_is_away_is_said_to_be_and_comes_back_by_itself() {
     assert_eq!(house.get("/api/v1/me").bearer(&token).answer().await.status, 200);
     let Place::Postgres { url, .. } = &house.app.settings.database.place else { panic!() };
     let name = url.path().trim_start_matches('/').to_owned();
-    let server: url::Url = std::env::var("SAML2CLOUD_TEST_POSTGRES").unwrap().parse().unwrap();
+    let server: url::Url = wanted("SAML2CLOUD_TEST_POSTGRES").unwrap().parse().unwrap();
     let mut admin = server;
     admin.query_pairs_mut().append_pair("sslmode", "disable");
     let mut conn = <sqlx::AnyConnection as sqlx::Connection>::connect(admin.as_str()).await.unwrap();

@@ -10,6 +10,7 @@ use serde_json::json;
 use crate::corporate::Said;
 use crate::house::{House, Plan};
 use crate::signin::{away, back, sign_in};
+use crate::wanted::wanted;
 
 pub(crate) struct Redis {
     child: Child,
@@ -31,7 +32,7 @@ fn free_port() -> u16 {
 impl Redis {
     /// Starts one; nothing where none is named.
     fn start(more: impl FnOnce(&std::path::Path, u16) -> Vec<String>) -> Option<Self> {
-        std::env::var_os("SAML2CLOUD_TEST_REDIS")?;
+        wanted("SAML2CLOUD_TEST_REDIS")?;
         let (folder, port) = (tempfile::tempdir().unwrap(), free_port());
         let mut arguments = more(folder.path(), port);
         let folder_name = folder.path().display().to_string();
@@ -96,7 +97,7 @@ async fn conn_of(client: &mut redis::Client) -> redis::aio::MultiplexedConnectio
 }
 
 fn spawn(arguments: &[String]) -> Child {
-    let program = std::env::var_os("SAML2CLOUD_TEST_REDIS").unwrap();
+    let program = wanted("SAML2CLOUD_TEST_REDIS").unwrap();
     Command::new(program).args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
 }
 

@@ -21,3 +21,5 @@ mod together;
 mod told;
 mod tree;
 mod vends;
+#[path = "../serve/wanted.rs"]
+mod wanted;

@@ -11,6 +11,8 @@ use saml2cloud::tvm::store::{Open, Place, Store, StoreError, Tls, Tx};
 use saml2cloud::types::{RoleArn, Timestamp};
 use sqlx::Executor as _;
 
+use crate::wanted::wanted;
+
 pub(crate) fn now() -> Timestamp {
     Timestamp::from_unix(1_800_000_000).unwrap()
 }
@@ -75,7 +77,7 @@ pub(crate) fn on_both(case: impl AsyncFn(&Ground)) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         case(&Ground::sqlite()).await;
-        if let Ok(server) = std::env::var("SAML2CLOUD_TEST_POSTGRES") {
+        if let Some(server) = wanted("SAML2CLOUD_TEST_POSTGRES") {
             let ground = Ground::postgres(&server).await;
             case(&ground).await;
             let (server, name) = ground.server.clone().unwrap();

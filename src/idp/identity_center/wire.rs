@@ -51,7 +51,7 @@ pub(super) struct Granted {
 impl Granted {
     /// When the access token ends.
     pub(super) fn expires(&self, now: Timestamp) -> Timestamp {
-        // A day is more than any portal gives.
+        // A portal's longest session is ninety days, and a token is of one session.
         now.after(std::time::Duration::from_secs(self.expires_in.min(86_400 * 90)))
     }
 }

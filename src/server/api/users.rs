@@ -197,7 +197,7 @@ async fn create(asked: Asked, once: Once, JsonBody(new): JsonBody<NewPerson>) ->
     Ok(answer)
 }
 
-/// A person that this may be done to, with what they own and where they are at home.
+/// A person that this may be done to, and whether the actor may see all of them.
 pub(super) async fn about(
     asked: &Asked,
     conn: &mut Conn,

@@ -7,6 +7,7 @@ use axum::response::Response;
 
 use super::{Matched, Told, Visit};
 use crate::server::app::App;
+use crate::server::health::is_probe;
 use crate::server::settings::AccessLog;
 use crate::types::Untrusted;
 
@@ -28,7 +29,7 @@ pub(super) fn is_page(request: &Request) -> bool {
     let path = request.uri().path();
     let by_browser =
         request.headers().get(ACCEPT).and_then(|value| value.to_str().ok()).is_some_and(|kinds| kinds.contains("text/html"));
-    by_browser || !(path.starts_with("/api/") || matches!(path, "/healthz" | "/readyz" | "/metrics"))
+    by_browser || !(path.starts_with("/api/") || is_probe(path))
 }
 
 /// What is known before the request is answered.
@@ -47,7 +48,7 @@ impl Line {
         let (status, seconds) = (response.status().as_u16(), started.seconds());
         let route = response.extensions().get::<Matched>().map_or("none", |matched| matched.0.path.as_str());
         app.metrics.request(&self.method, route, status, seconds);
-        if matches!(self.path.as_str(), "/healthz" | "/readyz" | "/metrics") && status < 400 {
+        if is_probe(&self.path) && status < 400 {
             return;
         }
         let gid = response.extensions().get::<Told>().and_then(Told::gid);

@@ -6,6 +6,7 @@ use axum::extract::Request;
 use axum::http::HeaderMap;
 use axum::http::header::HOST;
 
+use crate::server::health::is_probe;
 use crate::server::settings::Networks;
 use crate::types::WebUrl;
 
@@ -42,7 +43,7 @@ pub(super) fn network_of(address: IpAddr) -> IpAddr {
 
 /// Whether the request names this service. Health checks of a load balancer name whatever they like.
 pub(super) fn is_our_host(request: &Request, url: &WebUrl) -> bool {
-    if matches!(request.uri().path(), "/healthz" | "/readyz" | "/metrics") {
+    if is_probe(request.uri().path()) {
         return true;
     }
     let named = match request.uri().authority() {

@@ -66,7 +66,8 @@ impl Taken {
 /// What still refers to something that is to go.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reference {
-    /// `owner`, `member`, `node`, `role`, `horizontal role`.
+    /// What keeps a person: `owner of`, `member of`; a role or a group: `member`, `horizontal role`; a node: `node`, `role`, `horizontal role`,
+    /// `group`; an entry of the catalogue: `role`.
     pub what: &'static str,
     /// Its identity.
     pub id: String,

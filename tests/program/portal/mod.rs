@@ -6,6 +6,8 @@ mod sign_in;
 mod tokens;
 
 use std::path::PathBuf;
+use std::process::Child;
+use std::time::Duration;
 
 use saml2cloud::types::WebUrl;
 use saml2cloud::world::{HttpNetwork, Network as _, Request, Tls};
@@ -130,6 +132,18 @@ impl Desk {
     /// How many tabs were opened.
     fn tabs(&self) -> usize {
         self.notes().iter().filter(|line| line.starts_with("http")).count()
+    }
+
+    /// Waits until so many were opened by a program that goes on running.
+    fn waits_for_tabs(&self, tabs: usize, child: &mut Child) {
+        for _ in 0..1500 {
+            if self.tabs() >= tabs {
+                return;
+            }
+            assert_eq!(child.try_wait().unwrap(), None, "the program ended with {} tabs of {tabs}", self.tabs());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        panic!("{} tabs of {tabs} after 30 seconds", self.tabs());
     }
 
     fn asked(&self, line: &str) -> usize {

@@ -123,10 +123,8 @@ fn a_code_that_is_too_old() {
 
     // The one for a device: by the service's clock, whatever this machine's says.
     let desk = Desk::with_account("device = true");
-    let running = desk.call_with("login -a production", "ignore").command().spawn().unwrap();
-    while desk.tabs() == 0 {
-        std::thread::sleep(std::time::Duration::from_millis(20));
-    }
+    let mut running = desk.call_with("login -a production", "ignore").command().spawn().unwrap();
+    desk.waits_for_tabs(1, &mut running);
     desk.room.sandbox.cloud_clock(700);
     let output = running.wait_with_output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
@@ -294,9 +292,7 @@ fn settings_that_will_not_do() {
 fn interrupting_a_wait_leaves_nothing_behind() {
     let desk = Desk::with_account("");
     let mut first = desk.call_with("login -a production", "ignore").command().spawn().unwrap();
-    while desk.tabs() == 0 {
-        std::thread::sleep(std::time::Duration::from_millis(20));
-    }
+    desk.waits_for_tabs(1, &mut first);
     // One that waits for the browser, and one that waits for the first.
     let mut second = desk.call("login -a production").command().spawn().unwrap();
     let mut lines = std::io::BufRead::lines(std::io::BufReader::new(second.stderr.take().unwrap()));

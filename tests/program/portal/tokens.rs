@@ -145,9 +145,7 @@ fn a_token_that_only_ends_soon_waits_for_nobody() {
     desk.call("login -a production").run().exits(0);
     // Somebody thinks about a new sign-in.
     let mut thinking = desk.call_with("login -p again --force", "ignore").command().spawn().unwrap();
-    while desk.tabs() < 2 {
-        std::thread::sleep(std::time::Duration::from_millis(20));
-    }
+    desk.waits_for_tabs(2, &mut thinking);
     desk.call("login -a production --force").run().exits(0).does_not_say("Waiting for another");
     thinking.kill().unwrap();
     thinking.wait().unwrap();

@@ -169,7 +169,7 @@ impl Desk {
             net: Box::new(Way(cloud.clone())),
             env: Env::of(env.iter().copied()),
             machine: Machine::new(Env::of(env.iter().copied()), Instance::at(metadata.parse().unwrap()).unwrap()),
-            sites: Sites::new(BTreeMap::new()).unwrap(),
+            sites: Sites::new(BTreeMap::new()),
             entity_id: "https://cam.example/idp".to_owned(),
             seal: Some(Arc::new(Seal::new("a passphrase that is long".into()).unwrap())),
             external_id: None,
