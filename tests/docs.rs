@@ -107,7 +107,7 @@ fn places(named: &str) -> Vec<String> {
         }
         [target @ ("docs" | "shape" | "stores")] => vec![format!("tests/{target}.rs")],
         ["vaults"] => vec!["tests/vaults/main.rs".to_owned()],
-        ["contract", module] => vec![format!("tests/tvm/{module}.rs")],
+        ["contract", inside @ ..] => vec![format!("tests/tvm/{}.rs", inside.join("/"))],
         ["http", inside @ ..] => {
             vec![format!("tests/serve/{}.rs", inside.join("/")), format!("tests/serve/{}/mod.rs", inside.join("/"))]
         }

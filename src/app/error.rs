@@ -192,7 +192,7 @@ impl Error {
                     .to_owned()
             }
             Self::Cloud(CloudError::SignedOut { .. }) => "`saml2cloud logout`, then `saml2cloud login`, begins a new session".to_owned(),
-            Self::Cloud(error @ (CloudError::Vending { .. } | CloudError::ProofDue { .. })) => return vending_hint(error),
+            Self::Cloud(error @ (CloudError::Vending { .. } | CloudError::Unlimited { .. } | CloudError::ProofDue { .. })) => return vending_hint(error),
             Self::Cloud(CloudError::Refused { status: 429, .. }) => {
                 "the portal takes about twenty requests a second from a person; try again in a minute".to_owned()
             }
@@ -240,7 +240,7 @@ fn cloud_kind(error: &CloudError) -> Kind {
         | CloudError::NoAccess { .. } => Kind::Refused,
         CloudError::SignedOut { .. } | CloudError::ProofDue { .. } => Kind::NeedsPerson,
         CloudError::Vending { status, .. } if *status >= 500 => Kind::Other,
-        CloudError::Vending { .. } => Kind::Refused,
+        CloudError::Vending { .. } | CloudError::Unlimited { .. } => Kind::Refused,
         CloudError::Response(crate::saml::BadResponse::Failed(_)) => Kind::Refused,
         CloudError::Endpoint { .. }
         | CloudError::NotConfigured { .. }

@@ -45,6 +45,7 @@ pub(super) fn vending_hint(error: &CloudError) -> Option<String> {
             );
         }
         CloudError::Vending { code, wait, .. } => (code.raw(), *wait),
+        CloudError::Unlimited { .. } => ("client_exchange", None),
         _ => return None,
     };
     Some(match code {
@@ -57,6 +58,7 @@ pub(super) fn vending_hint(error: &CloudError) -> Option<String> {
                 .to_owned()
         }
         "consent_required" => "an administrator of that server can say when a second person's consent can be given".to_owned(),
+        "client_exchange" => "leave the session policy out (`--policyfile`, `policy_file`) to get the keys without it".to_owned(),
         "not_vended" => "the owners of the account hand this role out by hand".to_owned(),
         "rate_limited" => match wait {
             Some(wait) => format!("try again in {} seconds", wait.as_secs().max(1)),

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::sign_in::{Kept, sign_in};
-use super::{Error, Event, Freshness, Run, Witness, cache, cached, held, portal, responses};
+use super::{Error, Event, Freshness, Run, Witness, cache, cached, held, portal, responses, vended};
 use crate::ask::{NoAnswer, Question, Topic};
-use crate::cloud::{self, CloudError, SessionWish, Store};
+use crate::cloud::{self, CloudError, Entrusted, SessionWish, Store};
 use crate::config::Account;
 use crate::http::Policy;
 use crate::idp::SignInError;
@@ -18,9 +18,6 @@ use crate::world::{Tls, Transport, World};
 
 /// How long the cloud's sign-in page may take to tell account names, which are only a decoration.
 const ALIASES: Duration = Duration::from_secs(2);
-
-/// By how many seconds keys may be shorter than wished without a word: clocks differ, and requests take time.
-const SLACK: u64 = 60;
 
 /// What a person wishes of one login.
 #[derive(Debug, Clone, Copy, Default)]
@@ -237,34 +234,48 @@ pub(super) async fn aliases(world: &World<'_>, account: &Account, offer: &Offer)
     }
 }
 
-/// Exchanges the assertion. A length that the identity provider wished and the role does not allow is given up once; one that a
-/// person wished is not.
+/// Exchanges the assertion, or asks a portal in its place.
 async fn assume(run: &Run<'_>, account: &Account, offer: &Offer, choice: &Choice) -> Result<Credentials, Error> {
+    match choice.assertion() {
+        Assertion::Portal(token) if token.kind == PortalKind::Tvm => vended::keys(run, account, token, choice).await,
+        _ => exchange(run, account, offer, choice, None).await,
+    }
+}
+
+/// Exchanges the assertion. A length that the identity provider wished and the role does not allow is given up once; one that a
+/// person wished is not. `bounds` are those of whoever handed the assertion out.
+pub(super) async fn exchange(
+    run: &Run<'_>,
+    account: &Account,
+    offer: &Offer,
+    choice: &Choice,
+    bounds: Option<&Entrusted>,
+) -> Result<Credentials, Error> {
     let Run { world, witness, .. } = *run;
     let cloud = cloud::find(account.cloud);
     let role = choice.role();
     let (endpoint, is_portal) = match (choice.assertion(), &role) {
         (Assertion::Portal(token), _) => (cloud.portal(token, world.env)?, true),
-        (_, Role::Arn(role)) => (cloud.endpoint(role, &account.place, world.env)?, false),
+        (_, Role::Arn(role)) => {
+            let told = bounds.and_then(|bounds| bounds.sts.as_deref());
+            (vended::endpoint(role, &account.place, world.env, told)?, false)
+        }
         (_, Role::Portal(_)) => return Err(CloudError::Mismatch.into()),
     };
-    let is_vended = matches!(choice.offered(), OfferedRole::Vended { .. });
     if endpoint.foreign {
         witness.tell(&Event::ForeignEndpoint { url: &endpoint.url });
     }
     let by = match choice.assertion() {
         Assertion::Saml(_) => "SAML assertion",
         Assertion::Oidc(_) => "ID token",
-        Assertion::Portal(token) if token.kind == PortalKind::Tvm => "your sign-in",
         Assertion::Portal(_) => "portal session",
     };
     witness.tell(&Event::Requesting { cloud: account.cloud, by });
     // Always verified: what the account says of its identity provider does not reach here.
     let transport: Box<dyn Transport> = match is_portal {
         // Asking for keys changes nothing.
-        true if !is_vended => Box::new(portal::transport(run)?.with_posts()),
-        // Each time is a line in the ledger of whoever vends: only what gave no keys for sure is asked again, below.
-        _ => world.network.open(&Tls::default())?,
+        true => Box::new(portal::transport(run)?.with_posts()),
+        false => world.network.open(&Tls::default())?,
     };
     let policy = policy(world, account)?;
     let wish = |duration| SessionWish {
@@ -275,25 +286,14 @@ async fn assume(run: &Run<'_>, account: &Account, offer: &Offer, choice: &Choice
         now: world.clock.now(),
     };
     let duration = account.duration.or(offer.duration()).unwrap_or(SessionDuration::DEFAULT);
+    let duration = bounds.map_or(duration, |bounds| duration.min(bounds.longest));
     // A role that was granted a moment ago may not be known everywhere; what else passes, the way to a portal waits for by itself.
-    let passes = |error: &CloudError| match is_portal && !is_vended {
+    let passes = |error: &CloudError| match is_portal {
         true => matches!(error, CloudError::NoAccess { .. }),
         false => error.is_passing(),
     };
     // Each try is a call of its own, with its own time and nonce.
-    let call = async |duration| {
-        let mut pauses = Policy::CLOUD.pauses();
-        loop {
-            let outcome = cloud.assume(choice, &wish(duration), &*transport).await;
-            match pauses.next().filter(|_| outcome.as_ref().is_err_and(passes)) {
-                Some(pause) => {
-                    let asked_for = outcome.as_ref().err().map(CloudError::wait).unwrap_or_default();
-                    world.clock.sleep(pause.max(asked_for)).await;
-                }
-                None => return outcome,
-            }
-        }
-    };
+    let call = async |duration| patiently(world, passes, async || cloud.assume(choice, &wish(duration), &*transport).await).await;
     let outcome = match call(duration).await {
         Err(CloudError::Refused { too_long: true, code, message, .. })
             if account.duration.is_none() && duration > SessionDuration::DEFAULT =>
@@ -303,12 +303,6 @@ async fn assume(run: &Run<'_>, account: &Account, offer: &Offer, choice: &Choice
         }
         outcome => outcome,
     };
-    if let (true, Some(wished), Ok(credentials)) = (is_vended, account.duration, &outcome) {
-        let given = credentials.expires.since(credentials.issued).as_secs();
-        if given + SLACK < u64::from(wished.seconds()) {
-            witness.tell(&Event::Capped { wished, given });
-        }
-    }
     outcome.map_err(|error| match (error, choice.assertion()) {
         // Whoever reads the refusal needs to know what was refused, and may see everything of it but itself.
         (refused @ CloudError::Refused { .. }, Assertion::Oidc(token)) => {
@@ -316,6 +310,25 @@ async fn assume(run: &Run<'_>, account: &Account, offer: &Offer, choice: &Choice
         }
         (error, _) => error.into(),
     })
+}
+
+/// Asks again while what is in the way passes, after a pause or as long as whoever refused wants.
+pub(super) async fn patiently<T>(
+    world: &World<'_>,
+    passes: impl Fn(&CloudError) -> bool,
+    ask: impl AsyncFn() -> Result<T, CloudError>,
+) -> Result<T, CloudError> {
+    let mut pauses = Policy::CLOUD.pauses();
+    loop {
+        let outcome = ask().await;
+        match pauses.next().filter(|_| outcome.as_ref().is_err_and(&passes)) {
+            Some(pause) => {
+                let asked_for = outcome.as_ref().err().map(CloudError::wait).unwrap_or_default();
+                world.clock.sleep(pause.max(asked_for)).await;
+            }
+            None => return outcome,
+        }
+    }
 }
 
 /// The text of the account's policy file.

@@ -17,6 +17,7 @@ mod responses;
 pub mod roles;
 pub mod show;
 mod sign_in;
+mod vended;
 
 pub use cache::{Freshness, cached};
 pub use error::{Error, Kind};

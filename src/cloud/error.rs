@@ -81,6 +81,12 @@ pub enum CloudError {
         /// How long it asks to wait before the next request.
         wait: Option<Duration>,
     },
+    /// A token vending machine lets the keys be fetched from the cloud, where nobody holds them to a session policy.
+    #[error("{host} hands out no keys for this role but what buys them at the cloud, and a session policy cannot go along")]
+    Unlimited {
+        /// Who answered.
+        host: String,
+    },
     /// An answer that is not the portal's.
     #[error("the sign-in portal at {host} gave an answer that is not one (HTTP {status}): {why}")]
     PortalGarbled {

@@ -28,6 +28,7 @@ pub use self::console::{ConsoleLink, ConsoleWish};
 pub use self::error::CloudError;
 pub use self::store::{Held, Store, StoreError};
 pub use self::trusted::Trusted;
+pub use self::vending::{Entrusted, Vended, vended};
 
 use crate::types::{
     Assertion, Choice, CloudAccountId, CloudId, Credentials, IdpArn, Offer, OfferedRole, PortalToken, ProfileName, Region,
@@ -122,7 +123,7 @@ pub trait Cloud: Sync {
     /// [`CloudError::Endpoint`] for an address that is not used.
     fn endpoint(&self, role: &RoleArn, place: &Place, env: &Env) -> Result<Endpoint, CloudError>;
 
-    /// Exchanges the assertion for credentials.
+    /// Exchanges the assertion for credentials. A token vending machine is asked by [`vended`], whichever cloud its roles are in.
     ///
     /// # Errors
     /// [`CloudError`], with the cloud's own words where it refused.

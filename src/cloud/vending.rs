@@ -10,10 +10,10 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{CloudError, Endpoint, SessionWish};
+use super::{CloudError, Configured, Endpoint, SessionWish, find};
 use crate::types::{
-    Assertion, Choice, CloudId, Credentials, Offer, OfferedRole, PortalToken, Region, Role, RoleArn, RoleWish, Secret, Timestamp,
-    Unchosen, Untrusted, WebUrl,
+    Assertion, Choice, CloudId, Credentials, Offer, OfferedRole, PortalToken, Region, Role, RoleArn, RoleWish, SamlResponse,
+    Secret, SessionDuration, Timestamp, Unchosen, Untrusted, WebUrl,
 };
 use crate::world::{Request, Response, Transport};
 
@@ -98,12 +98,35 @@ async fn list(
     Err(garbled(200, at, "its list does not end"))
 }
 
-/// The keys of a role.
-pub(super) async fn role_credentials(
-    choice: &Choice,
-    wish: &SessionWish,
-    net: &dyn Transport,
-) -> Result<Credentials, CloudError> {
+/// What a token vending machine gives for a role.
+#[derive(Debug)]
+pub enum Vended {
+    /// Keys.
+    Keys(Box<Credentials>),
+    /// What buys them at the cloud: the machine itself has no way there.
+    Assertion(Box<Entrusted>),
+}
+
+/// An assertion that a token vending machine signed, for whoever asked to exchange it. It is good for two minutes.
+#[derive(Debug)]
+pub struct Entrusted {
+    /// What it grants.
+    pub offer: Offer,
+    /// The role that was asked for, by it.
+    pub choice: Choice,
+    /// How long a session is granted. The cloud lets none last longer.
+    pub longest: SessionDuration,
+    /// The cloud's token service, where the machine knows another than the usual one.
+    pub sts: Option<String>,
+    /// The region that tools use when nobody names one, where the role's partition tells it.
+    pub home: Option<Region>,
+}
+
+/// Asks for a role.
+///
+/// # Errors
+/// [`CloudError`], with the service's own words where it refused.
+pub async fn vended(choice: &Choice, wish: &SessionWish, net: &dyn Transport) -> Result<Vended, CloudError> {
     let (Assertion::Portal(token), OfferedRole::Vended { role, id, home }) = (choice.assertion(), choice.offered()) else {
         return Err(CloudError::Mismatch);
     };
@@ -116,6 +139,11 @@ pub(super) async fn role_credentials(
     let url = address(at, &format!("api/v1/me/roles/{id}/credentials"))?;
     let request = Request::post(url, "application/json", Secret::new(body.to_string()));
     let answer = net.send(&signed(request, token)).await?;
+    // Each is read by itself: a reader of either would leave copies of secrets behind.
+    if let Some(signed) = serde_json::from_str::<Signed>(answer.body.expose()).ok().filter(|_| answer.is_success()) {
+        return entrusted(&signed, role, home.clone(), wish, answer.status)
+            .map(|entrusted| Vended::Assertion(Box::new(entrusted)));
+    }
     let keys: Keys = read(&answer, at)?;
     let none = || garbled(answer.status, at, "it has no credentials in it");
     // Keys of another role would be used as if they were of this one.
@@ -132,7 +160,7 @@ pub(super) async fn role_credentials(
         return Err(none());
     };
     let session = word(&keys.session_name).filter(|name| !name.contains('/')).ok_or_else(none)?;
-    Ok(Credentials {
+    Ok(Vended::Keys(Box::new(Credentials {
         key_id,
         secret: Secret::new(secret),
         token: Secret::new(token),
@@ -141,7 +169,31 @@ pub(super) async fn role_credentials(
         role: Role::Arn(role.clone()),
         assumed: assumed(role, &session),
         home_region: home.clone(),
-    })
+    })))
+}
+
+/// The assertion of an answer, as far as it is for the role that was asked for.
+fn entrusted(
+    signed: &Signed,
+    role: &RoleArn,
+    home: Option<Region>,
+    wish: &SessionWish,
+    status: u16,
+) -> Result<Entrusted, CloudError> {
+    let at = &wish.endpoint;
+    // The service refuses that; a session without its limits would be one that nobody asked for.
+    if wish.policy.is_some() || !wish.policy_arns.is_empty() {
+        return Err(CloudError::Unlimited { host: at.host().to_owned() });
+    }
+    let other = || garbled(status, at, "its assertion is of another role");
+    if RoleArn::parse(&signed.role_arn).ok().as_ref() != Some(role) {
+        return Err(other());
+    }
+    let longest = SessionDuration::try_from(signed.duration).map_err(|_| garbled(status, at, "its duration is none"))?;
+    let assertion = Assertion::Saml(SamlResponse::new(signed.saml_response.expose()));
+    let offer = find(role.cloud()).offer(assertion, &Configured::default())?;
+    let choice = offer.choose(&RoleWish::Arn(role.clone())).map_err(|_| other())?;
+    Ok(Entrusted { offer, choice, longest, sts: signed.sts.clone(), home })
 }
 
 /// What a session of that role is called in the cloud.
@@ -225,6 +277,14 @@ struct Item {
 struct Account {
     #[serde(default)]
     name: String,
+}
+
+#[derive(Deserialize)]
+struct Signed {
+    saml_response: Secret<String>,
+    role_arn: String,
+    sts: Option<String>,
+    duration: u32,
 }
 
 #[derive(Deserialize)]

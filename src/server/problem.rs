@@ -118,6 +118,8 @@ codes! {
     ConsentRequired = UNPROCESSABLE_ENTITY, "consent_required", "A second person has to agree to this first";
     /// The account does not know us.
     ProviderMissing = UNPROCESSABLE_ENTITY, "provider_missing", "The account has no entry for this service";
+    /// The keys of the account are fetched by the command line itself, and this is not to be had so.
+    ClientExchange = UNPROCESSABLE_ENTITY, "client_exchange", "The command line fetches the keys of this account itself";
     /// `If-Match` is missing.
     VersionRequired = PRECONDITION_REQUIRED, "version_required", "A change names the version that it was made from (If-Match)";
     /// Too much at once.
@@ -321,6 +323,7 @@ impl From<Refusal> for Problem {
             Refusal::ByHandOnly => Code::NotVended,
             Refusal::NeedsConsent => Code::ConsentRequired,
             Refusal::NoProvider => Code::ProviderMissing,
+            Refusal::ByClient(_) => Code::ClientExchange,
             Refusal::TooShort(_) => Code::WindowTooShort,
         };
         Self::new(code, refusal.to_string())

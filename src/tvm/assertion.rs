@@ -37,6 +37,8 @@ pub struct SignedResponse {
     pub assertion_id: String,
     /// Until when it can be used.
     pub ends: Timestamp,
+    /// The account's entry for us, which the cloud wants to be told beside it.
+    pub provider: IdpArn,
 }
 
 /// Why nothing is signed.
@@ -104,7 +106,7 @@ pub async fn respond(
         attributes: &attributes,
     };
     let base64 = statement.signed(signer).await?;
-    Ok(SignedResponse { base64, acs: site.acs.clone(), assertion_id, ends })
+    Ok(SignedResponse { base64, acs: site.acs.clone(), assertion_id, ends, provider: provider.clone() })
 }
 
 /// What of a permit decides whether there is an assertion.

@@ -9,7 +9,8 @@ use crate::types::{BadDuration, SessionDuration, Timestamp};
 pub enum Outcome {
     /// It was allowed and is being made. One that stays so was interrupted: keys may exist.
     Pending,
-    /// Keys, or a console session, were handed out.
+    /// Keys were handed out, or an assertion: for a console session, or for a command line that fetches the keys itself. Whose key came of an
+    /// assertion is not known here.
     Issued,
     /// The cloud said no.
     Refused,

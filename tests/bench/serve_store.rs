@@ -113,6 +113,7 @@ async fn measure(store: &Store, size: Size) -> Result {
                 request: Some("request"),
                 source_ip: Some("192.0.2.1"),
                 given: None,
+                extra: None,
             };
             let permit = vend::begin(&store, &wish, false, now()).await??;
             let key = format!("ASIA{at}");

@@ -10,7 +10,7 @@ use saml2cloud::tvm::model::{
     UserId, Vending,
 };
 use saml2cloud::tvm::store::groups::Membership;
-use saml2cloud::tvm::store::{Open, Place, Store, nodes, users};
+use saml2cloud::tvm::store::{Open, Place, Store, nodes, users, vends};
 use saml2cloud::types::{IdpArn, RoleArn, SessionDuration, Timestamp};
 use sandbox::{Grant, Service, Visitor};
 use serde_json::Value;
@@ -120,6 +120,10 @@ impl Cam {
     }
 
     fn with(more: &str) -> Self {
+        Self::built(more, |_| {})
+    }
+
+    fn built(more: &str, place: impl FnOnce(&mut Service)) -> Self {
         let room = Room::new();
         let browser = room.outside("person");
         let this = std::env::current_exe().unwrap();
@@ -150,6 +154,7 @@ impl Cam {
             role(store, &shop, ADMIN, &[&alice]).await;
             role(store, &labs, LAB, &[&alice]).await;
         });
+        place(&mut service);
         service.start(&room.sandbox, &[SHOP, LABS]).unwrap();
         for arn in [READER, ADMIN] {
             let provider = Service::entry("aws", GUIDE);
@@ -191,6 +196,19 @@ impl Cam {
     /// How many tabs were opened.
     fn tabs(&self) -> usize {
         self.notes().iter().filter(|line| line.starts_with("http://127.0.0.1")).count()
+    }
+
+    /// Says how keys are come by in every account.
+    fn vending(&self, edit: impl Fn(&mut Vending)) {
+        on_store(&self.service, async |store| {
+            let mut tx = store.begin(now()).await.unwrap();
+            let root = nodes::root(&mut tx).await.unwrap().unwrap();
+            for mut node in nodes::children(&mut tx, &root.id, ("", ""), 10).await.unwrap() {
+                edit(&mut node.vending);
+                tx.update_node(&node).await.unwrap();
+            }
+            tx.commit(&event()).await.unwrap();
+        });
     }
 
     /// Whose the keys are that a command prints in its environment.
@@ -330,18 +348,63 @@ fn signing_out_ends_the_token_and_not_the_keys() {
 #[test]
 fn how_long_keys_last_is_limited_by_the_role_and_told() {
     let cam = Cam::new();
-    on_store(&cam.service, async |store| {
-        let mut tx = store.begin(now()).await.unwrap();
-        let root = nodes::root(&mut tx).await.unwrap().unwrap();
-        let children = nodes::children(&mut tx, &root.id, ("", ""), 10).await.unwrap();
-        let shop = children.into_iter().find(|node| node.name.as_str() == "生产 shop").unwrap();
-        let vending = Vending { max_session: SessionDuration::try_from(1800).ok(), ..shop.vending.clone() };
-        tx.update_node(&Node { vending, ..shop }).await.unwrap();
-        tx.commit(&event()).await.unwrap();
-    });
+    cam.vending(|vending| vending.max_session = SessionDuration::try_from(1800).ok());
     let done = cam.call("login -a cam --cloud aws --role Admin --session-duration 1h").run().exits(0);
     done.says(&["note: these keys last 30 minutes and not 60: the role, its account or your own membership allows no more"]);
     assert_eq!(cam.room.lifetime(), 1800);
+}
+
+#[test]
+fn a_command_line_asks_the_cloud_itself_where_the_service_has_no_way_there() {
+    let cam = Cam::built("", Service::without_egress);
+    let done = cam.call("exec -a cam --cloud aws --role Admin -- true").run().exits(1);
+    done.says(&["refused: cloud_error: \"unreachable"]);
+    cam.vending(|vending| vending.client_exchange = true);
+    cam.room.sandbox.clear_requests();
+    let done = cam.call("login -a cam --cloud aws --role Admin").run().exits(0);
+    done.says(&[
+        "Requesting AWS credentials using your sign-in",
+        "Requesting AWS credentials using SAML assertion",
+        "Logged in as: arn:aws:sts::012345678987:assumed-role/Admin/E-alice",
+    ]);
+    assert_eq!(cam.room.requests(), ["POST sts.amazonaws.com/"], "nobody else asked a cloud");
+    let asked = cam.room.sandbox.requests().remove(0).params;
+    assert!(asked.contains(&"SAMLAssertion".to_owned()), "{asked:?}");
+    let alice = async |store: &Store| {
+        let mut conn = store.read().await.unwrap();
+        let alice = users::by_gid(&mut conn, &Gid::parse("E-alice").unwrap()).await.unwrap().unwrap().id;
+        vends::by_user(&mut conn, &alice, i64::MAX, 1).await.unwrap().remove(0)
+    };
+    let line = on_store(&cam.service, alice);
+    assert_eq!((line.outcome.word(), line.access_key_id), ("issued", None));
+    // Where the account or the person says, as with every provider; and at the other cloud.
+    for (cloud, wish, host, whose) in [
+        (
+            AWS,
+            "aws --role Reader --region eu-west-1",
+            "sts.eu-west-1.amazonaws.com",
+            "arn:aws:sts::012345678987:assumed-role/Reader/E-alice",
+        ),
+        (ALIBABA, "alibaba", "sts.aliyuncs.com", "acs:ram::1000000000000001:assumed-role/lab/E-alice"),
+    ] {
+        let call = cam.call(&format!("exec -a cam --cloud {wish} -- env"));
+        assert_eq!((cam.whose(call, cloud).as_str(), cam.room.asked(host)), (whose, 1));
+    }
+    // Not for longer than the service grants, whatever is asked for.
+    cam.vending(|vending| vending.max_session = SessionDuration::try_from(1800).ok());
+    let done = cam.call("login -a cam --cloud aws --role Admin --session-duration 1h --force").run().exits(0);
+    done.says(&["note: these keys last 30 minutes and not 60: the role, its account or your own membership allows no more"]);
+    // Nobody could be held to a session policy.
+    cam.room.write("limit.json", r#"{"Version":"2012-10-17","Statement":[]}"#);
+    cam.room.sandbox.clear_requests();
+    let call = cam.call("login -a cam --cloud aws --role Admin --force").var("SAML2CLOUD_POLICY_FILE", "limit.json");
+    call.run().exits(3).says(&[
+        "refused: client_exchange: \"",
+        "cannot be limited by a session policy",
+        "leave the session policy out",
+    ]);
+    assert!(cam.room.requests().is_empty());
+    assert_eq!(cam.tabs(), 1);
 }
 
 #[test]

@@ -5,6 +5,8 @@ use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use sandbox::{Fault, Refusal};
 use serde_json::Value;
 
@@ -278,6 +280,7 @@ fn what_is_refused_is_explained() {
             3,
             &["8 minutes are left", "your membership ends in less than fifteen"],
         ),
+        (422, "client_exchange", "No policy.", None, 3, &["No policy.", "leave the session policy out (`--policyfile`"]),
         (429, "rate_limited", "Too many.", Some(120), 3, &["rate_limited", "try again in 120 seconds"]),
         (502, "cloud_error", "AccessDenied at AWS, request R", None, 1, &["AccessDenied at AWS", "at the role's trust"]),
         (400, "validation_failed", "in words\u{1b}[2J", None, 3, &["validation_failed: \"in words\\u{1b}[2J\""]),
@@ -331,6 +334,25 @@ fn answers_of_somebody_else_are_not_taken() {
         desk.call("login -a production --cloud aws").run().exits(code).says(&[says]);
         assert_eq!(desk.room.asked("login.acme.example"), 0, "the token follows no redirect");
         assert!(!desk.room.home().join(AWS.profiles).exists());
+    }
+    // An assertion in place of keys is looked at before it goes anywhere.
+    let signed = |role: &str, seconds: u32| {
+        let response = STANDARD.encode("<Response><Assertion/></Response>");
+        let document = serde_json::json!({"saml_response": response, "role_arn": role, "sts": null, "duration": seconds});
+        bare(&document.to_string())
+    };
+    for (fault, policy, code, says) in [
+        (signed("arn:aws:iam::012345678987:role/Other", 3600), "", 1, "its assertion is of another role"),
+        (signed(AWS.role, 60), "", 1, "its duration is none"),
+        (signed(AWS.role, 3600), "", 3, "grants you no role in AWS"),
+        (signed(AWS.role, 3600), "limit.json", 3, "a session policy cannot go along"),
+    ] {
+        let desk = Desk::with_account(AWS, "");
+        desk.room.write("limit.json", r#"{"Version":"2012-10-17","Statement":[]}"#);
+        desk.room.sandbox.fault(HOST, fault.on_path(PATH));
+        let call = desk.call("login -a production --cloud aws").var("SAML2CLOUD_POLICY_FILE", policy);
+        call.run().exits(code).says(&[says]);
+        assert_eq!(desk.room.asked("sts.amazonaws.com"), 0);
     }
     // An answer to the browser that is another server's.
     let desk = Desk::with_account(AWS, "");

@@ -4,6 +4,7 @@
 #![allow(clippy::disallowed_methods, reason = "the tests look at real files and read their own variable")]
 
 mod api;
+mod by_client;
 mod chromium;
 mod cloud;
 mod command;

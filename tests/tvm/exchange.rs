@@ -1,5 +1,6 @@
 //! The second half of a vend against a token service of ours: what is asked, what becomes of the ledger's line, and that nothing secret stays.
 
+mod by_client;
 mod desk;
 
 use std::collections::BTreeMap;

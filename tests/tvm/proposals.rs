@@ -93,6 +93,7 @@ fn a_risky_role_is_handed_out_by_consent_and_for_as_long_as_that_lasts() {
             request: None,
             source_ip: None,
             given: None,
+            extra: None,
         };
         let at = async |two_person, seconds| {
             let permit = vend::begin(store, &wish, two_person, later(seconds)).await.unwrap();

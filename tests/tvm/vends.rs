@@ -69,7 +69,7 @@ fn a_line_is_begun_completed_once_and_found_again() {
 }
 
 /// The trail's last event, as kind, outcome and parameters.
-async fn last(acme: &Acme) -> (String, String, serde_json::Value) {
+pub(crate) async fn last(acme: &Acme) -> (String, String, serde_json::Value) {
     use saml2cloud::tvm::store::audit::{Ask, Filter, page};
     let ask = Ask { filter: Filter::All, from: now(), until: later(100_000), after: None, limit: 1 };
     let row = page(&mut acme.store.read().await.unwrap(), &ask).await.unwrap().remove(0);
@@ -92,6 +92,7 @@ fn a_permit_is_given_for_what_is_granted_and_for_no_longer() {
             request: Some("r-1"),
             source_ip: Some("192.0.2.1"),
             given: None,
+            extra: None,
         };
         let refused = async |wanted: Refusal| {
             assert_eq!(vend::begin(store, &wish, false, now()).await.unwrap().unwrap_err(), wanted);
@@ -175,6 +176,7 @@ fn nothing_is_handed_out_that_the_trail_does_not_tell() {
             request: None,
             source_ip: None,
             given: None,
+            extra: None,
         };
         vend::begin(store, &wish, false, now()).await.unwrap().unwrap();
         let mut conn = crate::audit::raw(ground).await;

@@ -78,7 +78,8 @@ impl Cloud for Aws {
         match choice.assertion() {
             Assertion::Portal(token) => match token.kind {
                 PortalKind::Cloud => portal::role_credentials(choice, wish, net).await,
-                PortalKind::Tvm => vending::role_credentials(choice, wish, net).await,
+                // It may give something else than credentials: `vended`.
+                PortalKind::Tvm => Err(CloudError::Mismatch),
             },
             Assertion::Saml(_) | Assertion::Oidc(_) => sts::assume(choice, wish, net).await,
         }

@@ -18,11 +18,11 @@ use crate::server::problem::{Code, Problem, ProblemDocument};
 use crate::server::route::{Access, Route, Row};
 use crate::tvm::audit::AuthKind;
 use crate::tvm::authorize::Action;
-use crate::tvm::exchange::{Console, Format, Handed, SessionPolicy, VendError};
+use crate::tvm::exchange::{Console, Entrusted, Format, Given, Handed, SessionPolicy, VendError};
 use crate::tvm::model::{Risk, RoleId};
 use crate::tvm::store::access;
 use crate::tvm::store::vends::Channel;
-use crate::tvm::vend::Wish;
+use crate::tvm::vend::{Extra, Wish};
 use crate::types::{ProfileName, Region, SessionDuration};
 
 pub(super) fn routes() -> Vec<Route> {
@@ -131,6 +131,7 @@ async fn asked(app: &App, who: &Who, visit: &Visit, role: &str, wanted: &Wanted,
         return Err(Problem::only(Code::ReauthRequired));
     }
     let cloud = terms.account.partition().cloud();
+    // A command line that is handed an assertion asks the account's token service at once: that counts as if it were asked from here.
     shares.extend(Share::at_account(&terms.node, cloud, terms.method, is_console, &limits));
     app.limiter.share(app.together.as_ref(), &shares, visit.now).await?;
     Ok(Asked { role, duration })
@@ -251,16 +252,57 @@ fn wish<'w>(who: &'w Who, visit: &'w Visit, asked: &'w Asked, channel: Channel, 
         request: Some(&visit.request),
         source_ip: Some(address),
         given: None,
+        extra: None,
+    }
+}
+
+/// What buys keys at the cloud, for whoever asked.
+#[derive(Serialize)]
+struct EntrustedView<'e> {
+    /// The whole response in base64: whoever has it has the role, for two minutes.
+    saml_response: &'e str,
+    /// The one role that it gives.
+    role_arn: &'e str,
+    /// The account's entry for this service.
+    provider_arn: &'e str,
+    /// The site of the cloud.
+    partition: &'static str,
+    /// The token service, where it is another than the region's.
+    sts: Option<&'e str>,
+    /// For how many seconds the session is granted.
+    duration: u32,
+    /// The label in the cloud's logs.
+    session_name: &'e str,
+    /// Until when the response is good.
+    ends: String,
+}
+
+impl<'e> From<&'e Entrusted> for EntrustedView<'e> {
+    fn from(entrusted: &'e Entrusted) -> Self {
+        let response = &entrusted.response;
+        Self {
+            saml_response: response.base64.expose(),
+            role_arn: entrusted.role.as_str(),
+            provider_arn: response.provider.as_str(),
+            partition: entrusted.partition.word(),
+            sts: entrusted.sts.as_ref().map(|sts| sts.expose().as_str()),
+            duration: entrusted.lifetime.seconds(),
+            session_name: &entrusted.session_name,
+            ends: response.ends.utc(),
+        }
     }
 }
 
 /// Keys for a role
+///
+/// Where the account's node says so (`client_exchange`), a command line gets a signed response in place of keys and exchanges it at the cloud's
+/// `AssumeRoleWithSAML` itself, within two minutes. Then there is no session policy and no other format, and nothing for pages: 422 `client_exchange`.
 #[utoipa::path(
     post, path = "/api/v1/me/roles/{id}/credentials", tag = "Me", operation_id = "vend", security(("bearer" = []), ("session" = [])),
     params(("id" = String, Path, description = "The role")),
     request_body = Wanted,
     responses(
-        (status = 200, description = "`{access_key_id, secret_access_key, session_token, expires, role_arn, session_name}`, or another format"),
+        (status = 200, description = "`{access_key_id, secret_access_key, session_token, expires, role_arn, session_name}`, or another format; with `client_exchange` `{saml_response, role_arn, provider_arn, partition, sts, duration, session_name, ends}`"),
         (status = 401, body = ProblemDocument, content_type = "application/problem+json", description = "`reauth_required`"),
         (status = 404, body = ProblemDocument, content_type = "application/problem+json"),
         (status = 422, body = ProblemDocument, content_type = "application/problem+json"),
@@ -299,10 +341,15 @@ async fn credentials(
     let channel = if who.auth == AuthKind::Bearer { Channel::Cli } else { Channel::Web };
     let address = visit.address.to_string();
     let given = told.params();
-    let wish = Wish { given: Some(&given), ..wish(&who, &visit, &asked, channel, &address) };
-    let handed = app.vending.keys(&wish, policy).await.map_err(|error| refused(&app, &told, error))?;
+    let extra = (format != Format::Json || wanted.all).then_some(Extra::Format);
+    let wish = Wish { given: Some(&given), extra, ..wish(&who, &visit, &asked, channel, &address) };
+    let given = app.vending.keys(&wish, policy).await.map_err(|error| refused(&app, &told, error))?;
     told.is_written();
     app.metrics.count("saml2cloud_vends_total", "done");
+    let handed = match given {
+        Given::Keys(handed) => handed,
+        Given::Assertion(entrusted) => return Ok(axum::Json(EntrustedView::from(&entrusted)).into_response()),
+    };
     if wanted.all {
         return Ok(every(&handed, &profile, region.as_ref()));
     }

@@ -12,7 +12,7 @@ use crate::server::app::App;
 use crate::server::extract::{PathOf, QueryOf, id};
 use crate::server::guard::{Told, Visit, Who};
 use crate::server::problem::{Code, Problem};
-use crate::tvm::model::{Partition, RoleId};
+use crate::tvm::model::{Partition, RoleId, VendMethod};
 use crate::tvm::store::{access, nodes, roles};
 use crate::types::{CloudId, SessionDuration};
 
@@ -134,6 +134,8 @@ struct Token {
     durations: Vec<(u32, &'static str)>,
     usual: u32,
     formats: Vec<(&'static str, &'static str)>,
+    /// Whether no keys are shown here, because the command line fetches them itself.
+    is_by_client: bool,
 }
 
 /// `GET /roles/{id}`: what is asked for is chosen here. What is handed out comes as the answer to a form, and stands in no address and no history.
@@ -179,6 +181,7 @@ pub(super) async fn token(
         here_encoded: url::form_urlencoded::byte_serialize(back.as_bytes()).collect(),
         back,
         csrf: csrf(&who),
+        is_by_client: node.vending.client_exchange && role.method.unwrap_or(node.vending.method) == VendMethod::Saml,
         durations: all.into_iter().filter(|(seconds, _)| *seconds <= longest).collect(),
         usual: longest.min(3600),
         formats: vec![

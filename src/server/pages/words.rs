@@ -48,6 +48,7 @@ words! {
 
     token_title: "Get a token", "获取令牌";
     token_lead: "An access key that ends by itself. Nothing of it is kept here: when you leave this page it is gone.", "自动失效的临时访问密钥。本系统不会保存它：离开本页后即不可再查看。";
+    token_by_client: "The keys of this account are fetched by the command line only (saml2cloud); signing in to its console works here.", "该账号的密钥只能通过命令行 (saml2cloud) 获取；控制台登录可照常使用。";
     role: "Role", "角色";
     role_arn: "Role ARN", "角色 ARN";
     lasts: "Lasts for", "有效时长";
@@ -179,6 +180,7 @@ pub(super) fn said(tongue: Tongue, code: Code) -> &'static str {
         Code::NotVended => "该角色不能从这里获取",
         Code::ConsentRequired => "需要另一人同意",
         Code::ProviderMissing => "该账号尚未登记本系统为身份提供商",
+        Code::ClientExchange => "该账号的密钥由命令行直接获取",
         Code::VersionRequired => "修改时必须注明所依据的版本",
         Code::RateLimited => "请求过于频繁，请稍后再试",
         Code::Internal => "系统内部错误",

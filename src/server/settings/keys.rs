@@ -145,19 +145,19 @@ keys! {
         "Whether super admins may delete preset roles, by repeating the name and giving a reason.";
     ALIBABA_ACS = "cloud.alibaba.acs", "Alibaba Cloud's", "Where console sign-ins of that cloud are posted: the recipient of its assertions.";
     ALIBABA_AUDIENCE = "cloud.alibaba.audience", "Alibaba Cloud's", "The audience of assertions for that cloud.";
-    ALIBABA_STS = "cloud.alibaba.sts", "Alibaba Cloud's", "The address of that cloud's STS.";
+    ALIBABA_STS = "cloud.alibaba.sts", "Alibaba Cloud's", "The address of that cloud's STS; command lines that ask it themselves (`client_exchange`) are told it too.";
     ALIBABA_INTL_ACS = "cloud.alibaba-intl.acs", "Alibaba Cloud, international's", "Where console sign-ins of that cloud are posted: the recipient of its assertions.";
     ALIBABA_INTL_AUDIENCE = "cloud.alibaba-intl.audience", "Alibaba Cloud, international's", "The audience of assertions for that cloud.";
-    ALIBABA_INTL_STS = "cloud.alibaba-intl.sts", "Alibaba Cloud, international's", "The address of that cloud's STS.";
+    ALIBABA_INTL_STS = "cloud.alibaba-intl.sts", "Alibaba Cloud, international's", "The address of that cloud's STS; command lines that ask it themselves (`client_exchange`) are told it too.";
     AWS_ACS = "cloud.aws.acs", "AWS's", "Where console sign-ins of that cloud are posted: the recipient of its assertions.";
     AWS_AUDIENCE = "cloud.aws.audience", "AWS's", "The audience of assertions for that cloud.";
-    AWS_STS = "cloud.aws.sts", "AWS's", "The address of that cloud's STS.";
+    AWS_STS = "cloud.aws.sts", "AWS's", "The address of that cloud's STS; command lines that ask it themselves (`client_exchange`) are told it too.";
     AWS_CN_ACS = "cloud.aws-cn.acs", "AWS in China's", "Where console sign-ins of that cloud are posted: the recipient of its assertions.";
     AWS_CN_AUDIENCE = "cloud.aws-cn.audience", "AWS in China's", "The audience of assertions for that cloud.";
-    AWS_CN_STS = "cloud.aws-cn.sts", "AWS in China's", "The address of that cloud's STS.";
+    AWS_CN_STS = "cloud.aws-cn.sts", "AWS in China's", "The address of that cloud's STS; command lines that ask it themselves (`client_exchange`) are told it too.";
     AWS_US_GOV_ACS = "cloud.aws-us-gov.acs", "AWS GovCloud's", "Where console sign-ins of that cloud are posted: the recipient of its assertions.";
     AWS_US_GOV_AUDIENCE = "cloud.aws-us-gov.audience", "AWS GovCloud's", "The audience of assertions for that cloud.";
-    AWS_US_GOV_STS = "cloud.aws-us-gov.sts", "AWS GovCloud's", "The address of that cloud's STS.";
+    AWS_US_GOV_STS = "cloud.aws-us-gov.sts", "AWS GovCloud's", "The address of that cloud's STS; command lines that ask it themselves (`client_exchange`) are told it too.";
 }
 
 /// The keys that have any number of values.

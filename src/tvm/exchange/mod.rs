@@ -2,7 +2,8 @@
 //! anybody gets anything.
 //!
 //! Keys come by an assertion of ours (`AssumeRoleWithSAML`), by a role of the machine's that the account trusts (`AssumeRole` with an external
-//! ID), or by a user of the account whose key is kept sealed. Which of these is the node's or the role's to say.
+//! ID), or by a user of the account whose key is kept sealed. Which of these is the node's or the role's to say. A node may say as well that the
+//! assertion is handed out to the command line, which exchanges it where the service itself has no way to the cloud.
 
 mod base;
 mod call;
@@ -20,15 +21,18 @@ pub use self::verify::{Found, Seen};
 use super::assertion::{self, AssertionError, Issuer, SignedResponse};
 use super::keys::{KeysError, Purpose, Ring, Seal, SealError};
 use super::ledger::Outcome;
-use super::model::{VendId, VendMethod};
+use super::model::{Partition, VendId, VendMethod};
 use super::sites::Sites;
 use super::store::vends::Completion;
 use super::store::{Store, StoreError};
-use super::vend::{self, Permit, Refusal, Wish};
+use super::vend::{self, Extra, Permit, Refusal, Wish};
 use crate::cloud::instance::Machine;
 use crate::cloud::{self, CloudError, Configured, ConsoleLink, ConsoleWish, Hop, Keys, Place, RoleCall, SessionWish};
 use crate::saml::Signer;
-use crate::types::{Assertion, BadName, Credentials, ProfileName, RoleArn, RoleWish, SamlResponse, Timestamp, Unchosen, WebUrl};
+use crate::types::{
+    Assertion, BadName, Choice, Credentials, ProfileName, RoleArn, RoleWish, SamlResponse, SessionDuration, Timestamp, Unchosen,
+    WebUrl,
+};
 use crate::world::{Clock, Env, Transport};
 
 /// Who signs for which purpose, now.
@@ -85,6 +89,34 @@ pub struct Handed {
     pub session_name: String,
     /// The line of the ledger.
     pub line: VendId,
+}
+
+/// An assertion that was handed out, for whoever asked to exchange it at the cloud.
+#[derive(Debug, Clone)]
+pub struct Entrusted {
+    /// The assertion.
+    pub response: SignedResponse,
+    /// The one role that it gives.
+    pub role: RoleArn,
+    /// Which site of the cloud that is.
+    pub partition: Partition,
+    /// The token service, where the configuration names another than the region's.
+    pub sts: Option<WebUrl>,
+    /// How long the session may last. The cloud lets none last longer: the assertion says when every one ends.
+    pub lifetime: SessionDuration,
+    /// The label in the cloud's logs.
+    pub session_name: String,
+    /// The line of the ledger.
+    pub line: VendId,
+}
+
+/// What somebody gets who asks for keys.
+#[derive(Debug, Clone)]
+pub enum Given {
+    /// The keys.
+    Keys(Handed),
+    /// What buys them at the cloud, where the account says so.
+    Assertion(Entrusted),
 }
 
 /// A way into a console.
@@ -170,20 +202,39 @@ impl VendError {
     }
 }
 
+/// What was made, in the ledger's and the trail's words.
+struct Made {
+    key: Option<String>,
+    assertion: Option<String>,
+    expires: Timestamp,
+}
+
+impl Made {
+    fn of_keys(keys: &Credentials) -> Self {
+        Self { key: Some(keys.key_id.clone()), assertion: None, expires: keys.expires }
+    }
+}
+
 impl Vending {
-    /// Hands out keys. What was begun is ended, also when whoever asked does not wait for it.
+    /// Hands out keys, or what buys them. What was begun is ended, also when whoever asked does not wait for it.
     ///
     /// # Errors
     /// [`VendError`]; nothing was handed out then.
-    pub async fn keys(self: &Arc<Self>, wish: &Wish<'_>, policy: Option<SessionPolicy>) -> Result<Handed, VendError> {
-        let permit = self.begin(wish).await?;
+    pub async fn keys(self: &Arc<Self>, wish: &Wish<'_>, policy: Option<SessionPolicy>) -> Result<Given, VendError> {
+        let extra = policy.as_ref().map(|_| Extra::Policy).or(wish.extra);
+        let permit = self.begin(&Wish { extra, ..*wish }).await?;
         let ours = self.clone();
         let task = tokio::spawn(async move {
-            let made = ours.make(&permit, policy.as_ref()).await;
             let (role, session_name, line) = (permit.role().clone(), permit.session_name().to_owned(), permit.line().clone());
-            let done = |keys: &Credentials| (Some(keys.key_id.clone()), keys.expires);
-            let keys = ours.end(permit, made, done).await?;
-            Ok(Handed { keys, role, session_name, line })
+            if permit.is_by_client() {
+                let (partition, lifetime) = (permit.account().partition(), permit.lifetime());
+                let sts = ours.sites.of(partition).and_then(|site| site.sts.clone());
+                let response = ours.entrust(permit).await?;
+                return Ok(Given::Assertion(Entrusted { response, role, partition, sts, lifetime, session_name, line }));
+            }
+            let made = ours.make(&permit, policy.as_ref()).await;
+            let keys = ours.end(permit, made, Made::of_keys).await?;
+            Ok(Given::Keys(Handed { keys, role, session_name, line }))
         });
         task.await.map_err(|_| VendError::Stopping)?
     }
@@ -196,14 +247,11 @@ impl Vending {
         let permit = self.begin(wish).await?;
         let ours = self.clone();
         let task = tokio::spawn(async move {
-            let lifetime = Duration::from_secs(permit.lifetime().seconds().into());
             if permit.method() == VendMethod::Saml {
-                let made = ours.sign(&permit).await;
-                let ends = permit.issued().after(lifetime);
-                return ours.end(permit, made, |_| (None, ends)).await.map(Console::Form);
+                return ours.entrust(permit).await.map(Console::Form);
             }
             let made = ours.link(&permit).await;
-            let (link, _) = ours.end(permit, made, |(_, keys)| (Some(keys.key_id.clone()), keys.expires)).await?;
+            let (link, _) = ours.end(permit, made, |(_, keys)| Made::of_keys(keys)).await?;
             Ok(Console::Link(link))
         });
         task.await.map_err(|_| VendError::Stopping)?
@@ -214,17 +262,13 @@ impl Vending {
     }
 
     /// Completes the line. Only then is what was made anybody's.
-    async fn end<T>(
-        &self,
-        permit: Permit,
-        made: Result<T, VendError>,
-        told: impl FnOnce(&T) -> (Option<String>, Timestamp),
-    ) -> Result<T, VendError> {
+    async fn end<T>(&self, permit: Permit, made: Result<T, VendError>, told: impl FnOnce(&T) -> Made) -> Result<T, VendError> {
         let now = self.clock.now();
         match made {
             Ok(made) => {
-                let (key, expires) = told(&made);
-                let done = Completion { access_key_id: key.as_deref(), expires: Some(expires), ..Completion::default() };
+                let Made { key, assertion, expires } = told(&made);
+                let (access_key_id, assertion) = (key.as_deref(), assertion.as_deref());
+                let done = Completion { access_key_id, assertion, expires: Some(expires), ..Completion::default() };
                 // What was made and is not written stays behind in a line that says `pending`: keys may exist.
                 let written = vend::finish(&self.store, permit, Outcome::Issued, &done, now).await;
                 written.map(|()| made).map_err(VendError::Unwritten)
@@ -263,14 +307,29 @@ impl Vending {
         Ok(assertion::respond(permit, &issuer, signer.as_ref(), self.clock.now()).await?)
     }
 
+    /// Signs what somebody else takes to the cloud: what key comes of it is not known here.
+    async fn entrust(&self, permit: Permit) -> Result<SignedResponse, VendError> {
+        let made = match self.sign(&permit).await {
+            Ok(response) => Self::read_back(&permit, &response).map(|_| response),
+            Err(error) => Err(error),
+        };
+        let expires = permit.issued().after(Duration::from_secs(permit.lifetime().seconds().into()));
+        let told = |response: &SignedResponse| Made { key: None, assertion: Some(response.assertion_id.clone()), expires };
+        self.end(permit, made, told).await
+    }
+
+    /// Reads a response back as anybody would read it: what was signed is what was permitted, or it goes nowhere.
+    fn read_back(permit: &Permit, response: &SignedResponse) -> Result<Choice, VendError> {
+        let assertion = Assertion::Saml(SamlResponse::new(response.base64.expose()));
+        let offer = cloud::find(permit.role().cloud()).offer(assertion, &Configured::default())?;
+        offer.choose(&RoleWish::Arn(permit.role().clone())).map_err(VendError::Foreign)
+    }
+
     async fn by_assertion(&self, permit: &Permit, policy: Option<&SessionPolicy>) -> Result<Credentials, VendError> {
         let response = self.sign(permit).await?;
         let cloud = cloud::find(permit.role().cloud());
         let wish = self.session(permit, policy)?;
-        // Read back as anybody would read it: what was signed is what was permitted, or nobody is asked.
-        let assertion = Assertion::Saml(SamlResponse::new(response.base64.expose()));
-        let offer = cloud.offer(assertion, &Configured::default())?;
-        let choice = offer.choose(&RoleWish::Arn(permit.role().clone())).map_err(VendError::Foreign)?;
+        let choice = Self::read_back(permit, &response)?;
         Ok(call::ask(self.clock.as_ref(), || cloud.assume(&choice, &wish, self.net.as_ref())).await?)
     }
 

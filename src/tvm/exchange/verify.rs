@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::{VendError, Vending, call};
+use super::{Made, VendError, Vending, call};
 use crate::cloud::{self, Keys, Trusted};
 use crate::tvm::audit::Event;
 use crate::tvm::model::{NodeId, Role, VendMethod};
@@ -63,7 +63,7 @@ impl Vending {
         let (ours, node, told) = (self.clone(), duty.node.clone(), duty.event("node.verify"));
         let task = tokio::spawn(async move {
             let (made, verifier) = (ours.make(&permit, None).await, permit.role().clone());
-            let keys = ours.end(permit, made, |keys| (Some(keys.key_id.clone()), keys.expires)).await?;
+            let keys = ours.end(permit, made, Made::of_keys).await?;
             ours.look(&node, &verifier, &keys, told).await
         });
         task.await.map_err(|_| VendError::Stopping)?

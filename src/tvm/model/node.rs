@@ -147,11 +147,14 @@ pub struct Vending {
     pub provider: Option<IdpArn>,
     /// The longest session.
     pub max_session: Option<SessionDuration>,
+    /// Whether a command line gets the assertion itself and exchanges it at the cloud, because the service has no way there. Nothing where keys are
+    /// come by in another way than by an assertion.
+    pub client_exchange: bool,
 }
 
 impl Default for Vending {
     fn default() -> Self {
-        Self { method: VendMethod::Saml, provider: None, max_session: None }
+        Self { method: VendMethod::Saml, provider: None, max_session: None, client_exchange: false }
     }
 }
 

@@ -35,7 +35,7 @@ declare! {
         AND r.cam_power IS NOT NULL AND r.state = 'active'");
     // Everything that a vend is decided on but the grants, in one answer.
     TERMS("tt") = open!("SELECT u.gid, r.arn, r.vend_method AS role_method, r.risk, r.max_session_s AS role_max, n.id AS node_id, n.path, n.partition_key, n.account_uid,
-        n.vend_method AS node_method, n.saml_provider, n.max_session_s AS node_max FROM cam_user u JOIN cloud_role r ON r.id = $2 JOIN node n ON n.id = r.node_id
+        n.vend_method AS node_method, n.saml_provider, n.max_session_s AS node_max, n.client_exchange FROM cam_user u JOIN cloud_role r ON r.id = $2 JOIN node n ON n.id = r.node_id
         WHERE u.id = $1 AND u.status = 'active' AND u.deleted_at IS NULL AND r.state = 'active' AND r.arn IS NOT NULL");
     WAYS("tti") = "SELECT m.group_id, CAST(NULL AS TEXT) AS hrole_id, m.source, m.expires_at FROM user_group g JOIN group_member m ON m.group_id = g.id
         WHERE g.role_id = $1 AND m.user_id = $2 AND (m.expires_at IS NULL OR m.expires_at > $3)
@@ -126,21 +126,25 @@ pub struct Terms {
     pub provider: Option<IdpArn>,
     /// The longest session: the role's, then the node's.
     pub longest: [Option<SessionDuration>; 2],
+    /// Whether whoever asks for keys gets an assertion of ours in their place.
+    pub client_exchange: bool,
 }
 
 fn read_terms(row: &AnyRow) -> Result<Terms> {
     let partition = row.word("partition_key", Partition::from_word)?;
     let of_node = row.word("node_method", VendMethod::from_word)?;
+    let method = row.maybe_word("role_method", VendMethod::from_word)?.unwrap_or(of_node);
     Ok(Terms {
         gid: row.word("gid", |text| Gid::parse(text).ok())?,
         arn: row.word("arn", |text| RoleArn::parse(text).ok())?,
         risk: row.word("risk", Risk::from_word)?,
-        method: row.maybe_word("role_method", VendMethod::from_word)?.unwrap_or(of_node),
+        method,
         node: row.word("node_id", NodeId::parse)?,
         path: row.word("path", Path::parse)?,
         account: row.word("account_uid", |uid| CloudAccount::new(partition, uid).ok())?,
         provider: row.maybe_word("saml_provider", |text| IdpArn::parse(text).ok())?,
         longest: [row.maybe_session("role_max")?, row.maybe_session("node_max")?],
+        client_exchange: method == VendMethod::Saml && row.number("client_exchange")? == 1,
     })
 }
 

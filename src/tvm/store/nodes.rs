@@ -13,16 +13,16 @@ use crate::tvm::presets::PRESETS;
 use crate::types::IdpArn;
 
 declare! {
-    BY_ID("t") = "SELECT id, kind, is_root, path, name, description, partition_key, account_uid, vend_method, saml_provider, max_session_s, state, version FROM node WHERE id = $1 AND state <> 'destroyed'";
-    ROOT("") = "SELECT id, kind, is_root, path, name, description, partition_key, account_uid, vend_method, saml_provider, max_session_s, state, version FROM node WHERE is_root = 1";
-    CHILDREN("ttti") = "SELECT id, kind, is_root, path, name, description, partition_key, account_uid, vend_method, saml_provider, max_session_s, state, version FROM node
+    BY_ID("t") = "SELECT id, kind, is_root, path, name, description, partition_key, account_uid, vend_method, saml_provider, max_session_s, client_exchange, state, version FROM node WHERE id = $1 AND state <> 'destroyed'";
+    ROOT("") = "SELECT id, kind, is_root, path, name, description, partition_key, account_uid, vend_method, saml_provider, max_session_s, client_exchange, state, version FROM node WHERE is_root = 1";
+    CHILDREN("ttti") = "SELECT id, kind, is_root, path, name, description, partition_key, account_uid, vend_method, saml_provider, max_session_s, client_exchange, state, version FROM node
         WHERE parent_id = $1 AND state <> 'destroyed' AND (name_norm, id) > ($2, $3) ORDER BY name_norm, id LIMIT $4";
-    BELOW("ttti") = "SELECT id, kind, is_root, path, name, description, partition_key, account_uid, vend_method, saml_provider, max_session_s, state, version FROM node
+    BELOW("ttti") = "SELECT id, kind, is_root, path, name, description, partition_key, account_uid, vend_method, saml_provider, max_session_s, client_exchange, state, version FROM node
         WHERE path > $1 AND path < $2 AND path > $3 AND state <> 'destroyed' ORDER BY path LIMIT $4";
     INSERT("ttittttitttttiit") = "INSERT INTO node (id, kind, is_root, parent_id, parent_kind, parent_path, path, depth, name, name_norm, description, partition_key,
         account_uid, state, created_at, updated_at, keeper_id) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 'active', $14, $15, $16)";
-    UPDATE("titttttttiti") = "UPDATE node SET name = $3, name_norm = $4, description = $5, partition_key = $6, account_uid = $7, vend_method = $8, saml_provider = $9,
-        max_session_s = $10, state = $11, updated_at = $12, version = version + 1 WHERE id = $1 AND version = $2 AND state <> 'destroyed'";
+    UPDATE("titttttttiiti") = "UPDATE node SET name = $3, name_norm = $4, description = $5, partition_key = $6, account_uid = $7, vend_method = $8, saml_provider = $9,
+        max_session_s = $10, client_exchange = $11, state = $12, updated_at = $13, version = version + 1 WHERE id = $1 AND version = $2 AND state <> 'destroyed'";
     // Locks the row until the end of the change.
     HOLD("t") = "UPDATE node SET version = version WHERE id = $1 AND state <> 'destroyed'";
     REPARENT("titi") = "UPDATE node SET parent_id = $3, updated_at = $4, version = version + 1 WHERE id = $1 AND version = $2 AND is_root = 0 AND state <> 'destroyed'";
@@ -71,6 +71,7 @@ pub(super) fn read(row: &AnyRow) -> Result<Node> {
             method: row.word("vend_method", VendMethod::from_word)?,
             provider: row.maybe_word("saml_provider", |text| IdpArn::parse(text).ok())?,
             max_session: row.maybe_session("max_session_s")?,
+            client_exchange: row.number("client_exchange")? == 1,
         },
         state: row.word("state", NodeState::from_word)?,
         version: row.number("version")?,
@@ -248,7 +249,7 @@ impl Tx<'_> {
         let ask = ask.bind(account.map(|account| account.uid().as_str())).bind(vending.method.word());
         let ask = ask.bind(vending.provider.as_ref().map(IdpArn::as_str));
         let ask = ask.bind(vending.max_session.map(|longest| i64::from(longest.seconds())));
-        let ask = ask.bind(node.state.word()).bind(self.now().unix_millis());
+        let ask = ask.bind(i64::from(vending.client_exchange)).bind(node.state.word()).bind(self.now().unix_millis());
         let rows = ask.execute(&mut **self).await?.rows_affected();
         self.changed(rows)
     }

@@ -6,7 +6,7 @@ use super::{Conn, Result, nodes};
 use crate::tvm::model::{Node, Path};
 
 declare! {
-    BELOW_TO("tttii") = "SELECT id, kind, is_root, path, name, description, partition_key, account_uid, vend_method, saml_provider, max_session_s, state, version FROM node
+    BELOW_TO("tttii") = "SELECT id, kind, is_root, path, name, description, partition_key, account_uid, vend_method, saml_provider, max_session_s, client_exchange, state, version FROM node
         WHERE path > $1 AND path < $2 AND path > $3 AND depth <= $4 AND state <> 'destroyed' ORDER BY path LIMIT $5";
     NAME("t") = "SELECT name FROM node WHERE id = $1";
 }

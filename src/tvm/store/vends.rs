@@ -84,6 +84,8 @@ pub struct Completion<'v> {
     pub cloud_request: Option<&'v str>,
     /// The cloud's word for what went wrong.
     pub error: Option<&'v str>,
+    /// The assertion that was handed out in place of keys, as the cloud's trail names it. It stands in the event, not in the line.
+    pub assertion: Option<&'v str>,
 }
 
 /// A line of the ledger.

@@ -110,6 +110,7 @@ pub async fn begin_duty(store: &Store, duty: &Duty<'_>, now: Timestamp) -> Resul
         session_name: duty.errand.role().to_owned(),
         lifetime: SessionDuration::SHORTEST,
         issued: now,
+        is_by_client: false,
     };
     tx.commit(&event.on("node", duty.node.as_str(), Some(&permit.at))).await?;
     Ok(Ok(permit))

@@ -34,6 +34,35 @@ pub struct Wish<'w> {
     pub source_ip: Option<&'w str>,
     /// What else was given, for the trail: a JSON object, secrets masked.
     pub given: Option<&'w serde_json::Value>,
+    /// What is wished of keys beyond the keys themselves.
+    pub extra: Option<Extra>,
+}
+
+/// What can be had with keys that the service itself fetches, and only with these.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extra {
+    /// A session policy: nobody holds a command line to one that calls the cloud itself.
+    Policy,
+    /// Another form than the service's own document.
+    Format,
+}
+
+/// What cannot be had where the command line itself fetches the keys of an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotByClient {
+    /// Keys on a page.
+    #[error("the keys of this account are fetched by the command line only; signing in to its console works here")]
+    Page,
+    /// A session policy.
+    #[error(
+        "the command line fetches the keys of this account from the cloud itself, so they cannot be limited by a session policy"
+    )]
+    Policy,
+    /// A form for other tools.
+    #[error(
+        "the command line fetches the keys of this account from the cloud itself, so here they come in no other format than `json`"
+    )]
+    Format,
 }
 
 /// Why they do not get it.
@@ -51,6 +80,9 @@ pub enum Refusal {
     /// The account has no entry for us.
     #[error("the account has no identity provider's entry for this service")]
     NoProvider,
+    /// The account's keys are fetched by the command line itself, and this is not to be had so.
+    #[error(transparent)]
+    ByClient(#[from] NotByClient),
     /// The grant ends too soon.
     #[error(transparent)]
     TooShort(#[from] TooShort),
@@ -64,6 +96,7 @@ impl Refusal {
             Self::ByHandOnly => "not_vended",
             Self::NeedsConsent => "consent_required",
             Self::NoProvider => "provider_missing",
+            Self::ByClient(_) => "client_exchange",
             Self::TooShort(_) => "window_too_short",
         }
     }
@@ -84,6 +117,7 @@ pub struct Permit {
     session_name: String,
     lifetime: SessionDuration,
     issued: Timestamp,
+    is_by_client: bool,
 }
 
 impl Permit {
@@ -131,6 +165,11 @@ impl Permit {
     pub fn issued(&self) -> Timestamp {
         self.issued
     }
+
+    /// Whether the assertion itself is handed out, for whoever asked to exchange it.
+    pub fn is_by_client(&self) -> bool {
+        self.is_by_client
+    }
 }
 
 /// A wish that outlives whoever wished: it is decided where others are written, too.
@@ -145,6 +184,7 @@ struct Asked {
     source_ip: Option<String>,
     two_person: bool,
     given: serde_json::Value,
+    extra: Option<Extra>,
 }
 
 impl Asked {
@@ -159,6 +199,7 @@ impl Asked {
             request: wish.request.map(str::to_owned),
             source_ip: wish.source_ip.map(str::to_owned),
             given: wish.given.cloned().unwrap_or_default(),
+            extra: wish.extra,
         }
     }
 
@@ -191,6 +232,15 @@ impl Asked {
         }
         if terms.method == VendMethod::Saml && terms.provider.is_none() {
             return Err(Refusal::NoProvider);
+        }
+        if terms.client_exchange {
+            match (self.channel, self.extra) {
+                (Channel::Web, _) => return Err(NotByClient::Page.into()),
+                (Channel::Cli, Some(Extra::Policy)) => return Err(NotByClient::Policy.into()),
+                (Channel::Cli, Some(Extra::Format)) => return Err(NotByClient::Format.into()),
+                // A console takes the assertion from the browser, as ever.
+                (Channel::Cli, None) | (Channel::Console | Channel::System, _) => {}
+            }
         }
         let ends = ends.into_iter().chain(consent).min();
         let [role, node] = terms.longest;
@@ -244,6 +294,7 @@ impl Asked {
             session_name: session_name(&terms.gid),
             lifetime,
             issued: now,
+            is_by_client: terms.client_exchange && self.channel == Channel::Cli,
         };
         let event = self.event(Some(&terms.gid), Some(&terms.path), params, Told::Done);
         Ok((Ok(permit), event))
@@ -275,6 +326,7 @@ pub async fn finish(store: &Store, permit: Permit, outcome: Outcome, done: &Comp
         "line": permit.line.as_str(),
         "outcome": outcome.word(),
         "access_key_id": done.access_key_id,
+        "assertion": done.assertion,
         "cloud_request": done.cloud_request,
         "error": done.error,
     });
@@ -297,7 +349,8 @@ pub async fn finish(store: &Store, permit: Permit, outcome: Outcome, done: &Comp
             let [key, request, error] = [key.clone(), request.clone(), error.clone()];
             Box::pin(async move {
                 let (access_key_id, cloud_request, error) = (key.as_deref(), request.as_deref(), error.as_deref());
-                tx.complete_vend(&line, outcome, &Completion { access_key_id, expires, cloud_request, error }).await?;
+                let done = Completion { access_key_id, expires, cloud_request, error, ..Completion::default() };
+                tx.complete_vend(&line, outcome, &done).await?;
                 Ok(((), event))
             })
         })

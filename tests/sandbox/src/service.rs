@@ -87,6 +87,14 @@ impl Service {
         }
     }
 
+    /// Leaves it no way out of its network: what it asks over the proxy is asked of nobody.
+    pub fn without_egress(&mut self) {
+        for (_, value) in self.env.iter_mut().filter(|(name, _)| name.eq_ignore_ascii_case("https_proxy")) {
+            // Nobody listens there.
+            *value = "http://127.0.0.1:1/".to_owned();
+        }
+    }
+
     fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(&self.program);
         command.arg("serve").args(words).arg("--config").arg(&self.config).env_clear().envs(self.env.iter().cloned());

@@ -64,6 +64,9 @@ async fn an_account_is_onboarded_once_and_again() {
     let other =
         realm.post("mw", BANK, &json!({"vend_method": "hub_role", "max_session_s": 7200, "verifier": false})).await.json();
     assert_eq!((other["node"]["vend_method"].as_str(), other["node"]["max_session_s"].as_i64()), (Some("hub_role"), Some(7200)));
+    assert_eq!(other["node"]["client_exchange"], false);
+    let by_client = realm.post("mw", BANK, &json!({"client_exchange": true, "verifier": false})).await.json();
+    assert_eq!((&by_client["node"]["client_exchange"], &by_client["node"]["vend_method"]), (&json!(true), &json!("hub_role")));
     assert!(other["left"][0]["what"].as_str().unwrap().contains(realm.id("bank")), "{other}");
 }
 

@@ -70,7 +70,13 @@ async fn how_keys_are_come_by_is_decided_from_above() {
     let own = json!({"name": "Store", "saml_provider": "arn:aws:iam::111111111111:saml-provider/cam"});
     let changed = realm.patch("ao", at, 1, &own).await;
     assert_eq!((changed.status, changed.header("etag")), (200, "\"2\""), "{}", changed.text);
-    for above in [json!({"state": "suspended"}), json!({"vend_method": "ram_user"}), json!({"max_session_s": 43200})] {
+    for above in [
+        json!({"state": "suspended"}),
+        json!({"vend_method": "ram_user"}),
+        json!({"max_session_s": 43200}),
+        json!({"client_exchange": true}),
+        json!({"client_exchange": false}),
+    ] {
         is(&realm.patch("ao", at, 2, &above).await, 403, "forbidden");
     }
     is(&realm.patch("ao", at, 2, &json!({"account": "aws:444444444444"})).await, 403, "forbidden");
@@ -83,10 +89,13 @@ async fn how_keys_are_come_by_is_decided_from_above() {
     );
     is(&realm.patch("mo", at, 2, &json!({"vend_method": "by pigeon"})).await, 400, "validation_failed");
     is(&realm.patch("mo", at, 2, &json!({"max_session_s": 10})).await, 400, "validation_failed");
-    let body = json!({"state": "suspended", "vend_method": "hub_role", "max_session_s": 3600, "saml_provider": null});
+    is(&realm.patch("mo", at, 2, &json!({"client_exchange": "yes"})).await, 400, "validation_failed");
+    assert_eq!(realm.get("ao", at).await.json()["client_exchange"], false);
+    let body = json!({"state": "suspended", "vend_method": "hub_role", "max_session_s": 3600, "saml_provider": null, "client_exchange": true});
     let changed = realm.patch("mo", at, 2, &body).await.json();
-    let read = ["state", "vend_method", "max_session_s", "saml_provider", "name"].map(|key| changed[key].clone());
-    assert_eq!(read, [json!("suspended"), json!("hub_role"), json!(3600), Value::Null, json!("Store")]);
+    let read =
+        ["state", "vend_method", "max_session_s", "saml_provider", "client_exchange", "name"].map(|key| changed[key].clone());
+    assert_eq!(read, [json!("suspended"), json!("hub_role"), json!(3600), Value::Null, json!(true), json!("Store")]);
     // The owner of the account cannot let go again what was stopped from above.
     is(&realm.patch("ao", at, 3, &json!({"state": "active"})).await, 403, "forbidden");
 }

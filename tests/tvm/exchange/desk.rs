@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use saml2cloud::cloud::instance::Machine;
 use saml2cloud::saml::{SignError, Signer};
 use saml2cloud::tvm::audit::AuthKind;
-use saml2cloud::tvm::exchange::{Handed, SessionPolicy, Signers, VendError, Vending};
+use saml2cloud::tvm::exchange::{Given, Handed, SessionPolicy, Signers, VendError, Vending};
 use saml2cloud::tvm::keys::{KeysError, Purpose, Seal};
 use saml2cloud::tvm::model::{Class, Node, Role, RoleId, Source, UserId, VendMethod, Vending as Terms};
 use saml2cloud::tvm::sites::Sites;
@@ -200,10 +200,18 @@ impl Desk {
         requests.iter().map(fields).collect()
     }
 
+    /// A moment later, so that it is known which line is the newest.
+    pub(super) fn tick(&self) {
+        self.cloud.ticks.fetch_add(1, Ordering::Relaxed);
+    }
+
     pub(super) async fn keys(&self, role: &RoleId, policy: Option<&str>) -> Result<Handed, VendError> {
         let policy = policy.map(|text| SessionPolicy::parse(text).unwrap());
-        self.cloud.ticks.fetch_add(1, Ordering::Relaxed);
-        self.vending.keys(&wish(&self.acme.bob, role, Channel::Cli), policy).await
+        self.tick();
+        match self.vending.keys(&wish(&self.acme.bob, role, Channel::Cli), policy).await? {
+            Given::Keys(handed) => Ok(handed),
+            Given::Assertion(_) => panic!("an assertion in place of keys"),
+        }
     }
 
     /// The newest line, in short.
@@ -219,7 +227,17 @@ impl Desk {
 }
 
 pub(super) fn wish<'w>(user: &'w UserId, role: &'w RoleId, channel: Channel) -> Wish<'w> {
-    Wish { user, role, channel, duration: None, auth: AuthKind::Bearer, request: Some("r-1"), source_ip: None, given: None }
+    Wish {
+        user,
+        role,
+        channel,
+        duration: None,
+        auth: AuthKind::Bearer,
+        request: Some("r-1"),
+        source_ip: None,
+        given: None,
+        extra: None,
+    }
 }
 
 /// Every text in the tables that vends write.

@@ -107,6 +107,9 @@ struct NodeChange {
     #[serde(default, deserialize_with = "some")]
     #[schema(value_type = Option<u32>, minimum = 900, maximum = 43200)]
     max_session_s: Option<Option<u32>>,
+    /// Whether a command line gets the signed response and exchanges it at the cloud itself: where this service has no way there, and the account's
+    /// keys are come by with `saml`. Then there are no session policies, and no keys on pages. From above the account only.
+    client_exchange: Option<bool>,
     /// `active`, or `suspended`: nothing is handed out at or below it. From above the account only.
     state: Option<String>,
     /// The cloud account, `PARTITION:NUMBER`. Super admins only.
@@ -138,11 +141,14 @@ async fn update(
 ) -> Result<Response, Problem> {
     let (mut tx, actor) = asked.begin().await?;
     let mut node = asked.node(&mut tx, &actor, &node, Action::UpdateNode).await?;
-    let from_above = change.vend_method.is_some() || change.max_session_s.is_some() || change.state.is_some();
+    let from_above = change.vend_method.is_some()
+        || change.max_session_s.is_some()
+        || change.client_exchange.is_some()
+        || change.state.is_some();
     if from_above && !manages(&actor, &node) {
         return Err(Problem::new(
             Code::Forbidden,
-            "`vend_method`, `max_session_s` and `state` are changed from above the account",
+            "`vend_method`, `max_session_s`, `client_exchange` and `state` are changed from above the account",
         ));
     }
     if change.account.is_some() && !is_super(&actor) {
@@ -164,6 +170,9 @@ async fn update(
     }
     if let Some(seconds) = change.max_session_s {
         node.vending.max_session = seconds.map(|seconds| session("max_session_s", seconds)).transpose()?;
+    }
+    if let Some(by_client) = change.client_exchange {
+        node.vending.client_exchange = by_client;
     }
     if let Some(text) = &change.state {
         let state = NodeState::from_word(text).filter(|state| *state != NodeState::Destroyed);

@@ -58,6 +58,9 @@ pub(super) struct NodeView {
     saml_provider: Option<String>,
     /// The longest session, in seconds.
     max_session_s: Option<u32>,
+    /// Whether a command line gets the signed response and exchanges it at the cloud itself, because this service has no way there. Nothing where
+    /// keys are not come by with `saml`.
+    client_exchange: bool,
     /// `active`, or `suspended`: nothing is handed out at or below it.
     state: &'static str,
     /// How often it was changed.
@@ -81,6 +84,7 @@ impl From<&Node> for NodeView {
             vend_method: node.vending.method.word(),
             saml_provider: node.vending.provider.as_ref().map(|arn| arn.as_str().to_owned()),
             max_session_s: node.vending.max_session.map(|longest| longest.seconds()),
+            client_exchange: node.vending.client_exchange,
             state: match node.state {
                 NodeState::Destroyed => "destroyed",
                 state => state.word(),

@@ -68,6 +68,8 @@ struct Onboarding {
     /// The longest session, 900 to 43200 seconds; without it as it was.
     #[schema(minimum = 900, maximum = 43200)]
     max_session_s: Option<u32>,
+    /// Whether a command line exchanges the signed response at the cloud itself; without it as it was.
+    client_exchange: Option<bool>,
     /// Which entries of the catalogue of preset roles are registered for this account.
     #[serde(default)]
     #[schema(max_items = 100)]
@@ -145,6 +147,9 @@ async fn onboard(
     }
     if let Some(seconds) = wanted.max_session_s {
         node.vending.max_session = Some(session("max_session_s", seconds)?);
+    }
+    if let Some(by_client) = wanted.client_exchange {
+        node.vending.client_exchange = by_client;
     }
     let named = full_name(&account, "saml-provider", PROVIDER);
     let provider = match &wanted.saml_provider {

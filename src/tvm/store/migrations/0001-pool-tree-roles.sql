@@ -41,6 +41,7 @@ CREATE TABLE node (
     vend_method   TEXT NOT NULL DEFAULT 'saml' CHECK (vend_method IN ('saml', 'hub_role', 'ram_user', 'none')),
     saml_provider TEXT,
     max_session_s BIGINT CHECK (max_session_s BETWEEN 900 AND 43200),
+    client_exchange BIGINT NOT NULL DEFAULT 0 CHECK (client_exchange IN (0, 1)),
     keeper_id     TEXT COLLATE BINARY,
     state         TEXT NOT NULL CHECK (state IN ('active', 'suspended', 'destroyed')),
     created_at    BIGINT NOT NULL,
