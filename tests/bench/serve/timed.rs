@@ -8,18 +8,14 @@ use crate::Result;
 
 /// What was measured.
 pub(crate) struct Timed {
-    took: Duration,
+    /// How long that took which was counted: all but the first tenth.
+    pub(crate) took: Duration,
     /// What the process computed for each piece.
     computed: Duration,
     each: Vec<Duration>,
 }
 
 impl Timed {
-    /// How long all of it took at that rate, the tenth that was not counted included, in seconds.
-    pub(crate) fn whole(&self) -> f64 {
-        self.took.as_secs_f64() * 10.0 / 9.0
-    }
-
     /// `rate | p50 | p99 | computed for each`, for a table. The last column does not depend on what else the machine is doing.
     pub(crate) fn columns(&self) -> String {
         let at = |share: f64| {
