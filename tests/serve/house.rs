@@ -47,12 +47,17 @@ pub(crate) fn signing_key() -> zeroize::Zeroizing<Vec<u8>> {
 /// Keys for everything, as `serve keys new` makes them.
 async fn give_keys(app: &App) {
     for purpose in [Purpose::Sp, Purpose::IdpAlibaba, Purpose::IdpAws] {
-        let new = NewKey { purpose, name: "cam.example", days: 365 };
-        let imported = Imported { pkcs8: signing_key(), certificate: None };
-        let (keepers, by) = (app.keys.keepers(), By::default());
-        let key = keys::import(&app.store, keepers, &new, imported, &by, now()).await.unwrap();
-        keys::activate(&app.store, &key.id, &by, now()).await.unwrap();
+        give_key(app, purpose).await;
     }
+}
+
+/// A key for this.
+pub(crate) async fn give_key(app: &App, purpose: Purpose) {
+    let new = NewKey { purpose, name: "cam.example", days: 365 };
+    let imported = Imported { pkcs8: signing_key(), certificate: None };
+    let (keepers, by) = (app.keys.keepers(), By::default());
+    let key = keys::import(&app.store, keepers, &new, imported, &by, now()).await.unwrap();
+    keys::activate(&app.store, &key.id, &by, now()).await.unwrap();
     app.keys.forget();
 }
 

@@ -1,13 +1,13 @@
 //! Horizontal roles: what is written down is what the rule says, after every change that matters.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use saml2cloud::tvm::horizontal::{Activation, Horizontal, Matcher, Rule};
 use saml2cloud::tvm::model::{Class, Role, RoleId};
-use saml2cloud::tvm::store::{StoreError, horizontals};
+use saml2cloud::tvm::store::{StoreError, effect, horizontals, names};
 use saml2cloud::types::RoleArn;
 
-use crate::place::{Acme, change, label, on_both};
+use crate::place::{Acme, change, label, now, on_both};
 
 fn rule(pattern: &str) -> Option<Rule> {
     Some(Rule::new(Matcher::Prefix, pattern).unwrap())
@@ -141,5 +141,35 @@ fn with_confirmation_a_role_waits_for_somebody() {
         change(store, async |tx| tx.unbind_group(&ops.id, &group.id).await).await.unwrap();
         let mut conn = store.read().await.unwrap();
         assert!(saml2cloud::tvm::store::access::mine(&mut conn, &acme.bob, now, ("", "", ""), 10).await.unwrap().is_empty());
+    });
+}
+
+#[test]
+fn hundreds_of_names_are_found_at_once_and_each_is_missed() {
+    on_both(async |ground| {
+        let acme = Acme::new(ground).await;
+        let mut wanted = BTreeMap::new();
+        for number in 0..101 {
+            let role = acme.role(&acme.shop, Class::System, &format!("Reader{number}")).await;
+            wanted.insert(role.id, role.name);
+        }
+        let table = make(&acme, &acme.east, "Readers", rule("Reader"), Activation::Auto).await;
+        let mut conn = acme.store.read().await.unwrap();
+        // One, as many as fit into one question, and more.
+        for count in [0, 1, 50, 51, 101] {
+            let found = names::roles(&mut conn, wanted.keys().take(count)).await.unwrap();
+            let wanted = wanted.iter().take(count).map(|(id, name)| (id.to_string(), name.clone()));
+            assert_eq!(found, wanted.collect::<BTreeMap<_, _>>());
+        }
+        let people = names::users(&mut conn, [&acme.ao, &acme.admin, &acme.ao]).await.unwrap();
+        assert_eq!((people.len(), people[acme.ao.as_str()].as_str()), (2, "ao of acme"));
+        assert_eq!(names::horizontals(&mut conn, [&table.id]).await.unwrap()[table.id.as_str()], "Readers");
+        let stranger = RoleId::new(now());
+        let found = names::roles(&mut conn, wanted.keys().chain([&stranger])).await;
+        assert!(matches!(found, Err(StoreError::NotFound("role"))), "{found:?}");
+        // Each of them was held by one way, and by none then.
+        let before = effect::holdings_around(&mut conn, &table.id, &BTreeSet::new()).await.unwrap();
+        let effect = effect::compare(&mut conn, &before, &BTreeSet::new(), now()).await.unwrap();
+        assert_eq!((before.len(), effect.roles_lost.len(), effect.roles_gained.len(), effect.is_cut), (101, 101, 0, false));
     });
 }

@@ -10,7 +10,7 @@ use saml2cloud::tvm::audit::outside::{Batch, File, Outside, OutsideError, Syslog
 use saml2cloud::tvm::audit::{AuthKind, Broken, Event, Teller};
 use saml2cloud::tvm::keys::{By, Keepers, NewKey, Purpose, Ring, Seal, Size, activate, mint};
 use saml2cloud::tvm::model::KeyId;
-use saml2cloud::tvm::store::{Store, StoreError};
+use saml2cloud::tvm::store::{Store, StoreError, trail};
 use saml2cloud::types::{Timestamp, WebUrl};
 use saml2cloud::world::outlet::SystemLog;
 use saml2cloud::world::{SystemClock, open_outbound};
@@ -298,6 +298,82 @@ fn what_is_old_goes_with_leave_and_the_rest_can_still_be_walked() {
         // What is let go without leave is missed.
         outside(ground, &["DELETE FROM audit_checkpoint WHERE cut IS NOT NULL".to_owned()]).await;
         assert!(matches!(second.verify().await, Err(StoreError::Broken(Broken::Missing { .. }))));
+    });
+}
+
+/// The beginnings and lengths of the pieces of the trail, and what is wrong behind the last.
+async fn pieces(store: &Store) -> (Vec<(i64, i64)>, Option<Broken>) {
+    let (mut seen, mut at) = (Vec::new(), None);
+    loop {
+        let (chain, from) = at.map_or((None, 1), |(chain, from): (String, i64)| (Some(chain), from));
+        let piece = trail::piece(&mut store.read().await.unwrap(), chain.as_deref(), from, 3).await.unwrap().unwrap();
+        seen.push((piece.from, piece.sound));
+        match piece.next {
+            Some(next) => at = Some(next),
+            None => return (seen, piece.broken),
+        }
+    }
+}
+
+#[test]
+fn a_trail_that_was_cut_is_walked_piece_by_piece_from_there_on() {
+    on_both(async |ground| {
+        let acme = Acme::new(ground).await;
+        let store = &acme.store;
+        let (key, pen) = pen(store).await;
+        record(store, 4, later(DAY)).await;
+        let gone = store.verify().await.unwrap().events as i64;
+        record(store, 6, later(100 * DAY)).await;
+        store.let_go(1, &key, pen.as_ref(), later(190 * DAY)).await.unwrap();
+        let sound = vec![(gone + 1, 3), (gone + 4, 3), (gone + 7, 1)];
+        assert_eq!(pieces(store).await, (sound.clone(), None), "six, and the event that tells of the cut");
+        // What is signed of it is met on the way.
+        let mark = store.checkpoint(&key, pen.as_ref(), later(191 * DAY)).await.unwrap().unwrap();
+        assert_eq!((mark.statement.head.seq, pieces(store).await), (gone + 7, (sound.clone(), None)));
+        let (hash, there) = (&mark.statement.head.hash, format!("WHERE seq = {}", gone + 7));
+        outside(ground, &[format!("UPDATE audit_checkpoint SET hash = 'x' {there}")]).await;
+        assert!(matches!(pieces(store).await.1, Some(Broken::Checkpoint { .. })));
+        outside(
+            ground,
+            &[
+                format!("UPDATE audit_checkpoint SET hash = '{hash}' {there}"),
+                format!("DELETE FROM audit_event {there}"),
+                format!(
+                    "UPDATE audit_chain SET seq = {0}, hash = (SELECT e.hash FROM audit_event e WHERE e.seq = {0})",
+                    gone + 6
+                ),
+            ],
+        )
+        .await;
+        let (seen, broken) = pieces(store).await;
+        assert_eq!((&seen[..2], seen[2]), (&sound[..2], (gone + 7, 0)));
+        assert!(matches!(broken, Some(Broken::Missing { seq, .. }) if seq == gone + 7), "{broken:?}");
+        outside(ground, &[format!("DELETE FROM audit_checkpoint {there}")]).await;
+        assert_eq!(pieces(store).await.1, None, "which only those that were told outside know");
+        outside(ground, &["DELETE FROM audit_checkpoint".to_owned()]).await;
+        let (seen, broken) = pieces(store).await;
+        assert_eq!(seen, [(1, 0)]);
+        assert!(matches!(broken, Some(Broken::Missing { seq: 1, .. })), "{broken:?}");
+    });
+}
+
+#[test]
+fn a_chain_that_went_whole_has_an_end_that_the_next_one_follows() {
+    on_both(async |ground| {
+        let acme = Acme::new(ground).await;
+        let (key, pen) = pen(&acme.store).await;
+        record(&acme.store, 2, later(50 * DAY)).await;
+        acme.store.let_go(1, &key, pen.as_ref(), later(200 * DAY)).await.unwrap();
+        let second = ground.open.open(later(201 * DAY)).await.unwrap();
+        record(&second, 1, later(201 * DAY)).await;
+        // What the second chain names is cut after other cuts, and nothing of its chain is left.
+        for (day, events) in [(240, 2), (381, 1)] {
+            let gone = second.let_go(1, &key, pen.as_ref(), later(day * DAY)).await.unwrap();
+            assert_eq!((gone.chains, gone.events), (1, events));
+        }
+        let (seen, broken) = pieces(&second).await;
+        assert_eq!((seen.iter().map(|(_, sound)| *sound).collect::<Vec<_>>(), broken), (vec![0, 3, 1], None));
+        assert_eq!(second.verify().await.unwrap().events, 4);
     });
 }
 

@@ -277,7 +277,7 @@ struct GoOn {
 struct Verified {
     /// The chain.
     chain: String,
-    /// From which event on.
+    /// From which event on: the first one that is left, where those before it were let go when their time was over.
     from: i64,
     /// How many events are as they were written, from there on.
     sound: i64,
@@ -292,7 +292,9 @@ const WALKED: u32 = 5000;
 
 /// Walks a piece of the audit trail, and says whether it is what was written
 ///
-/// Begun without parameters and followed by `next` to its end, that is the whole trail.
+/// Begun without parameters and followed by `next` to its end, that is every chain of the trail, from its first event or from where it was cut when
+/// the time of its older events was over. Each checkpoint of what is walked has to be signed, and met. What stands in no chain, and what checkpoints
+/// that were told outside know, is found by `serve audit verify` alone.
 #[utoipa::path(get, path = "/api/v1/audit/verify", tag = "Audit", operation_id = "audit.verify", params(Beginning), responses((status = 200, body = Verified)))]
 async fn verify(asked: Asked, QueryOf(query): QueryOf<Beginning>) -> Result<Response, Problem> {
     let from = match query.from {

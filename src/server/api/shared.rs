@@ -11,6 +11,7 @@ use crate::server::guard::{Told, Who};
 use crate::server::problem::{Code, Problem, allow};
 use crate::tvm::authorize::{Action, Actor, Object, RoleOf, Verdict, authorize};
 use crate::tvm::model::{Class, Gid, Kind, Node, NodeId, Role, RoleId, User, UserId};
+use crate::tvm::store::names::Names;
 use crate::tvm::store::{Conn, Reader, Tx, access, nodes, roles, users};
 use crate::types::Timestamp;
 
@@ -184,6 +185,13 @@ pub(super) struct Named {
     pub(super) id: String,
     /// Its name.
     pub(super) name: String,
+}
+
+impl Named {
+    /// As it is called in this list.
+    pub(super) fn among(names: &Names, id: &str) -> Self {
+        Self { id: id.to_owned(), name: names.get(id).cloned().unwrap_or_default() }
+    }
 }
 
 /// A row of a table for spreadsheets (RFC 4180). What a spreadsheet would take for a formula begins with a quote instead.

@@ -98,7 +98,7 @@ pub struct Ask {
     pub limit: u32,
 }
 
-pub(super) fn read(row: &AnyRow) -> Result<Row> {
+fn read(row: &AnyRow) -> Result<Row> {
     Ok(Row {
         chain: row.text("chain")?,
         seq: row.number("seq")?,
@@ -211,6 +211,11 @@ pub(super) async fn chains(conn: &mut Conn) -> Result<Vec<Head>> {
     }
 }
 
+/// The chain after this one, and where it ends.
+pub(super) async fn next_chain(conn: &mut Conn, after: &str) -> Result<Option<Head>> {
+    CHAINS.ask().bind(after).bind(1_i64).fetch_optional(conn).await?.as_ref().map(read_head).transpose()
+}
+
 /// What a walk over the whole trail saw.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Walked {
@@ -229,10 +234,7 @@ pub struct Walked {
 /// [`Broken`] names the first event that is not what was written.
 pub async fn verify(conn: &mut Conn, told: &[Checkpoint]) -> Result<Walked> {
     let mut walked = Walked::default();
-    let mut certificates = BTreeMap::new();
-    for key in keys::all(&mut *conn).await? {
-        certificates.insert(key.id.to_string(), key.certificate);
-    }
+    let certificates = certificates(&mut *conn).await?;
     let mut outside: BTreeMap<&str, Vec<&Checkpoint>> = BTreeMap::new();
     for one in told {
         outside.entry(&one.statement.head.chain).or_default().push(one);
@@ -258,8 +260,13 @@ pub async fn verify(conn: &mut Conn, told: &[Checkpoint]) -> Result<Walked> {
     Ok(walked)
 }
 
+/// The certificates of all keys, by the keys' identities: also a checkpoint of a key that was retired is signed.
+pub(super) async fn certificates(conn: &mut Conn) -> Result<BTreeMap<String, Vec<u8>>> {
+    Ok(keys::all(conn).await?.into_iter().map(|key| (key.id.to_string(), key.certificate)).collect())
+}
+
 /// Checks the signature of a checkpoint.
-fn is_signed(one: &Checkpoint, certificates: &BTreeMap<String, Vec<u8>>) -> Result<()> {
+pub(super) fn is_signed(one: &Checkpoint, certificates: &BTreeMap<String, Vec<u8>>) -> Result<()> {
     let certificate = certificates.get(&one.key).ok_or(BadCheckpoint::Certificate);
     let Head { chain, seq, .. } = &one.statement.head;
     let bad = |why| Broken::Checkpoint { chain: chain.clone(), seq: *seq, why };
@@ -298,10 +305,8 @@ async fn marks(conn: &mut Conn, chain: &str, certificates: &BTreeMap<String, Vec
 }
 
 async fn walk(conn: &mut Conn, head: &Head, marks: &BTreeMap<i64, Checkpoint>) -> Result<u64> {
-    // Behind the last cut, if there is one: what was before it went with leave.
     let cut = marks.values().rev().find(|one| one.statement.cut.is_some());
-    let mut walk = cut.map_or_else(|| Walk::new(&head.chain), |one| Walk::after(one.statement.head.clone()));
-    let begun = walk.head().seq;
+    let mut walk = begin_of(&head.chain, first_left(&mut *conn, &head.chain).await?, cut)?;
     let mut events = 0;
     loop {
         let rows = self::events(&mut *conn, &head.chain, walk.head().seq, PAGE).await?;
@@ -309,29 +314,52 @@ async fn walk(conn: &mut Conn, head: &Head, marks: &BTreeMap<i64, Checkpoint>) -
             break;
         }
         for row in &rows {
-            walk.step(row)?;
-            if let Some(mark) = marks.get(&row.seq)
-                && mark.statement.head.hash != row.hash
-            {
-                return Err(Broken::Changed { chain: row.chain.clone(), seq: row.seq }.into());
-            }
-            if row.seq == 1 {
-                follows(&mut *conn, row).await?;
-            }
+            step(&mut *conn, &mut walk, row, marks).await?;
             events += 1;
         }
     }
-    walk.reaches(head)?;
+    ends(conn, &walk, head, marks).await?;
+    Ok(events)
+}
+
+/// The place of the first event that is left of a chain; behind every place where none is.
+pub(super) async fn first_left(conn: &mut Conn, chain: &str) -> Result<i64> {
+    Ok(events(conn, chain, 0, 1).await?.first().map_or(i64::MAX, |row| row.seq))
+}
+
+/// Where a chain begins: behind its last cut, if there is one. What was before it went with leave, and none of it may be there again.
+pub(super) fn begin_of(chain: &str, first: i64, cut: Option<&Checkpoint>) -> Result<Walk, Broken> {
+    let Some(cut) = cut else { return Ok(Walk::new(chain)) };
+    let head = cut.statement.head.clone();
+    if first <= head.seq { Err(Broken::Torn { chain: head.chain, seq: head.seq }) } else { Ok(Walk::after(head)) }
+}
+
+/// Takes the next event of a chain. It has to be what was signed of it, and the first one has to follow the chain before.
+pub(super) async fn step(conn: &mut Conn, walk: &mut Walk, row: &Row, marks: &BTreeMap<i64, Checkpoint>) -> Result<()> {
+    walk.step(row)?;
+    if marks.get(&row.seq).is_some_and(|mark| mark.statement.head.hash != row.hash) {
+        return Err(Broken::Changed { chain: row.chain.clone(), seq: row.seq }.into());
+    }
+    if row.seq == 1 {
+        follows(conn, row).await?;
+    }
+    Ok(())
+}
+
+/// Whether a walk that found no more events is where the chain ends. `head` was read before the walk, and the chain may have grown meanwhile.
+pub(super) async fn ends(conn: &mut Conn, walk: &Walk, head: &Head, marks: &BTreeMap<i64, Checkpoint>) -> Result<()> {
+    let at = walk.head();
+    let grown = if at.seq > head.seq { self::head(conn, &head.chain).await? } else { None };
+    match grown {
+        // What was written behind the walk is for the next one.
+        Some(grown) if grown.seq > at.seq => {}
+        Some(grown) => walk.reaches(&grown)?,
+        None => walk.reaches(head)?,
+    }
     // The chain and everything that remembers its end can be cut short; what was signed of it cannot be made to say so.
     match marks.last_key_value() {
-        Some((seq, _)) if *seq > walk.head().seq => {
-            Err(Broken::Missing { chain: head.chain.clone(), seq: walk.head().seq + 1 }.into())
-        }
-        // Nothing before the cut is left to be walked, and none of it may be.
-        _ if begun > 0 && self::events(conn, &head.chain, 0, 1).await?.first().is_some_and(|row| row.seq <= begun) => {
-            Err(Broken::Torn { chain: head.chain.clone(), seq: begun }.into())
-        }
-        _ => Ok(events),
+        Some((seq, _)) if *seq > at.seq => Err(Broken::Missing { chain: head.chain.clone(), seq: at.seq + 1 }.into()),
+        _ => Ok(()),
     }
 }
 
@@ -348,9 +376,11 @@ async fn follows(conn: &mut Conn, opening: &Row) -> Result<()> {
     let was = match named {
         Some(row) => Some(row.hash),
         None => {
-            let cuts = told::checkpoints_after(conn, chain, seq - 1, 1000).await?;
-            let cut = cuts.into_iter().find(|one| one.statement.cut.is_some());
-            cut.map(|one| if one.statement.head.seq == seq { one.statement.head.hash } else { hash.to_owned() })
+            let first = first_left(&mut *conn, chain).await?;
+            let cut = told::last_cut(&mut *conn, chain, first).await?.filter(|one| one.statement.head.seq >= seq);
+            let there = told::checkpoints_after(conn, chain, seq - 1, 1).await?.into_iter().map(|one| one.statement.head);
+            let hash = there.filter(|head| head.seq == seq).map(|head| head.hash).next().unwrap_or_else(|| hash.to_owned());
+            cut.map(|_| hash)
         }
     };
     match was {

@@ -68,6 +68,16 @@ pub async fn holdings_around(conn: &mut Conn, horizontal: &HorizontalId, more: &
     Ok(all)
 }
 
+/// By which horizontal roles each role is held. Holdings stand by the horizontal role, and to look for each role in all of them takes long where a
+/// large tree is moved.
+fn by_role(holdings: &Holdings) -> BTreeMap<&RoleId, Vec<&HorizontalId>> {
+    let mut held: BTreeMap<&RoleId, Vec<&HorizontalId>> = BTreeMap::new();
+    for (horizontal, role) in holdings {
+        held.entry(role).or_default().push(horizontal);
+    }
+    held
+}
+
 /// Compares. Who holds a role by another way neither gains nor loses it.
 ///
 /// # Errors
@@ -76,32 +86,28 @@ pub async fn compare(conn: &mut Conn, before: &Holdings, then: &Holdings, now: T
     let (gained, lost) = (then - before, before - then);
     let mut effect = Effect::default();
     let changed: BTreeSet<&RoleId> = gained.iter().chain(&lost).map(|(_, role)| role).collect();
-    let mut known: BTreeMap<HorizontalId, BTreeSet<UserId>> = BTreeMap::new();
+    let (held_before, held_then) = (by_role(before), by_role(then));
+    let mut known: BTreeMap<&HorizontalId, BTreeSet<UserId>> = BTreeMap::new();
     for role in changed {
         if effect.people_gained.len() >= MOST || effect.people_lost.len() >= MOST {
             effect.is_cut = true;
             break;
         }
-        for horizontal in before.iter().chain(then).filter(|(_, of)| of == role).map(|(horizontal, _)| horizontal) {
+        let held = [&held_before, &held_then].map(|held| held.get(role).map_or(&[][..], Vec::as_slice));
+        for &horizontal in held.into_iter().flatten() {
             if !known.contains_key(horizontal) {
                 let people = people(conn, PEOPLE.ask().bind(horizontal.as_str()), now, &mut effect.is_cut).await?;
-                known.insert(horizontal.clone(), people);
+                known.insert(horizontal, people);
             }
         }
-        let by = |set: &Holdings| -> BTreeSet<UserId> {
-            let of = set.iter().filter(|(_, of)| of == role).filter_map(|(horizontal, _)| known.get(horizontal));
-            of.flatten().cloned().collect()
-        };
-        let (could, can) = (by(before), by(then));
+        let [could, can] = held.map(|by| -> BTreeSet<&UserId> { by.iter().filter_map(|one| known.get(one)).flatten().collect() });
         if could == can {
             continue;
         }
         let own = people(conn, OWN_PEOPLE.ask().bind(role.as_str()), now, &mut effect.is_cut).await?;
-        let new = |some: &BTreeSet<UserId>, others: &BTreeSet<UserId>| -> Vec<(UserId, RoleId)> {
-            some.iter()
-                .filter(|user| !others.contains(*user) && !own.contains(*user))
-                .map(|user| (user.clone(), role.clone()))
-                .collect()
+        let new = |some: &BTreeSet<&UserId>, others: &BTreeSet<&UserId>| -> Vec<(UserId, RoleId)> {
+            let new = some.difference(others).filter(|user| !own.contains(**user));
+            new.map(|user| ((*user).clone(), role.clone())).collect()
         };
         effect.people_gained.extend(new(&can, &could));
         effect.people_lost.extend(new(&could, &can));

@@ -7,7 +7,7 @@ use super::audit::{Ask, Filter, page};
 use super::row::Read as _;
 use super::sql::declare;
 use super::{Conn, Result, users};
-use crate::tvm::model::Gid;
+use crate::tvm::model::{Gid, User};
 use crate::types::Timestamp;
 
 declare! {
@@ -45,21 +45,74 @@ fn all(rows: &[AnyRow], columns: &[As]) -> Result<Value> {
     rows.iter().map(|row| object(row, columns)).collect()
 }
 
+/// What is kept about a person besides what was handed out to them and what they did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Facts {
+    /// As the pool has them.
+    pub person: Value,
+    /// The nodes that they own, and since when.
+    pub owner_of: Value,
+    /// The groups that they are in: since when, until when and why.
+    pub member_of: Value,
+    /// Where they are signed in with a browser.
+    pub sessions: Value,
+    /// Where they are or were signed in with a command line.
+    pub tokens: Value,
+}
+
+/// What is kept about a person besides the two histories, which may be long.
+///
+/// # Errors
+/// The database.
+pub async fn facts(conn: &mut Conn, user: &User) -> Result<Facts> {
+    let id = user.id.as_str();
+    let owns = OWNS.ask().bind(id).fetch_all(&mut *conn).await?;
+    let groups = GROUPS.ask().bind(id).fetch_all(&mut *conn).await?;
+    let sessions = SESSIONS.ask().bind(id).fetch_all(&mut *conn).await?;
+    let tokens = TOKENS.ask().bind(id).fetch_all(&mut *conn).await?;
+    let member = [Text("id"), Text("name"), Text("source"), Time("granted_at"), Time("expires_at"), Text("reason")];
+    let session = [
+        Time("created_at"),
+        Time("seen_at"),
+        Time("expires_at"),
+        Text("name_id"),
+        Text("authn_context"),
+        Text("source_ip"),
+        Text("user_agent"),
+    ];
+    let token = [
+        Text("id"),
+        Text("kind"),
+        Text("name"),
+        Text("source_ip"),
+        Time("created_at"),
+        Time("expires_at"),
+        Time("last_used_at"),
+        Time("revoked_at"),
+    ];
+    Ok(Facts {
+        person: json!({
+            "id": id, "gid": user.gid.as_str(), "alias": user.alias.as_str(), "email": user.email.as_str(),
+            "description": user.description.as_str(), "home": user.home.as_str(), "status": user.status.word(), "version": user.version,
+        }),
+        owner_of: all(&owns, &[Text("id"), Text("name"), Time("granted_at")])?,
+        member_of: all(&groups, &member)?,
+        sessions: all(&sessions, &session)?,
+        tokens: all(&tokens, &token)?,
+    })
+}
+
 /// Everything about a person of the pool; nothing where there is none.
 ///
 /// # Errors
 /// The database.
 pub async fn person(conn: &mut Conn, gid: &Gid, now: Timestamp) -> Result<Option<Value>> {
     let Some(user) = users::by_gid(&mut *conn, gid).await? else { return Ok(None) };
-    let id = user.id.as_str();
-    let owns = OWNS.ask().bind(id).fetch_all(&mut *conn).await?;
-    let groups = GROUPS.ask().bind(id).fetch_all(&mut *conn).await?;
-    let sessions = SESSIONS.ask().bind(id).fetch_all(&mut *conn).await?;
-    let tokens = TOKENS.ask().bind(id).fetch_all(&mut *conn).await?;
+    let Facts { person, owner_of, member_of, sessions, tokens } = facts(&mut *conn, &user).await?;
     let mut vends: Vec<AnyRow> = Vec::new();
     loop {
         let after = vends.last().map_or(Ok(String::new()), |row| row.text("id"))?;
-        let page = VENDS.ask().bind(id).bind(after).fetch_all(&mut *conn).await?;
+        let page = VENDS.ask().bind(user.id.as_str()).bind(after).fetch_all(&mut *conn).await?;
         if page.is_empty() {
             break;
         }
@@ -76,18 +129,11 @@ pub async fn person(conn: &mut Conn, gid: &Gid, now: Timestamp) -> Result<Option
     }
     Ok(Some(json!({
         "exported_at": now.utc(),
-        "person": {
-            "id": id, "gid": user.gid.as_str(), "alias": user.alias.as_str(), "email": user.email.as_str(),
-            "description": user.description.as_str(), "status": user.status.word(),
-        },
-        "owner_of": all(&owns, &[Text("id"), Text("name"), Time("granted_at")])?,
-        "member_of": all(&groups, &[Text("id"), Text("name"), Text("source"), Time("granted_at"), Time("expires_at"), Text("reason")])?,
-        "sessions": all(&sessions, &[
-            Time("created_at"), Time("seen_at"), Time("expires_at"), Text("name_id"), Text("authn_context"), Text("source_ip"), Text("user_agent"),
-        ])?,
-        "tokens": all(&tokens, &[
-            Text("id"), Text("kind"), Text("name"), Text("source_ip"), Time("created_at"), Time("expires_at"), Time("last_used_at"), Time("revoked_at"),
-        ])?,
+        "person": person,
+        "owner_of": owner_of,
+        "member_of": member_of,
+        "sessions": sessions,
+        "tokens": tokens,
         "vends": all(&vends, &[
             Text("id"), Time("ts"), Text("role_arn"), Text("channel"), Number("lifetime_s"), Text("session_name"), Text("source_ip"), Text("outcome"),
             Text("access_key_id"), Time("expires_at"), Text("error_code"),

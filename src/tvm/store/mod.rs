@@ -21,6 +21,7 @@ pub mod idempotency;
 pub mod insight;
 pub mod keys;
 pub mod lists;
+pub mod names;
 pub mod nodes;
 mod open;
 pub mod people;

@@ -37,7 +37,7 @@ pub(super) use declare;
 pub fn statements() -> Vec<Statement> {
     use super::{
         access, allowances, audit, bindings, catalogue, codes, effect, export, groups, horizontals, idempotency, insight, keys,
-        lists, nodes, people, preset_users, proposals, roles, saml, secrets, sessions, tokens, told, trail, tree, users, vends,
+        lists, names, nodes, people, preset_users, proposals, roles, saml, secrets, sessions, tokens, told, tree, users, vends,
     };
     let all = [
         users::STATEMENTS,
@@ -58,10 +58,10 @@ pub fn statements() -> Vec<Statement> {
         tree::STATEMENTS,
         insight::STATEMENTS,
         effect::STATEMENTS,
+        names::STATEMENTS,
         catalogue::STATEMENTS,
         bindings::STATEMENTS,
         lists::STATEMENTS,
-        trail::STATEMENTS,
         told::STATEMENTS,
         export::STATEMENTS,
         proposals::STATEMENTS,

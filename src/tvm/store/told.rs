@@ -19,6 +19,8 @@ declare! {
     LAG("tt") = "SELECT c.seq - COALESCE((SELECT t.seq FROM audit_told t WHERE t.place = $1 AND t.chain = c.chain), 0) AS lag FROM audit_chain c WHERE c.chain = $2";
     CHECKPOINTS("tii") = "SELECT chain, seq, hash, ts, cut, key_id, signature FROM audit_checkpoint WHERE chain = $1 AND seq > $2 ORDER BY seq LIMIT $3";
     LAST("t") = "SELECT chain, seq, hash, ts, cut, key_id, signature FROM audit_checkpoint WHERE chain = $1 ORDER BY seq DESC LIMIT 1";
+    LAST_CUT("ti") = "SELECT chain, seq, hash, ts, cut, key_id, signature FROM audit_checkpoint WHERE chain = $1 AND seq < $2 AND cut IS NOT NULL
+        ORDER BY seq DESC LIMIT 1";
     INSERT("titiitt") = "INSERT INTO audit_checkpoint (chain, seq, hash, ts, cut, key_id, signature) VALUES ($1, $2, $3, $4, $5, $6, $7)
         ON CONFLICT (chain, seq) DO UPDATE SET ts = excluded.ts, cut = excluded.cut, key_id = excluded.key_id, signature = excluded.signature";
 }
@@ -83,6 +85,14 @@ fn read(row: &AnyRow) -> Result<Checkpoint> {
 pub async fn checkpoints_after(conn: &mut Conn, chain: &str, after: i64, limit: u32) -> Result<Vec<Checkpoint>> {
     let rows = CHECKPOINTS.ask().bind(chain).bind(after).bind(i64::from(limit)).fetch_all(conn).await?;
     rows.iter().map(read).collect()
+}
+
+/// The last cut of a chain before a place in it. Asked for before the first event that is left, it is found at once: it is just there.
+///
+/// # Errors
+/// The database.
+pub(super) async fn last_cut(conn: &mut Conn, chain: &str, before: i64) -> Result<Option<Checkpoint>> {
+    LAST_CUT.ask().bind(chain).bind(before).fetch_optional(conn).await?.as_ref().map(read).transpose()
 }
 
 async fn keep(conn: &mut Conn, one: &Checkpoint) -> Result<()> {

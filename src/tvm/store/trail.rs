@@ -1,21 +1,16 @@
 //! Walking the audit trail piece by piece, for whoever asks over the network: a whole trail takes longer than an answer may.
 
-use super::row::Read as _;
-use super::sql::declare;
-use super::{Conn, Result, StoreError, audit};
-use crate::tvm::audit::{Broken, Head, Walk};
+use std::collections::BTreeMap;
 
-declare! {
-    NEXT_CHAIN("t") = "SELECT chain, seq, hash FROM audit_chain WHERE chain > $1 ORDER BY chain LIMIT 1";
-    PIECE("tii") = "SELECT * FROM audit_event WHERE chain = $1 AND seq >= $2 ORDER BY seq LIMIT $3";
-}
+use super::{Conn, Result, StoreError, audit, told};
+use crate::tvm::audit::{Broken, Head, Walk};
 
 /// What was seen of a chain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Piece {
     /// Which chain.
     pub chain: String,
-    /// From which event.
+    /// From which event: the first one that is left, where those before it went with leave.
     pub from: i64,
     /// How many events are as they were written, from there on.
     pub sound: i64,
@@ -26,60 +21,63 @@ pub struct Piece {
 }
 
 /// Walks a piece of a chain: the first one where none is named. The event before `from` is taken for what it says; begun at 1 and followed by
-/// its [`Piece::next`] it is the whole trail. Nothing where there is no such chain.
+/// its [`Piece::next`] it is every chain, from its first event or from where it was cut. The checkpoints of what is walked have to be signed, and met.
+/// Nothing where there is no such chain.
 ///
 /// # Errors
 /// The database. What is wrong with the trail is no error here.
 pub async fn piece(conn: &mut Conn, chain: Option<&str>, from: i64, limit: u32) -> Result<Option<Piece>> {
     let head = match chain {
         Some(chain) => audit::head(conn, chain).await?,
-        None => next_chain(conn, "").await?,
+        None => audit::next_chain(conn, "").await?,
     };
     let Some(head) = head else { return Ok(None) };
-    let from = from.max(1);
-    let mut walk = match audit_before(conn, &head.chain, from).await? {
-        Some(before) => Walk::after(before),
-        None if from == 1 => Walk::new(&head.chain),
-        None => {
-            let broken = Broken::Missing { chain: head.chain.clone(), seq: from - 1 };
-            return Ok(Some(Piece { chain: head.chain, from, sound: 0, broken: Some(broken), next: None }));
+    loop {
+        let first = audit::first_left(conn, &head.chain).await?;
+        let mut piece = Piece { chain: head.chain.clone(), from: from.max(1), sound: 0, broken: None, next: None };
+        match walk(conn, &head, first, &mut piece, limit).await {
+            Ok(next) => piece.next = next,
+            // It was cut under the walk.
+            Err(StoreError::Broken(_)) if audit::first_left(conn, &head.chain).await? > first => continue,
+            Err(StoreError::Broken(broken)) => piece.broken = Some(broken),
+            Err(error) => return Err(error),
         }
-    };
-    let rows = PIECE.ask().bind(&head.chain).bind(from).bind(i64::from(limit)).fetch_all(&mut *conn).await?;
-    let mut broken = None;
+        return Ok(Some(piece));
+    }
+}
+
+/// Walks, and says where to go on.
+async fn walk(conn: &mut Conn, head: &Head, first: i64, piece: &mut Piece, most: u32) -> Result<Option<(String, i64)>> {
+    let (chain, limit) = (head.chain.as_str(), i64::from(most));
+    let certificates = audit::certificates(conn).await?;
+    let cut = told::last_cut(conn, chain, first).await?;
+    if let Some(cut) = &cut {
+        audit::is_signed(cut, &certificates)?;
+    }
+    let mut walk = audit::begin_of(chain, first, cut.as_ref())?;
+    if piece.from <= walk.head().seq + 1 {
+        piece.from = walk.head().seq + 1;
+    } else {
+        let before = audit::events(conn, chain, piece.from - 2, 1).await?.into_iter().next();
+        let Some(before) = before.filter(|row| row.seq == piece.from - 1) else {
+            return Err(Broken::Missing { chain: chain.to_owned(), seq: piece.from - 1 }.into());
+        };
+        walk = Walk::after(Head { chain: before.chain, seq: before.seq, hash: before.hash });
+    }
+    // Read before the events: one that is made meanwhile may be of an event that is not among them. There is one for an event at the most.
+    let mut marks = BTreeMap::new();
+    for one in told::checkpoints_after(conn, chain, piece.from - 1, most).await? {
+        audit::is_signed(&one, &certificates)?;
+        marks.insert(one.statement.head.seq, one);
+    }
+    let rows = audit::events(conn, chain, piece.from - 1, limit).await?;
     for row in &rows {
-        if let Err(found) = walk.step(&audit::read(row)?) {
-            broken = Some(found);
-            break;
-        }
+        audit::step(conn, &mut walk, row, &marks).await?;
+        piece.sound += 1;
     }
-    let sound = walk.head().seq + 1 - from;
-    let is_at_end = rows.len() < usize::try_from(limit).unwrap_or(usize::MAX);
-    if broken.is_none() && is_at_end {
-        broken = walk.reaches(&head).err();
+    if i64::try_from(rows.len()).is_ok_and(|seen| seen >= limit) {
+        return Ok(Some((chain.to_owned(), walk.head().seq + 1)));
     }
-    let next = match (&broken, is_at_end) {
-        (Some(_), _) => None,
-        (None, false) => Some((head.chain.clone(), walk.head().seq + 1)),
-        (None, true) => next_chain(conn, &head.chain).await?.map(|next| (next.chain, 1)),
-    };
-    Ok(Some(Piece { chain: head.chain, from, sound, broken, next }))
-}
-
-async fn next_chain(conn: &mut Conn, after: &str) -> Result<Option<Head>> {
-    let row = NEXT_CHAIN.ask().bind(after).fetch_optional(conn).await?;
-    let read = |row: sqlx::any::AnyRow| {
-        Ok::<_, StoreError>(Head { chain: row.text("chain")?, seq: row.number("seq")?, hash: row.text("hash")? })
-    };
-    row.map(read).transpose()
-}
-
-/// Where the chain stood before an event.
-async fn audit_before(conn: &mut Conn, chain: &str, from: i64) -> Result<Option<Head>> {
-    if from == 1 {
-        return Ok(None);
-    }
-    let rows = PIECE.ask().bind(chain).bind(from - 1).bind(1_i64).fetch_all(conn).await?;
-    let row = rows.first().map(audit::read).transpose()?.filter(|row| row.seq == from - 1);
-    Ok(row.map(|row| Head { chain: row.chain, seq: row.seq, hash: row.hash }))
+    audit::ends(conn, &walk, head, &marks).await?;
+    Ok(audit::next_chain(conn, chain).await?.map(|next| (next.chain, 1)))
 }

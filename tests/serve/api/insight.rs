@@ -1,5 +1,9 @@
 //! Who can use what and why; the trail and the ledger.
 
+use std::time::Duration;
+
+use saml2cloud::tvm::audit::{AuthKind, Event};
+use saml2cloud::tvm::keys::{Purpose, Ring};
 use serde_json::{Value, json};
 
 use super::realm::{Realm, each, refusal};
@@ -145,23 +149,57 @@ async fn the_trail_is_read_by_whom_it_concerns() {
     assert!(csv.text.contains(r#"""description"":""a"""#), "{}", csv.text);
 }
 
-#[tokio::test]
-async fn the_trail_is_walked_from_end_to_end_and_what_was_changed_is_found() {
-    let realm = Realm::new().await;
-    for _ in 0..3 {
-        realm.get("bob", "/api/v1/me").await;
-    }
-    let mut path = "/api/v1/audit/verify".to_owned();
-    let mut sound = 0;
+/// How many events are as they were written, where all are.
+async fn walked(realm: &Realm) -> i64 {
+    let (mut path, mut sound) = ("/api/v1/audit/verify".to_owned(), 0);
     loop {
         let piece = realm.get("e-1", &path).await.json();
         assert_eq!(piece["broken"], Value::Null, "{piece}");
         sound += piece["sound"].as_i64().unwrap();
         match piece["next"].as_object() {
             Some(next) => path = format!("/api/v1/audit/verify?chain={}&from={}", next["chain"].as_str().unwrap(), next["from"]),
-            None => break,
+            None => return sound,
         }
     }
+}
+
+#[tokio::test]
+async fn a_trail_that_was_cut_when_its_time_was_over_is_sound_from_there_on() {
+    let realm = Realm::new().await;
+    let app = &realm.house.app;
+    crate::house::give_key(app, Purpose::Audit).await;
+    let later = |days: u64| app.now().after(Duration::from_secs(days * 24 * 3600));
+    let event = Event::by(AuthKind::System, "numbered", json!({}));
+    for _ in 0..3 {
+        app.store.record(later(300), &event).await.unwrap();
+    }
+    let before = walked(&realm).await;
+    let ring = Ring::load(&app.store, app.keys.keepers(), app.now()).await.unwrap();
+    let (key, signer) = (ring.active(Purpose::Audit).unwrap(), ring.signer(Purpose::Audit).unwrap());
+    let gone = app.store.let_go(1, key, signer.as_ref(), later(400)).await.unwrap();
+    assert!(gone.chains == 1 && gone.events > 20, "{gone:?}");
+    // The walk itself left an event, and so did the cut.
+    assert_eq!(walked(&realm).await, before + 2 - i64::try_from(gone.events).unwrap());
+    let piece = realm.get("e-1", "/api/v1/audit/verify?from=2").await.json();
+    assert_eq!((piece["from"].as_u64(), &piece["broken"]), (Some(gone.events + 1), &Value::Null), "{piece}");
+    // What goes without leave is missed.
+    let chain = app.store.chain().to_string();
+    let database = format!("sqlite:{}", realm.house.folder().join("serve.db").display());
+    let mut conn = <sqlx::SqliteConnection as sqlx::Connection>::connect(&database).await.unwrap();
+    let sql = format!("DELETE FROM audit_event WHERE seq = {}", gone.events + 1);
+    sqlx::query(sqlx::AssertSqlSafe(sql)).execute(&mut conn).await.unwrap();
+    let piece = realm.get("e-1", &format!("/api/v1/audit/verify?chain={chain}")).await.json();
+    let missing = format!("event {} is missing", gone.events + 1);
+    assert!(piece["broken"].as_str().unwrap().contains(&missing), "{piece}");
+}
+
+#[tokio::test]
+async fn the_trail_is_walked_from_end_to_end_and_what_was_changed_is_found() {
+    let realm = Realm::new().await;
+    for _ in 0..3 {
+        realm.get("bob", "/api/v1/me").await;
+    }
+    let sound = walked(&realm).await;
     assert!(sound > 20, "{sound}");
     let chain = realm.house.app.store.chain().to_string();
     let from = realm.get("e-1", &format!("/api/v1/audit/verify?chain={chain}&from=5")).await.json();

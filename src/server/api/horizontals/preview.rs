@@ -19,7 +19,7 @@ use crate::tvm::authorize::Action;
 use crate::tvm::horizontal::Activation;
 use crate::tvm::model::RoleId;
 use crate::tvm::store::effect::{self, Effect, MOST};
-use crate::tvm::store::{Conn, horizontals, roles};
+use crate::tvm::store::{Conn, horizontals, names};
 
 pub(super) fn routes() -> Vec<Route> {
     let row = Row::Matrix(Action::SeeHorizontal);
@@ -105,10 +105,6 @@ async fn preview(asked: Asked, JsonBody(question): JsonBody<Question>) -> Result
 }
 
 async fn named(conn: &mut Conn, ids: &BTreeSet<RoleId>) -> Result<Vec<Named>, Problem> {
-    let mut found = Vec::new();
-    for id in ids.iter().take(MOST) {
-        let role = roles::by_id(&mut *conn, id).await?;
-        found.push(Named { id: role.id.to_string(), name: role.name });
-    }
-    Ok(found)
+    let names = names::roles(conn, ids.iter().take(MOST)).await?;
+    Ok(names.into_iter().map(|(id, name)| Named { id, name }).collect())
 }

@@ -1,5 +1,7 @@
 //! A node that is hung elsewhere, and what that does to who can use what.
 
+use std::collections::BTreeMap;
+
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
@@ -13,9 +15,9 @@ use crate::server::once::Once;
 use crate::server::problem::{Code, Problem, allow};
 use crate::server::route::{Access, Route, Row};
 use crate::tvm::authorize::{Action, Object, authorize};
-use crate::tvm::model::{NodeId, Path, UserId};
+use crate::tvm::model::{HorizontalId, NodeId, Path, RoleId, UserId};
 use crate::tvm::store::effect::{self, Effect};
-use crate::tvm::store::{Conn, horizontals, nodes, roles, users};
+use crate::tvm::store::{Conn, names, nodes};
 
 pub(super) fn routes() -> Vec<Route> {
     vec![Route::api("node.move", Access::Api, Row::Matrix(Action::MoveNode), routes!(go))]
@@ -73,34 +75,28 @@ pub(in crate::server::api) struct EffectView {
 
 impl EffectView {
     pub(in crate::server::api) async fn of(conn: &mut Conn, effect: &Effect) -> Result<Self, Problem> {
-        let mut view = Self {
-            roles_gained: Vec::new(),
-            roles_lost: Vec::new(),
-            people_gained: Vec::new(),
-            people_lost: Vec::new(),
-            is_cut: effect.is_cut,
+        let Effect { roles_gained, roles_lost, people_gained, people_lost, is_cut } = effect;
+        let holdings = || roles_gained.iter().chain(roles_lost);
+        let usages = || people_gained.iter().chain(people_lost);
+        let of_holdings = holdings().map(|(_, role)| role);
+        let roles = names::roles(&mut *conn, of_holdings.chain(usages().map(|(_, role)| role))).await?;
+        let horizontals = names::horizontals(&mut *conn, holdings().map(|(horizontal, _)| horizontal)).await?;
+        let users = names::users(conn, usages().map(|(user, _)| user)).await?;
+        let holding = |(horizontal, role): &(HorizontalId, RoleId)| Holding {
+            horizontal: Named::among(&horizontals, horizontal.as_str()),
+            role: Named::among(&roles, role.as_str()),
         };
-        for (list, set) in [(&mut view.roles_gained, &effect.roles_gained), (&mut view.roles_lost, &effect.roles_lost)] {
-            for (horizontal, role) in set {
-                let horizontal = horizontals::by_id(&mut *conn, horizontal).await?;
-                let role = roles::by_id(&mut *conn, role).await?;
-                list.push(Holding {
-                    horizontal: Named { id: horizontal.id.to_string(), name: horizontal.name.to_string() },
-                    role: Named { id: role.id.to_string(), name: role.name },
-                });
-            }
-        }
-        for (list, set) in [(&mut view.people_gained, &effect.people_gained), (&mut view.people_lost, &effect.people_lost)] {
-            for (user, role) in set {
-                let user = users::by_id(&mut *conn, user).await?;
-                let role = roles::by_id(&mut *conn, role).await?;
-                list.push(Usage {
-                    user: Named { id: user.id.to_string(), name: user.alias.to_string() },
-                    role: Named { id: role.id.to_string(), name: role.name },
-                });
-            }
-        }
-        Ok(view)
+        let usage = |(user, role): &(UserId, RoleId)| Usage {
+            user: Named::among(&users, user.as_str()),
+            role: Named::among(&roles, role.as_str()),
+        };
+        Ok(Self {
+            roles_gained: roles_gained.iter().map(holding).collect(),
+            roles_lost: roles_lost.iter().map(holding).collect(),
+            people_gained: people_gained.iter().map(usage).collect(),
+            people_lost: people_lost.iter().map(usage).collect(),
+            is_cut: *is_cut,
+        })
     }
 }
 
@@ -163,8 +159,8 @@ async fn go(
         dry_run,
         node: NodeView::from(&node),
         effect: EffectView::of(&mut tx, &effect).await?,
-        managers_gained: others.iter().filter(|one| !managers.contains(one)).cloned().collect(),
-        managers_lost: managers.iter().filter(|one| !others.contains(one)).cloned().collect(),
+        managers_gained: without(&others, &managers),
+        managers_lost: without(&managers, &others),
     };
     if dry_run {
         // Dropped, it never was.
@@ -177,15 +173,19 @@ async fn go(
     Ok(answer)
 }
 
+/// These without those.
+fn without(these: &BTreeMap<UserId, String>, those: &BTreeMap<UserId, String>) -> Vec<Named> {
+    let left = these.iter().filter(|(id, _)| !those.contains_key(*id));
+    left.map(|(id, name)| Named { id: id.to_string(), name: name.clone() }).collect()
+}
+
 /// Who looks after what is below a node.
-async fn managers(conn: &mut Conn, at: &Path) -> Result<Vec<Named>, Problem> {
-    let mut found: Vec<(UserId, String)> = Vec::new();
+async fn managers(conn: &mut Conn, at: &Path) -> Result<BTreeMap<UserId, String>, Problem> {
+    let mut found: BTreeMap<UserId, String> = BTreeMap::new();
     for id in at.ids() {
         for owner in nodes::owners(&mut *conn, &id, "", 200).await? {
-            found.push((owner.id, owner.alias.to_string()));
+            found.insert(owner.id, owner.alias.to_string());
         }
     }
-    found.sort();
-    found.dedup();
-    Ok(found.into_iter().map(|(id, name)| Named { id: id.to_string(), name }).collect())
+    Ok(found)
 }
