@@ -9,13 +9,13 @@ use utoipa_axum::routes;
 
 use super::governed::{Change, propose};
 use super::nodes::some;
-use super::shared::{Asked, Paging, after, allow_role, manages, session, word};
+use super::shared::{Asked, Paging, after, allow_role, is_super, manages, session, word};
 use crate::server::extract::{IfMatch, JsonBody, Page, PathOf, QueryOf, etag, id, limit};
 use crate::server::once::Once;
 use crate::server::problem::{Code, Problem, allow};
 use crate::server::route::{Access, Route, Row};
-use crate::tvm::authorize::{Action, Object, RoleOf, authorize};
-use crate::tvm::model::{Class, Kind, NewRole, NodeId, Risk, Role, RoleState, VendMethod};
+use crate::tvm::authorize::{Action, Actor, Object, RoleOf, authorize};
+use crate::tvm::model::{Class, Kind, NewRole, Node, NodeId, Risk, Role, RoleState, VendMethod};
 use crate::tvm::store::{catalogue, nodes, roles};
 use crate::types::RoleArn;
 
@@ -186,12 +186,26 @@ async fn create(asked: &Asked, once: &Once, node: &str, new: &NewRoleBody, class
     Ok(answer)
 }
 
+/// What was decided from above is not undone from below: a role whose keys need a second person's consent is changed by super admins only, and who may
+/// not say how its keys are come by does not free its name (`frees`) to register it anew.
+fn may_touch(actor: &Actor, node: &Node, role: &Role, frees: bool) -> Result<(), Problem> {
+    if role.risk == Risk::High && !is_super(actor) {
+        return Err(Problem::new(Code::Forbidden, "a role of risk `high` is changed by super admins"));
+    }
+    if frees && role.method.is_some() && !manages(actor, node) {
+        return Err(Problem::new(Code::Forbidden, "`vend_method` of this role was decided from above the account"));
+    }
+    Ok(())
+}
+
 async fn update(asked: &Asked, role: &str, version: IfMatch, change: &RoleChange, class: Class) -> Result<Response, Problem> {
     let (mut tx, actor) = asked.begin().await?;
     let (mut role, node) = asked.role(&mut tx, &actor, role, Some(class), Action::UpdateRole).await?;
     if (change.vend_method.is_some() || change.risk.is_some()) && !manages(&actor, &node) {
         return Err(Problem::new(Code::Forbidden, "`vend_method` and `risk` are decided from above the account"));
     }
+    let was_high = role.risk == Risk::High;
+    may_touch(&actor, &node, &role, change.arn.is_some())?;
     version.check(role.version)?;
     if let Some(text) = &change.arn {
         let account = node.kind.account().ok_or_else(|| Problem::only(Code::TreeShape))?;
@@ -218,7 +232,7 @@ async fn update(asked: &Asked, role: &str, version: IfMatch, change: &RoleChange
         let state = RoleState::from_word(text).filter(|state| *state != RoleState::Deleted);
         role.state = state.ok_or_else(|| Problem::field("state", "is `active` or `suspended`"))?;
     }
-    if role.preset.is_some() && asked.app.settings.two_person {
+    if (role.preset.is_some() || was_high) && asked.app.settings.two_person {
         let change = Change::UpdateRole {
             role: role.id.to_string(),
             version: role.version,
@@ -264,14 +278,15 @@ impl Farewell {
 
 async fn delete(asked: &Asked, role: &str, version: IfMatch, farewell: &Farewell, class: Class) -> Result<Response, Problem> {
     let (mut tx, actor) = asked.begin().await?;
-    let (role, _) = asked.role(&mut tx, &actor, role, Some(class), Action::DeleteRole).await?;
+    let (role, node) = asked.role(&mut tx, &actor, role, Some(class), Action::DeleteRole).await?;
+    may_touch(&actor, &node, &role, true)?;
     version.check(role.version)?;
     if role.preset.is_some() {
         farewell.check(asked, &role.name)?;
-        if asked.app.settings.two_person {
-            let change = Change::DeleteRole { role: role.id.to_string(), version: role.version };
-            return propose(asked, tx, None, &change).await;
-        }
+    }
+    if (role.preset.is_some() || role.risk == Risk::High) && asked.app.settings.two_person {
+        let change = Change::DeleteRole { role: role.id.to_string(), version: role.version };
+        return propose(asked, tx, None, &change).await;
     }
     tx.delete_role(&role.id, role.version).await?;
     asked.told.commit(tx).await?;

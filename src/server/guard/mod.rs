@@ -41,6 +41,9 @@ use super::route::{Access, Pace, Spec};
 use crate::tvm::model::Digest;
 use crate::types::Timestamp;
 
+/// How long the body of a request may be on its way: nobody holds a connection, and what it takes, by sending a byte a minute.
+const LONGEST_ARRIVAL: std::time::Duration = std::time::Duration::from_secs(30);
+
 /// What the outer layer found out about a request.
 #[derive(Debug, Clone)]
 pub(super) struct Visit {
@@ -118,9 +121,12 @@ async fn pass(app: &App, spec: &Spec, request: Request, next: Next) -> Response 
         return problem.into_response();
     }
     let (mut parts, body) = request.into_parts();
-    let body = match to_bytes(body, spec.longest).await {
-        Ok(body) => body,
-        Err(_) => return Problem::new(Code::TooLarge, format!("at most {} bytes are taken here", spec.longest)).into_response(),
+    let body = match tokio::time::timeout(LONGEST_ARRIVAL, to_bytes(body, spec.longest)).await {
+        Ok(Ok(body)) => body,
+        Err(_) => return Problem::new(Code::ValidationFailed, "the body did not arrive in time").into_response(),
+        Ok(Err(_)) => {
+            return Problem::new(Code::TooLarge, format!("at most {} bytes are taken here", spec.longest)).into_response();
+        }
     };
     let path = RawPathParams::from_request_parts(&mut parts, &()).await.ok();
     let given = params::read(path.as_ref(), parts.uri.query(), &parts.headers, &body);

@@ -34,7 +34,8 @@ pub(super) const SECRET: &[&str] = &[
 ];
 /// The longest text that is kept whole, in bytes.
 const LONGEST: usize = 8 * 1024;
-/// The longest body that is kept, in bytes.
+/// The longest body that is kept, in bytes; and how much one request may put into the trail, however it is sent. Whatever an event says has to fit into a
+/// datagram of a system log, and nobody fills the disk with what they ask for.
 const LONGEST_BODY: usize = 32 * 1024;
 /// How deep a body may be for its parts to be kept.
 const DEEPEST: usize = 16;
@@ -56,6 +57,14 @@ pub(super) fn read(path: Option<&RawPathParams>, query: Option<&str>, headers: &
     }
     if !body.is_empty() {
         body_of(&mut told, headers, body);
+    }
+    let query = query.unwrap_or_default().as_bytes();
+    // Most requests are far from it, and are not measured.
+    if query.len() + body.len() > LONGEST && Value::Object(told.clone()).to_string().len() > LONGEST_BODY {
+        told = Map::new();
+        for (name, given) in [("query", query), ("body", body)].into_iter().filter(|(_, given)| !given.is_empty()) {
+            put(&mut told, name, serde_json::json!({"bytes": given.len(), "sha256": digest(given)}));
+        }
     }
     Given { told }
 }
@@ -154,6 +163,11 @@ mod tests {
         assert_eq!(told("", "application/json", "[1]"), r#"{"body":[1]}"#);
         let long = "x".repeat(LONGEST + 1);
         assert!(told("", "application/json", &format!(r#"{{"a":"{long}"}}"#)).starts_with(r#"{"a":{"bytes":8193"#));
+        // However it is cut, one request does not fill the trail.
+        let many: String = (0..100).map(|at| format!("a{at}={}&", "%00".repeat(1000))).collect();
+        for said in [told(&many, "text/plain", ""), told("", "application/x-www-form-urlencoded", &many)] {
+            assert!(said.contains(&format!(r#""bytes":{}"#, many.len())) && said.len() < 300, "{said}");
+        }
         let deep = format!("{{\"a\":{}1{}}}", "[".repeat(100), "]".repeat(100));
         assert!(told("", "application/json", &deep).contains('…'));
     }

@@ -56,7 +56,10 @@ pub trait Outside: Send {
 
 /// An event as one line of JSON: the fields of its row by their names, the parameters as they were written, so that its digest can be made again.
 pub fn line(row: &Row) -> String {
-    let params = RawValue::from_string(row.params.clone()).ok();
+    line_with(row, RawValue::from_string(row.params.clone()).ok())
+}
+
+fn line_with(row: &Row, params: Option<Box<RawValue>>) -> String {
     let time = Timestamp::from_unix_millis(row.ts).map(Timestamp::utc);
     let fields = serde_json::json!({
         "chain": row.chain, "seq": row.seq, "ts": row.ts, "time": time, "kind": row.kind, "actor_gid": row.actor_gid, "actor": row.actor,
@@ -93,6 +96,8 @@ pub struct Syslog {
     pub host: String,
 }
 
+/// The longest message that a datagram of UDP carries, with room for its headers.
+const LONGEST_DATAGRAM: usize = 65_000;
 /// The facility for audit logs, RFC 5424 §6.2.1.
 const LOG_AUDIT: u8 = 13;
 
@@ -121,7 +126,13 @@ impl Outside for Syslog {
                 "refused" => 5,
                 _ => 6,
             };
-            self.message(row.ts, severity, &row.kind, &line(row))
+            let message = self.message(row.ts, severity, &row.kind, &line(row));
+            if message.len() <= LONGEST_DATAGRAM {
+                return message;
+            }
+            // It would be refused, and everything after it with it. Its hash still says what it was.
+            let long = format!("{{\"too_long\":{}}}", row.params.len());
+            self.message(row.ts, severity, &row.kind, &line_with(row, RawValue::from_string(long).ok()))
         };
         let checkpoint = |one: &Checkpoint| self.message(one.statement.ts, 6, "audit.checkpoint", &one.line());
         let messages: Vec<String> = batch.events.iter().map(event).chain(batch.checkpoints.iter().map(checkpoint)).collect();

@@ -9,6 +9,7 @@ use super::sql::declare;
 use super::{Conn, Result, Store, keys, told};
 use crate::tvm::audit::checkpoint::{BadCheckpoint, Checkpoint};
 use crate::tvm::audit::{AuthKind, Broken, Event, Head, OPENED, Row, Walk};
+use crate::tvm::keys::Purpose;
 use crate::tvm::model::{ChainId, Gid, Path};
 use crate::types::Timestamp;
 
@@ -260,9 +261,14 @@ pub async fn verify(conn: &mut Conn, told: &[Checkpoint]) -> Result<Walked> {
     Ok(walked)
 }
 
-/// The certificates of all keys, by the keys' identities: also a checkpoint of a key that was retired is signed.
+/// The certificates of the keys that sign checkpoints, by the keys' identities: also a checkpoint of a key that was retired is signed.
 pub(super) async fn certificates(conn: &mut Conn) -> Result<BTreeMap<String, Vec<u8>>> {
-    Ok(keys::all(conn).await?.into_iter().map(|key| (key.id.to_string(), key.certificate)).collect())
+    Ok(keys::all(conn)
+        .await?
+        .into_iter()
+        .filter(|key| key.purpose == Purpose::Audit)
+        .map(|key| (key.id.to_string(), key.certificate))
+        .collect())
 }
 
 /// Checks the signature of a checkpoint.

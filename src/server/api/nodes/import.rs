@@ -18,7 +18,7 @@ use crate::server::route::{Access, Route, Row};
 use crate::tvm::authorize::Action;
 use crate::tvm::model::{Class, CloudAccount, Description, Kind, Label, NewNode, NewRole, Node};
 use crate::tvm::store::horizontals::Rules;
-use crate::tvm::store::{Conn, Tx, nodes, roles};
+use crate::tvm::store::{Conn, Tx, catalogue, nodes, roles};
 use crate::types::RoleArn;
 
 /// How many nodes at once, and how long the body may be for that, in bytes.
@@ -171,7 +171,11 @@ async fn one(
     let (mut new, mut names) = (Vec::new(), BTreeSet::new());
     for arn in &wanted.system_roles {
         let parsed = RoleArn::parse(arn).map_err(|bad| Problem::field("system_roles", bad.to_string()))?;
-        let role = given("system_roles", NewRole::new(Class::System, parsed, account))?;
+        let mut role = given("system_roles", NewRole::new(Class::System, parsed, account))?;
+        if let Some(key) = role.preset() {
+            // As the catalogue has it now.
+            role.risk = catalogue::by_key(tx, key).await?.risk;
+        }
         let is_there = !is_new && roles::named(tx, &node.id, role.name()).await?.is_some();
         if !is_there && names.insert(role.name().to_owned()) {
             new.push(role);
