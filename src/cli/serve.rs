@@ -1,6 +1,7 @@
 //! `serve`: the service itself, and what is done with its database from the shell of the machine that serves.
 
 mod keys;
+mod secret;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -32,6 +33,8 @@ enum Command {
     Audit(Audit),
     /// The keys that the service signs with
     Keys(keys::Keys),
+    /// Access keys of users of accounts, for those whose `vend_method` is `ram_user`
+    Secret(secret::Secrets),
 }
 
 #[derive(clap::Args)]
@@ -135,6 +138,7 @@ async fn work(command: &Command, settings: &Settings, env: &Env) -> Result<(), F
             if found.iter().any(is_missing) { Err(Failure::Incomplete) } else { Ok(()) }
         }
         Command::Keys(keys) => keys.run(settings, env, now).await,
+        Command::Secret(secrets) => secrets.run(settings, env, now).await,
         Command::Audit(Audit { command: AuditCommand::Verify { checkpoints } }) => {
             let walked = server::verify(settings, checkpoints.as_deref(), now).await?;
             let signed = if walked.checkpoints > 0 { format!(", checkpoints: {}", walked.checkpoints) } else { String::new() };

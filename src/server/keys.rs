@@ -71,8 +71,8 @@ pub enum Step {
 
 /// An open database with whoever can open keys.
 pub struct KeyRoom {
-    store: Store,
-    keepers: Keepers,
+    pub(super) store: Store,
+    pub(super) keepers: Keepers,
     host: String,
     /// Whether keys may be sealed in this database.
     may_seal: bool,
@@ -115,7 +115,7 @@ impl KeyRoom {
         all.into_iter().map(KeyLine::of).collect()
     }
 
-    fn sealed(&self) -> Result<(), ServeError> {
+    pub(super) fn sealed(&self) -> Result<(), ServeError> {
         if self.may_seal {
             return Ok(());
         }

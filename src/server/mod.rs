@@ -1,5 +1,6 @@
 //! The service: its configuration, and what is done with its database from the shell of the machine that serves.
 
+mod account_keys;
 mod api;
 mod app;
 mod check;

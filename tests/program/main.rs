@@ -2,6 +2,8 @@
 #![allow(clippy::disallowed_methods, reason = "tests look at real files and start the program; the list is about the product")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says what went wrong by failing")]
 
+#[cfg(all(unix, feature = "serve"))]
+mod account_keys;
 mod accounts;
 mod adfs;
 mod browser;

@@ -15,6 +15,8 @@ use crate::types::IdpArn;
 declare! {
     BY_ID("t") = "SELECT id, kind, is_root, path, name, description, partition_key, account_uid, vend_method, saml_provider, max_session_s, client_exchange, state, version FROM node WHERE id = $1 AND state <> 'destroyed'";
     ROOT("") = "SELECT id, kind, is_root, path, name, description, partition_key, account_uid, vend_method, saml_provider, max_session_s, client_exchange, state, version FROM node WHERE is_root = 1";
+    BY_ACCOUNT("tt") = "SELECT id, kind, is_root, path, name, description, partition_key, account_uid, vend_method, saml_provider, max_session_s, client_exchange, state, version FROM node
+        WHERE partition_key = $1 AND account_uid = $2 AND kind = 'account' AND state <> 'destroyed'";
     CHILDREN("ttti") = "SELECT id, kind, is_root, path, name, description, partition_key, account_uid, vend_method, saml_provider, max_session_s, client_exchange, state, version FROM node
         WHERE parent_id = $1 AND state <> 'destroyed' AND (name_norm, id) > ($2, $3) ORDER BY name_norm, id LIMIT $4";
     BELOW("ttti") = "SELECT id, kind, is_root, path, name, description, partition_key, account_uid, vend_method, saml_provider, max_session_s, client_exchange, state, version FROM node
@@ -106,6 +108,15 @@ pub async fn by_id(conn: &mut Conn, id: &NodeId) -> Result<Node> {
 /// The database.
 pub async fn root(conn: &mut Conn) -> Result<Option<Node>> {
     ROOT.ask().fetch_optional(conn).await?.as_ref().map(read).transpose()
+}
+
+/// The account node of a cloud account; an account is in the tree once.
+///
+/// # Errors
+/// The database.
+pub async fn by_account(conn: &mut Conn, account: &CloudAccount) -> Result<Option<Node>> {
+    let ask = BY_ACCOUNT.ask().bind(account.partition().word()).bind(account.uid().as_str());
+    ask.fetch_optional(conn).await?.as_ref().map(read).transpose()
 }
 
 /// Some of a node's children, by name; `after` is the normal name and the identity of the last one of the page before.

@@ -5,7 +5,7 @@ use sqlx::any::AnyRow;
 use super::row::Read as _;
 use super::sql::declare;
 use super::{Conn, Result, StoreError, Tx};
-use crate::tvm::model::NodeId;
+use crate::tvm::model::{CloudAccount, NodeId, Partition};
 use crate::types::Timestamp;
 
 /// The table, as it is bound into what is sealed.
@@ -15,6 +15,8 @@ declare! {
     BY_NODE("t") = "SELECT access_key_id, sealed, rotated_at FROM account_secret WHERE node_id = $1";
     SET("ttti") = "INSERT INTO account_secret (node_id, access_key_id, sealed, rotated_at) VALUES ($1, $2, $3, $4)
         ON CONFLICT (node_id) DO UPDATE SET access_key_id = excluded.access_key_id, sealed = excluded.sealed, rotated_at = excluded.rotated_at";
+    PAGE("ti") = "SELECT s.node_id, n.name, n.partition_key, n.account_uid, s.access_key_id, s.rotated_at FROM account_secret s JOIN node n ON n.id = s.node_id
+        WHERE s.node_id > $1 ORDER BY s.node_id LIMIT $2";
     DROP("t") = "DELETE FROM account_secret WHERE node_id = $1";
 }
 
@@ -42,6 +44,39 @@ pub async fn by_node(conn: &mut Conn, node: &NodeId) -> Result<Option<AccountSec
         })
     };
     BY_NODE.ask().bind(node.as_str()).fetch_optional(conn).await?.as_ref().map(read).transpose()
+}
+
+/// An account that has a key, for people.
+#[derive(Debug, Clone)]
+pub struct Kept {
+    /// Its node.
+    pub node: NodeId,
+    /// What that is called.
+    pub name: String,
+    /// The account.
+    pub account: CloudAccount,
+    /// The access key ID.
+    pub access_key_id: String,
+    /// Since when it is this one.
+    pub rotated: Timestamp,
+}
+
+/// Some of the accounts that have a key, after the node of that identity.
+///
+/// # Errors
+/// The database.
+pub async fn page(conn: &mut Conn, after: &str, limit: u32) -> Result<Vec<Kept>> {
+    let read = |row: &AnyRow| {
+        let partition = row.word("partition_key", Partition::from_word)?;
+        Ok(Kept {
+            node: row.word("node_id", NodeId::parse)?,
+            name: row.text("name")?,
+            account: row.word("account_uid", |uid| CloudAccount::new(partition, uid).ok())?,
+            access_key_id: row.text("access_key_id")?,
+            rotated: row.time("rotated_at")?,
+        })
+    };
+    PAGE.ask().bind(after).bind(i64::from(limit)).fetch_all(conn).await?.iter().map(read).collect()
 }
 
 impl Tx<'_> {

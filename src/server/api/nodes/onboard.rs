@@ -256,7 +256,12 @@ fn left(asked: &Asked, node: &Node, account: &CloudAccount) -> Vec<Step> {
             );
         }
         (VendMethod::RamUser, _) => {
-            add("key", format!("This service needs the key of a user of account {account}."));
+            add(
+                "key",
+                format!(
+                    "This service needs the key of a user of account {account}: `saml2cloud serve secret set --account {account} --access-key-id ID`, on its machine."
+                ),
+            );
             add("roles", "Its roles have to be there and trust that user.".to_owned());
         }
         (VendMethod::None, _) => return steps,
