@@ -34,6 +34,7 @@ pub(super) use self::shares::Together;
 pub use self::told::Told;
 pub(super) use self::told::Tongue;
 use super::app::App;
+use super::health::is_probe;
 use super::once::Sameness;
 use super::pages;
 use super::problem::{Code, Problem};
@@ -68,10 +69,13 @@ pub(super) async fn outside(State(app): State<App>, mut request: Request, next: 
     let line = log::Line::of(&request, &visit);
     request.extensions_mut().insert(visit.clone());
     let is_page = log::is_page(&request);
-    let response = if peer::is_our_host(&request, &app.settings.server.url) {
-        next.run(request).await
-    } else {
+    let server = &app.settings.server;
+    let response = if !peer::is_our_host(&request, &server.url) {
         Problem::only(Code::WrongHost).into_response()
+    } else if server.tls.is_none() && !peer::may_speak_plainly(peer, &server.proxies) && !is_probe(request.uri().path()) {
+        Problem::new(Code::Forbidden, "plain HTTP is for the proxies in front of this service").into_response()
+    } else {
+        next.run(request).await
     };
     let mut response = finish(response, &visit, is_page);
     headers::put(&app, &visit, &mut response);

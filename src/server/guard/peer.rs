@@ -33,6 +33,14 @@ pub(super) fn address(peer: Option<Peer>, headers: &HeaderMap, proxies: &Network
     address
 }
 
+/// Who may speak plain HTTP to a service without a certificate of its own: this machine, and the proxies that speak TLS in front of it.
+pub(super) fn may_speak_plainly(peer: Option<Peer>, proxies: &Networks) -> bool {
+    peer.is_none_or(|Peer(peer)| {
+        let address = peer.ip().to_canonical();
+        address.is_loopback() || proxies.hold(address)
+    })
+}
+
 /// What counts as one caller: an IPv4 address, or the /64 that an IPv6 host has to itself.
 pub(super) fn network_of(address: IpAddr) -> IpAddr {
     match address {
@@ -73,6 +81,17 @@ mod tests {
             headers.append("x-forwarded-for", line.parse().unwrap());
         }
         address(Some(Peer(SocketAddr::new(peer.parse().unwrap(), 1))), &headers, &proxies).to_string()
+    }
+
+    #[test]
+    fn plain_http_is_for_this_machine_and_the_proxies() {
+        let proxies = Networks::parse(&["192.0.2.0/24".to_owned()]).unwrap();
+        for (address, may) in
+            [("127.0.0.1", true), ("::1", true), ("::ffff:192.0.2.7", true), ("192.0.2.7", true), ("198.51.100.7", false)]
+        {
+            let peer = Some(Peer(SocketAddr::new(address.parse().unwrap(), 1)));
+            assert_eq!(may_speak_plainly(peer, &proxies), may, "{address}");
+        }
     }
 
     #[test]
