@@ -82,8 +82,16 @@ fn the_key_of_an_account_is_sealed_listed_and_forgotten() {
     let (status, _, told) = given(&room, "drop --account alibaba:1000000000000001", "");
     assert!(status == Some(0) && told.contains("The key of labs is forgotten here"), "{told}");
     assert_eq!(given(&room, "list", ""), (Some(0), String::new(), String::new()));
+    // An account that is destroyed takes its key along.
+    assert_eq!(given(&room, set, SECRET).0, Some(0));
+    on_store(&room, async |store| {
+        let mut tx = store.begin(now()).await.unwrap();
+        tx.destroy_node(&node.id, node.version).await.unwrap();
+        tx.commit(&Event::by(AuthKind::System, "test.change", serde_json::json!({}))).await.unwrap();
+    });
+    assert_eq!(given(&room, "list", ""), (Some(0), String::new(), String::new()));
     let (status, _, told) = given(&room, "drop --account alibaba:1000000000000001", "");
-    assert!(status == Some(1) && told.contains("there is no such secret of this account"), "{told}");
+    assert!(status == Some(1) && told.contains("there is no such account in the tree"), "{told}");
 }
 
 #[test]

@@ -8,6 +8,7 @@ use crate::command::begin;
 use crate::house::{Answer, House, Twin};
 use crate::process::houses_with;
 use crate::redis::{Redis, configured};
+use crate::signin::sign_in;
 use crate::vending::{join, roles};
 
 const FEW: &str = "[limits]\nvend_per_user = 4\nvend_per_account = 6\nsign_in_per_address = 4\n";
@@ -93,7 +94,7 @@ async fn looking_at_an_account_takes_of_what_vends_there_take() {
 async fn nobody_guesses_a_code_at_two_processes() {
     for (house, _redis) in places("").await {
         let twin = house.another().await;
-        let (browser, device) = (house.browser("bob").await, begin(&house).await);
+        let (browser, device) = (sign_in(&house, "bob").await, begin(&house).await);
         let typed = async |round: usize, code: &str| {
             let form = [("csrf", browser.csrf.as_str()), ("user_code", code), ("decision", "")];
             let sent = if round.is_multiple_of(2) { house.post("/device") } else { twin.ask("POST", "/device") };

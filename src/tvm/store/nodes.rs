@@ -4,7 +4,7 @@ use sqlx::any::AnyRow;
 
 use super::row::Read as _;
 use super::sql::declare;
-use super::{Conn, Reference, Result, StoreError, Tx};
+use super::{Conn, Reference, Result, StoreError, Tx, secrets};
 use crate::tvm::model::{
     Alias, CloudAccount, Description, Gid, Kind, Label, NewNode, NewUser, Node, NodeId, NodeState, Partition, Path, UserId,
     VendMethod, Vending, Version,
@@ -316,6 +316,8 @@ impl Tx<'_> {
         let rows = DESTROY.ask().bind(id.as_str()).bind(version).bind(self.now().unix_millis()).execute(&mut **self).await?;
         self.changed(rows.rows_affected())?;
         DISOWN.ask().bind(id.as_str()).execute(&mut **self).await?;
+        // Its key opens nothing from here any more, and nobody could name it to drop it.
+        secrets::forget(self, id).await?;
         REHOME.ask().bind(id.as_str()).bind(parent.as_str()).execute(&mut **self).await?;
         Ok(())
     }

@@ -46,6 +46,11 @@ pub async fn by_node(conn: &mut Conn, node: &NodeId) -> Result<Option<AccountSec
     BY_NODE.ask().bind(node.as_str()).fetch_optional(conn).await?.as_ref().map(read).transpose()
 }
 
+/// Forgets the key of an account, if it has one; whether it had.
+pub(super) async fn forget(conn: &mut Conn, node: &NodeId) -> Result<bool> {
+    Ok(DROP.ask().bind(node.as_str()).execute(conn).await?.rows_affected() == 1)
+}
+
 /// An account that has a key, for people.
 #[derive(Debug, Clone)]
 pub struct Kept {
@@ -96,9 +101,6 @@ impl Tx<'_> {
     /// # Errors
     /// There is none.
     pub async fn drop_secret(&mut self, node: &NodeId) -> Result<()> {
-        match DROP.ask().bind(node.as_str()).execute(&mut **self).await?.rows_affected() {
-            1 => Ok(()),
-            _ => Err(StoreError::NotFound("secret of this account")),
-        }
+        if forget(self, node).await? { Ok(()) } else { Err(StoreError::NotFound("secret of this account")) }
     }
 }
